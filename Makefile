@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# kcanary. `make help` lists the targets; everything is built under build/.
+
+B := build
+V ?= 0
+ifeq ($(V),1)
+  Q :=
+  say = @:
+else
+  Q := @
+  say = @printf '  %-8s %s\n' $(1) $(2)
+endif
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool 2>/dev/null || echo /usr/sbin/bpftool)
+PYTHON ?= python3
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+ifdef CI
+  WARNINGS += -Werror
+endif
+CPPFLAGS := -D_GNU_SOURCE -Iuser -Iinclude -I$(B)/gen
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu17 $(WARNINGS)
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Iinclude -Ibpf \
+	-idirafter /usr/include/$(shell $(CC) -dumpmachine 2>/dev/null)
+LDLIBS := -lbpf -lelf -lz -lcapstone -ljson-c
+
+DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
+	libcmocka-dev libclang-rt-14-dev qemu-system-x86 busybox-static mmdebstrap cpio \
+	xz-utils zstd lz4 python3 gcc libc6-dev make binutils procps util-linux
+
+SOURCES := $(wildcard user/*/*.c)
+OBJECTS := $(SOURCES:user/%.c=$(B)/obj/%.o)
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(B)/gen/%.skel.h)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+
+all: $(B)/kcanary ## build build/kcanary, one static binary
+
+$(B)/kcanary: $(OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -static -o $@.full $^ $(LDLIBS)
+	$(Q)strip -o $@ $@.full
+
+# Generated headers must exist before the first compile; after it the
+# dependency files know who needs which.
+$(B)/obj/%.o: user/%.c | $(SKELETONS) $(B)/gen/syscalls.inc
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,CLANG,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+$(B)/gen/syscalls.inc:
+	@mkdir -p $(@D)
+	$(Q)echo '#include <asm/unistd_64.h>' | $(CC) -E -dM - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V >$@
+
+-include $(OBJECTS:.o=.d) $(BPF_SOURCES:bpf/%.bpf.c=$(B)/bpf/%.bpf.d)
+
+include tests/tests.mk
+
+demo: deps all $(B)/tests/app01 ## boot a guest and catch a corruption before the panic
+	$(Q)tests/demo
+
+deps: ## install what is missing, with apt (as root; else says what)
+	@missing=; for p in $(DEPS); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "missing packages:$$missing"; \
+		echo "as root: apt-get install --no-install-recommends$$missing"; exit 1; fi; \
+	echo "installing:$$missing"; \
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
+
+clean: ## remove what was built (fetched kernels stay; see distclean)
+	$(Q)rm -rf $(B)/obj $(B)/bpf $(B)/gen $(B)/tests $(B)/kcanary $(B)/kcanary.full
+
+distclean: ## remove everything, fetched kernels included
+	$(Q)rm -rf $(B)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: all demo deps clean distclean help

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every kcanary BPF program starts from. */
+#ifndef KC_BPF_H
+#define KC_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "core_fixes.bpf.h"
+#include "kc_record.h"
+
+#endif

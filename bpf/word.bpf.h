@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Arithmetic on one stack word and the canary it is compared with.
+ *
+ * Pure functions, compiled three times: into the BPF programs, into the unit
+ * tests, and into the benchmark. Nothing here may tell the canary: results are
+ * masks, counts and classes.
+ */
+#ifndef WORD_BPF_H
+#define WORD_BPF_H
+
+#include "kc_record.h"
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#define KC_BYTES_HIGH 0x8080808080808080ULL
+#define KC_BYTES_ONE  0x0101010101010101ULL
+
+/* High bit of each byte of the result: that byte of x is zero. Exact. */
+static __always_inline __kc_u64 kc_zero_bytes(__kc_u64 x)
+{
+	__kc_u64 low7 = (x & ~KC_BYTES_HIGH) + ~KC_BYTES_HIGH;
+
+	return ~(low7 | x) & KC_BYTES_HIGH;
+}
+
+/* All ones if x is zero, else zero. */
+static __always_inline __kc_u64 kc_mask_if_zero(__kc_u64 x)
+{
+	__kc_u64 negative = -x;
+
+	asm volatile("" : "+r"(negative)); /* or clang makes it a branch again */
+	return ((x | negative) >> 63) - 1;
+}
+
+/*
+ * A word of a stack copy as user space may see it.
+ *
+ * The canary's lowest byte is always zero (CANARY_MASK, Linux commit
+ * 022204048423 ("stackprotector: Increase the per-task stack canary's random
+ * range from 32 bits to 64 bits on 64-bit platforms"), v4.12), so seven bytes
+ * are secret. A word that shares three or more of them in place may be a
+ * damaged or shifted copy: the shared bytes are cut out.
+ *
+ * Written without a branch: the verifier of a kernel without bpf_loop() walks
+ * through this once per word of the largest stack.
+ */
+static __always_inline __kc_u64 kc_scrub(__kc_u64 word, __kc_u64 canary)
+{
+	__kc_u64 same = (kc_zero_bytes(word ^ canary) & ~0xffULL) >> 7;
+	__kc_u64 shared = (same * KC_BYTES_ONE) >> 56;
+	__kc_u64 is_canary = kc_mask_if_zero(word ^ canary);
+	__kc_u64 is_mark = kc_mask_if_zero(word ^ KC_CANARY_MARK);
+	__kc_u64 cut = (same * 0xff) & (__kc_u64)((__kc_s64)(2 - shared) >> 63);
+
+	return ((word & ~cut & ~is_canary) | (KC_CANARY_MARK & is_canary)) ^ is_mark;
+}
+
+/* Bits set in x; BPF has no instruction for it. */
+static __always_inline __kc_u64 kc_popcount(__kc_u64 x)
+{
+	x -= (x >> 1) & 0x5555555555555555ULL;
+	x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (x * KC_BYTES_ONE) >> 56;
+}
+
+/* All eight bytes within 0x20..0x7e. */
+static __always_inline int kc_is_ascii(__kc_u64 x)
+{
+	__kc_u64 low7 = x & ~KC_BYTES_HIGH;
+	__kc_u64 at_least_space = low7 + 0x6060606060606060ULL;
+	__kc_u64 is_del = low7 + KC_BYTES_ONE;
+
+	return !(x & KC_BYTES_HIGH) && (at_least_space & KC_BYTES_HIGH) == KC_BYTES_HIGH &&
+	       !(is_del & KC_BYTES_HIGH);
+}
+
+struct kc_places {
+	__kc_u64 stack, stack_top; /* this task's stack */
+	__kc_u64 text, text_end;   /* kernel text, modules not included */
+};
+
+static __always_inline __kc_u8 kc_classify(__kc_u64 word, const struct kc_places *at)
+{
+	if (word == 0)
+		return KC_FOUND_ZERO;
+	if (word < 0x10000)
+		return KC_FOUND_SMALL;
+	if (kc_is_ascii(word))
+		return KC_FOUND_ASCII;
+	if (word < 0x0000800000000000ULL)
+		return KC_FOUND_USER;
+	if (word >= at->stack && word < at->stack_top)
+		return KC_FOUND_STACK;
+	if (word >= at->text && word < at->text_end)
+		return KC_FOUND_TEXT;
+	if (word >= 0xffff800000000000ULL)
+		return KC_FOUND_KERNEL;
+	return KC_FOUND_OTHER;
+}
+
+/* Fill in what may be told of a word found where the canary should be. */
+static __always_inline void kc_describe(struct kc_damage *damage, __kc_u64 word, __kc_u64 canary,
+					const struct kc_places *at)
+{
+	__kc_u64 diff = word ^ canary;
+	__kc_u64 same = kc_zero_bytes(diff) >> 7; /* bit 8n: byte n is as it was */
+	__kc_u64 bits = kc_popcount(diff);
+
+	/* Gather bit 8n into bit n. */
+	damage->changed_bytes = ~(((same * 0x0102040810204080ULL) >> 56) & 0xff);
+	damage->changed_bits = bits == 1   ? KC_BITS_ONE
+			       : bits == 2 ? KC_BITS_TWO
+			       : bits <= 8 ? KC_BITS_3_TO_8
+					   : KC_BITS_MORE;
+	damage->found = kc_classify(word, at);
+	damage->small_delta = diff && word - canary + 4096 <= 8192;
+	damage->pad = 0;
+}
+
+#endif

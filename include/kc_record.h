@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What crosses the border between the BPF programs and user space.
+ *
+ * Included by both sides, compiled for both: fixed-width types, explicit
+ * padding, sizes asserted. Enum values are explicit and only ever added to.
+ *
+ *	iter/task ──► byte stream of records ──► user/probe/sweep.c
+ *
+ *	┌──────────────────┐┌─────────────┐┌──────────────────┐┌──
+ *	│ struct kc_record ││ words or    ││ struct kc_record ││ ...
+ *	│ (size, kind, ...)││ damage[]    ││                  ││
+ *	└──────────────────┘└─────────────┘└──────────────────┘└──
+ *	 <──────── record.size ──────────►
+ */
+#ifndef KC_RECORD_H
+#define KC_RECORD_H
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t __kc_u8;
+typedef uint16_t __kc_u16;
+typedef uint32_t __kc_u32;
+typedef uint64_t __kc_u64;
+typedef int64_t __kc_s64;
+#else
+typedef __u8 __kc_u8;
+typedef __u16 __kc_u16;
+typedef __u32 __kc_u32;
+typedef __u64 __kc_u64;
+typedef __s64 __kc_s64;
+#endif
+
+#define KC_COMM_LEN 16
+
+/* Most of a stack that is copied, in words: x86-64's THREAD_SIZE is 16 KiB. */
+#define KC_STACK_WORDS 2048
+
+/* Slots of one task that the kernel side re-checks by itself. */
+#define KC_TASK_SLOTS 48
+
+/* Threads whose slots can be cached: sized for the incident's host (12,533). */
+#define KC_CACHED_TASKS 65536
+
+/*
+ * The canary never leaves the kernel. In a stack copy every word that equals
+ * the task's canary is replaced by this marker, and that is what user space
+ * looks for in a slot. A word that happened to hold the marker itself becomes
+ * its complement, so the marker proves that the canary was there.
+ */
+#define KC_CANARY_MARK 0x9e5ea1ed51071a5bULL
+
+enum kc_record_kind {
+	KC_RECORD_STACK = 1,  /* words[] follow: thread.sp .. top of the stack, scrubbed */
+	KC_RECORD_DAMAGE = 2, /* damage[] follow, one per cached slot; at least one differed */
+};
+
+/*
+ * One task as the sweep saw it. sp, switches and start_ns together say whether
+ * it is the same sleep of the same thread as in an earlier record.
+ */
+struct kc_record {
+	__kc_u32 size; /* of the whole record, bytes */
+	__kc_u16 kind; /* enum kc_record_kind */
+	__kc_u16 count; /* words or damages that follow */
+	__kc_u32 pid;  /* process (thread group) */
+	__kc_u32 tid;
+	__kc_u64 start_ns; /* thread's start, boot time */
+	__kc_u64 switches; /* nvcsw + nivcsw */
+	__kc_u64 sp;	   /* thread.sp: struct inactive_task_frame is here */
+	__kc_u64 top;	   /* end of the stack: task->stack + THREAD_SIZE */
+	__kc_u64 boot_ns;  /* when it was read */
+	__kc_u32 state;	   /* task->__state */
+	__kc_u32 flags;	   /* enum kc_record_flag */
+	char comm[KC_COMM_LEN];
+	char leader_comm[KC_COMM_LEN];
+};
+
+enum kc_record_flag {
+	KC_RECORD_KTHREAD = 1,
+};
+
+/* What was found in a slot instead of the canary, told without telling it. */
+struct kc_damage {
+	__kc_u64 slot;	       /* address */
+	__kc_u8 changed_bytes; /* bit n: byte n differs from the canary; 0: intact */
+	__kc_u8 changed_bits;  /* enum kc_bits */
+	__kc_u8 found;	       /* enum kc_found */
+	__kc_u8 small_delta;   /* 1: found - canary lies within +-4096 */
+	__kc_u32 pad;
+};
+
+enum kc_bits {
+	KC_BITS_ONE = 1,
+	KC_BITS_TWO = 2,
+	KC_BITS_3_TO_8 = 3,
+	KC_BITS_MORE = 4,
+};
+
+enum kc_found {
+	KC_FOUND_OTHER = 0,
+	KC_FOUND_ZERO = 1,
+	KC_FOUND_ASCII = 2,  /* all eight bytes printable */
+	KC_FOUND_USER = 3,   /* a user-space address */
+	KC_FOUND_STACK = 4,  /* an address in this task's own stack */
+	KC_FOUND_KERNEL = 5, /* some other kernel address */
+	KC_FOUND_TEXT = 6,   /* an address in kernel text */
+	KC_FOUND_SMALL = 7,  /* a number below 65536 */
+};
+
+/*
+ * Slots of one task, written by user space after it unwound a stack copy, read
+ * by every later pass. Valid only for the sleep it was derived from.
+ */
+struct kc_task_slots {
+	__kc_u64 start_ns;
+	__kc_u64 switches;
+	__kc_u64 sp;
+	__kc_u32 count;
+	__kc_u32 pass; /* last pass that found the task asleep in this sleep */
+	__kc_u64 slot[KC_TASK_SLOTS];
+};
+
+/* Totals of one pass; user space clears them before it. */
+struct kc_pass {
+	__kc_u64 tasks;		/* that matched the filter */
+	__kc_u64 filtered;	/* that did not */
+	__kc_u64 running;	/* on a CPU now: the probes' business, not the sweep's */
+	__kc_u64 dead;		/* zombies and tasks whose stack is gone */
+	__kc_u64 moved;		/* ran while it was being read: next pass */
+	__kc_u64 unreadable;	/* stack or saved SP outside of what a stack can be */
+	__kc_u64 copied;	/* stack records */
+	__kc_u64 cached;	/* verified in the kernel, nothing copied */
+	__kc_u64 cached_slots;	/* slots seen to be intact that way */
+	__kc_u64 damaged;	/* damage records */
+};
+
+/* Which tasks, and what the kernel side needs to know of this kernel. */
+struct kc_sweep_config {
+	__kc_u32 pid;	    /* 0: all */
+	__kc_u32 comm_len;  /* 0: all; bytes of comm including its NUL */
+	__kc_u32 only_tid;  /* 0: all; confirming pass of one thread */
+	__kc_u32 self;	    /* pid of kcanary, never swept: it is running */
+	__kc_u64 thread_size;
+	__kc_u64 text_start;
+	__kc_u64 text_end;
+	__kc_u32 pass;
+	__kc_u32 pad;
+	char comm[KC_COMM_LEN];
+};
+
+_Static_assert(sizeof(struct kc_record) == 96, "kc_record layout");
+_Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
+_Static_assert(sizeof(struct kc_task_slots) == 32 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
+_Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
+_Static_assert(sizeof(struct kc_sweep_config) == 64, "kc_sweep_config layout");
+
+#endif

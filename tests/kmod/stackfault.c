@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * stackfault: damage kernel stack frames the way real bugs do.
+ *
+ * A test module. It knows nothing of the tool that is tested with it: it never
+ * looks for a canary, it only writes past the end of an object that lives on a
+ * sleeping thread's kernel stack, as an overflow of that object would.
+ *
+ *   nanosleep  struct hrtimer_sleeper in hrtimer_nanosleep's frame
+ *              (first argument of do_nanosleep)
+ *   futex      struct futex_q in the futex wait's frame (argument of the
+ *              function that queues it and sleeps)
+ *
+ * Where the objects are is learned by kprobes on the functions they are handed
+ * to, while the thread runs; the write comes later, from whoever writes
+ *
+ *   echo "overflow nanosleep TID BYTES" > /sys/kernel/debug/stackfault
+ *   echo "restore" > /sys/kernel/debug/stackfault      (undo the last one)
+ *
+ * and only if that thread still sleeps below the object.
+ */
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/hrtimer.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+#include <linux/version.h>
+
+#include "layout.h" /* SIZEOF_FUTEX_Q: the type is private to kernel/futex */
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+#define task_state(t) READ_ONCE((t)->__state)
+#else
+#define task_state(t) READ_ONCE((t)->state)
+#endif
+
+#define MAX_OVERFLOW 64
+#define NR_SEEN	     512 /* threads remembered per object, oldest forgotten */
+
+struct object {
+	const char *name;
+	size_t size;
+	struct kprobe probe;
+	raw_spinlock_t lock;
+	unsigned int next;
+	struct {
+		pid_t tid;
+		void *addr;
+	} seen[NR_SEEN];
+};
+
+static void remember(struct object *object, unsigned long addr)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	raw_spin_lock_irqsave(&object->lock, flags);
+	for (i = 0; i < NR_SEEN; i++)
+		if (object->seen[i].tid == current->pid)
+			break;
+	if (i == NR_SEEN) {
+		i = object->next;
+		object->next = (object->next + 1) % NR_SEEN;
+	}
+	object->seen[i].tid = current->pid;
+	object->seen[i].addr = (void *)addr;
+	raw_spin_unlock_irqrestore(&object->lock, flags);
+}
+
+static int first_argument(struct kprobe *p, struct pt_regs *regs)
+{
+	remember(container_of(p, struct object, probe), regs->di);
+	return 0;
+}
+
+static int second_argument(struct kprobe *p, struct pt_regs *regs)
+{
+	remember(container_of(p, struct object, probe), regs->si);
+	return 0;
+}
+
+static struct object objects[] = {
+	{
+		.name = "nanosleep",
+		.size = sizeof(struct hrtimer_sleeper),
+		.probe = { .symbol_name = "do_nanosleep", .pre_handler = first_argument },
+	},
+	{
+		.name = "futex",
+		.size = SIZEOF_FUTEX_Q,
+	},
+};
+
+/* Who is handed the futex_q and sleeps on it, newest name first. */
+static const struct {
+	const char *symbol;
+	kprobe_pre_handler_t handler;
+} futex_sleepers[] = {
+	{ "futex_do_wait", first_argument },	   /* v6.16 */
+	{ "futex_wait_queue", second_argument },   /* v5.16 */
+	{ "futex_wait_queue_me", second_argument },
+};
+
+/* What the last overflow replaced, so that it can be undone. */
+static struct {
+	struct task_struct *task;
+	u8 *addr;
+	size_t len;
+	u8 old[MAX_OVERFLOW];
+} last;
+static DEFINE_MUTEX(last_lock);
+
+static bool sleeps_below(struct task_struct *task, void *addr)
+{
+	unsigned long stack = (unsigned long)task->stack;
+	unsigned long a = (unsigned long)addr;
+
+	return task_state(task) != 0 && !READ_ONCE(task->on_cpu) && stack &&
+	       a > task->thread.sp && a >= stack && a + MAX_OVERFLOW * 2 < stack + THREAD_SIZE;
+}
+
+static int overflow(struct object *object, pid_t tid, size_t bytes)
+{
+	struct task_struct *task;
+	unsigned long flags;
+	void *addr = NULL;
+	unsigned int i;
+	int err = -ESRCH;
+
+	if (bytes == 0 || bytes > MAX_OVERFLOW)
+		return -EINVAL;
+
+	raw_spin_lock_irqsave(&object->lock, flags);
+	for (i = 0; i < NR_SEEN; i++)
+		if (object->seen[i].tid == tid)
+			addr = object->seen[i].addr;
+	raw_spin_unlock_irqrestore(&object->lock, flags);
+	if (!addr)
+		return -ESRCH;
+
+	rcu_read_lock();
+	task = pid_task(find_pid_ns(tid, &init_pid_ns), PIDTYPE_PID);
+	if (task && sleeps_below(task, addr)) {
+		u8 *past = (u8 *)addr + object->size;
+
+		if (last.task)
+			put_task_struct(last.task);
+		get_task_struct(task);
+		last.task = task;
+		last.addr = past;
+		last.len = bytes;
+		memcpy(last.old, past, bytes);
+		/* The compiler must not see that this leaves the object. */
+		OPTIMIZER_HIDE_VAR(past);
+		memset(past, 'A', bytes);
+		err = 0;
+	}
+	rcu_read_unlock();
+	if (!err)
+		pr_info("stackfault: wrote %zu bytes past %s's object of thread %d from CPU %d\n",
+			bytes, object->name, tid, raw_smp_processor_id());
+	return err;
+}
+
+static int restore(void)
+{
+	int err = -ENOENT;
+
+	if (!last.task)
+		return err;
+	if (sleeps_below(last.task, last.addr)) {
+		memcpy(last.addr, last.old, last.len);
+		err = 0;
+	}
+	put_task_struct(last.task);
+	last.task = NULL;
+	return err;
+}
+
+static ssize_t control_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	char line[64] = {}, name[16];
+	unsigned int bytes;
+	size_t i;
+	int tid, err = -EINVAL;
+
+	if (len >= sizeof(line))
+		return -EINVAL;
+	if (copy_from_user(line, buf, len))
+		return -EFAULT;
+
+	mutex_lock(&last_lock);
+	if (sscanf(line, "overflow %15s %d %u", name, &tid, &bytes) == 3) {
+		for (i = 0; i < ARRAY_SIZE(objects); i++)
+			if (!strcmp(objects[i].name, name))
+				err = overflow(&objects[i], tid, bytes);
+	} else if (!strncmp(line, "restore", 7)) {
+		err = restore();
+	}
+	mutex_unlock(&last_lock);
+	return err ?: len;
+}
+
+static const struct file_operations control_fops = {
+	.owner = THIS_MODULE,
+	.write = control_write,
+};
+
+static struct dentry *control;
+
+static int register_futex_probe(struct object *object)
+{
+	int err = -ENOENT;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(futex_sleepers); i++) {
+		object->probe.symbol_name = futex_sleepers[i].symbol;
+		object->probe.pre_handler = futex_sleepers[i].handler;
+		err = register_kprobe(&object->probe);
+		if (!err)
+			return 0;
+		object->probe.addr = NULL;
+		object->probe.flags = 0;
+	}
+	return err;
+}
+
+static int __init stackfault_init(void)
+{
+	size_t i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++)
+		raw_spin_lock_init(&objects[i].lock);
+	err = register_kprobe(&objects[0].probe);
+	if (err)
+		return err;
+	err = register_futex_probe(&objects[1]);
+	if (err) {
+		unregister_kprobe(&objects[0].probe);
+		return err;
+	}
+	control = debugfs_create_file("stackfault", 0200, NULL, NULL, &control_fops);
+	return 0;
+}
+
+static void __exit stackfault_exit(void)
+{
+	debugfs_remove(control);
+	unregister_kprobe(&objects[1].probe);
+	unregister_kprobe(&objects[0].probe);
+	if (last.task)
+		put_task_struct(last.task);
+}
+
+module_init(stackfault_init);
+module_exit(stackfault_exit);
+MODULE_DESCRIPTION("Damage kernel stack frames for tests");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Shared by tests/vm/{fetch,kmod,run}: where things are, how to fail.
+# Sourced, never executed.
+
+VM_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+VM_CACHE=${KCANARY_VM_CACHE:-$VM_TOP/build/vm}
+VM_KERNELS="5.10 6.1 6.12 7.2"
+
+vm_say() { printf 'vm: %s\n' "$*" >&2; }
+
+# vm_die STATUS SENTENCE...
+vm_die() {
+	local status=$1
+	shift
+	vm_say "$*"
+	exit "$status"
+}
+
+vm_check_kernel() {
+	case " $VM_KERNELS " in
+	*" $1 "*) ;;
+	*) vm_die 2 "unknown kernel '$1'; known lines: $VM_KERNELS" ;;
+	esac
+}
+
+vm_need() {
+	local tool missing=
+	for tool in "$@"; do
+		command -v "$tool" >/dev/null || missing="$missing $tool"
+	done
+	[ -z "$missing" ] || vm_die 125 "not installed:$missing (run 'make deps')"
+}

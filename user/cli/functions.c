@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/source.h"
+#include "report/plans.h"
+
+struct functions_options {
+	struct kc_source source;
+	const char *glob;
+	bool json;
+	unsigned int verbose;
+};
+
+static const struct argp_option argp_options[] = {
+	{ "json", 'j', NULL, 0, "JSON lines instead of a table", 0 },
+	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
+	KC_SOURCE_OPTIONS,
+	{},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct functions_options *options = state->input;
+
+	if (kc_source_option(key, arg, &options->source))
+		return 0;
+	switch (key) {
+	case 'j':
+		options->json = true;
+		return 0;
+	case 'v':
+		options->verbose++;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->glob)
+			argp_error(state, "one GLOB, please");
+		options->glob = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->source.vmlinux != !options->source.kallsyms)
+			argp_error(state, "--vmlinux and --kallsyms go together");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.args_doc = "[GLOB]",
+	.doc = "List the guarded functions of this kernel and its modules: where each keeps its "
+	       "canary, or the reason why that can't be told."
+	       "\vColumns: size in bytes, slot rule, number of checks, seal and check offsets. A slot "
+	       "rule is relative to the CFA (the address just above the return address), or to SP or "
+	       "BP at each instruction in functions that realign their stack.\n\n"
+	       "Examples:\n"
+	       "  kcanary functions 'hrtimer_*'\n"
+	       "  kcanary functions -j > plans.json",
+};
+
+/* Progress on a terminal, from the second second on. */
+static void show_progress(const struct timespec *start, size_t done, size_t total, bool *shown)
+{
+	struct timespec now;
+
+	if (!isatty(STDERR_FILENO) || done % 512)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - start->tv_sec < 2 && done != total)
+		return;
+	fprintf(stderr, "\r%zu of %zu symbols ", done, total);
+	*shown = true;
+}
+
+static enum kc_exit functions(const struct functions_options *options, struct kc_session *session)
+{
+	const struct kc_ksyms *ksyms = session->kernel->ksyms;
+	size_t total = kc_ksyms_count(ksyms), listed = 0;
+	struct kc_plan_totals totals = {};
+	struct timespec start, end;
+	bool progress = false;
+	int err = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (size_t i = 0; !err && i < total; i++) {
+		const struct kc_sym *sym = kc_ksyms_at(ksyms, i);
+		const struct kc_plan *plan;
+
+		show_progress(&start, i, total, &progress);
+		if (!kc_kernel_is_text(session->kernel, sym->addr) ||
+		    (options->glob && fnmatch(options->glob, kc_sym_name(ksyms, sym), 0)))
+			continue;
+		plan = kc_plans_of(session->plans, sym);
+		if (plan->sym != sym) /* a .cold part: told with its parent */
+			continue;
+		kc_plan_totals_add(&totals, plan);
+		if (plan->reason == KC_PLAN_UNGUARDED || plan->reason == KC_PLAN_NOT_COMPILED)
+			continue;
+		if (!listed++ && !options->json)
+			kc_plans_print_header(stdout);
+		err = kc_plans_print(session->kernel, plan, options->json, stdout);
+	}
+	if (progress)
+		fprintf(stderr, "\r                              \r");
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	totals.seconds = (end.tv_sec - start.tv_sec) + (end.tv_nsec - start.tv_nsec) / 1e9;
+	if (!err)
+		err = kc_plans_print_totals(&totals, options->json, stdout);
+	if (err) {
+		kc_error("cannot write: %s", kc_strerror(err));
+		return KC_EXIT_FAILED;
+	}
+	if (!totals.functions && options->glob) {
+		kc_error("no function is named like '%s'", options->glob);
+		return KC_EXIT_USAGE;
+	}
+	return KC_EXIT_CLEAN;
+}
+
+enum kc_exit kc_cmd_functions(int argc, char **argv)
+{
+	struct functions_options options = {};
+	struct kc_session session = {};
+	enum kc_exit status;
+
+	status = kc_parse(&argp, argc, argv, &options);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	kc_log_set_level(KC_LOG_INFO + options.verbose);
+	status = kc_session_open(&options.source, &session);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	status = functions(&options, &session);
+	kc_session_close(&session);
+	return status;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "util/array.h"
+
+static const struct {
+	const char *name;
+	enum kc_exit (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{ "watch", kc_cmd_watch, "watch sleeping tasks for damaged stack frames" },
+	{ "functions", kc_cmd_functions, "where this kernel's functions keep their canaries" },
+	{ "explain", kc_cmd_explain, "one function: annotated listing, slot, checks" },
+};
+
+static void print_help(FILE *out)
+{
+	fprintf(out, "Usage: kcanary COMMAND [OPTION...]\n"
+		     "Find damaged kernel stack frames while the kernel still runs.\n\n");
+	for (size_t i = 0; i < kc_countof(commands); i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\n'kcanary COMMAND --help' tells more. Start with: sudo kcanary watch\n"
+		     "Exit status: 0 clean, 1 findings, 2 usage, 3 cannot run on this host,\n"
+		     "4 nothing found but not everything could be verified, 5 failure.\n");
+}
+
+int main(int argc, char **argv)
+{
+	char name[64];
+
+	if (argc < 2) {
+		print_help(stderr);
+		return KC_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_help(stdout);
+		return KC_EXIT_CLEAN;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("kcanary " KC_VERSION "\n");
+		return KC_EXIT_CLEAN;
+	}
+	for (size_t i = 0; i < kc_countof(commands); i++) {
+		if (strcmp(commands[i].name, argv[1]))
+			continue;
+		snprintf(name, sizeof(name), "kcanary %s", commands[i].name);
+		argv[1] = name;
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	kc_error("unknown command '%s'; 'kcanary --help' lists them", argv[1]);
+	return KC_EXIT_USAGE;
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/monitor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "util/array.h"
+
+/* Passes between two looks for cache entries that nobody uses any more. */
+#define TRIM_EVERY 16
+
+/* One sleep of one thread. */
+struct sleep_id {
+	uint32_t tid;
+	uint64_t start_ns;
+	uint64_t switches;
+	uint64_t sp;
+};
+
+struct reported {
+	struct sleep_id sleep;
+	uint64_t slot;
+};
+
+struct kc_monitor {
+	struct kc_session *session;
+	struct kc_sweep *sweep;
+	struct kc_report *report;
+	struct kc_stats stats;
+	struct timespec started;
+	struct sleep_id *suspects;
+	size_t nr_suspects, suspects_capacity;
+	struct reported *reported;
+	size_t nr_reported, reported_capacity;
+	bool output_failed;
+};
+
+/* What the two confirming passes over one suspect found. */
+struct confirmation {
+	struct kc_monitor *monitor;
+	struct sleep_id sleep;
+	bool copied, damaged;
+	struct kc_record record;
+	uint64_t words[KC_STACK_WORDS];
+	struct kc_checked_stack checked;
+	size_t nr_damage;
+	struct kc_damage damage[KC_TASK_SLOTS];
+};
+
+static struct sleep_id sleep_of(const struct kc_record *record)
+{
+	return (struct sleep_id){ record->tid, record->start_ns, record->switches, record->sp };
+}
+
+static bool same_sleep(const struct sleep_id *a, const struct sleep_id *b)
+{
+	return a->tid == b->tid && a->start_ns == b->start_ns && a->switches == b->switches &&
+	       a->sp == b->sp;
+}
+
+int kc_monitor_new(struct kc_session *session, struct kc_sweep *sweep, struct kc_report *report,
+		   struct kc_monitor **ret_monitor)
+{
+	struct kc_monitor *monitor = calloc(1, sizeof(*monitor));
+
+	if (!monitor)
+		return -ENOMEM;
+	monitor->session = session;
+	monitor->sweep = sweep;
+	monitor->report = report;
+	clock_gettime(CLOCK_MONOTONIC, &monitor->started);
+	*ret_monitor = monitor;
+	return 0;
+}
+
+void kc_monitor_free(struct kc_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	free(monitor->suspects);
+	free(monitor->reported);
+	free(monitor);
+}
+
+static int suspect(struct kc_monitor *monitor, const struct kc_record *record)
+{
+	int err = kc_grow(monitor->suspects, monitor->suspects_capacity, monitor->nr_suspects + 1);
+
+	if (!err)
+		monitor->suspects[monitor->nr_suspects++] = sleep_of(record);
+	return err;
+}
+
+static void count_stack(struct kc_stats *stats, const struct kc_checked_stack *checked)
+{
+	stats->frames_verified += checked->intact;
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		stats->blind[i] += checked->blind[i];
+	if (checked->end != KC_UNWIND_COMPLETE)
+		stats->unwind_ends[checked->end]++;
+	for (size_t i = 0; i < checked->count; i++) {
+		const struct kc_checked_frame *frame = &checked->frames[i];
+
+		if (frame->status == KC_CHECK_UNKNOWN && frame->blind == KC_BLIND_NO_PLAN)
+			stats->plan_blind[frame->plan->reason]++;
+	}
+}
+
+/*
+ * Hand the slots of a checked stack to the kernel side, damaged ones included:
+ * confirming them is its work. A stack that could not be checked in full is
+ * not cached, so that its blind spots are counted in every pass.
+ */
+static void cache_slots(struct kc_monitor *monitor, const struct kc_record *record,
+			const struct kc_checked_stack *checked)
+{
+	uint64_t slots[KC_MAX_FRAMES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		if (checked->blind[i] && !checked->damaged)
+			return;
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_INTACT ||
+		    checked->frames[i].status == KC_CHECK_DAMAGED)
+			slots[count++] = checked->frames[i].slot;
+	if (kc_sweep_cache(monitor->sweep, record, slots, count))
+		monitor->stats.uncached++;
+}
+
+static void check_record(struct kc_monitor *monitor, const struct kc_record *record,
+			 struct kc_checked_stack *ret_checked)
+{
+	struct kc_stack stack = {
+		.sp = record->sp,
+		.top = record->top,
+		.words = (const uint64_t *)(record + 1),
+	};
+
+	kc_check_stack(monitor->session->kernel, monitor->session->plans, &stack, ret_checked);
+}
+
+static bool is_reported(const struct kc_monitor *monitor, const struct kc_record *record,
+			uint64_t slot)
+{
+	struct sleep_id sleep = sleep_of(record);
+
+	for (size_t i = 0; i < monitor->nr_reported; i++)
+		if (same_sleep(&monitor->reported[i].sleep, &sleep) &&
+		    monitor->reported[i].slot == slot)
+			return true;
+	return false;
+}
+
+/* Damage is told once for each slot and sleep, then counted. */
+static int on_damage(struct kc_monitor *monitor, const struct kc_record *record)
+{
+	const struct kc_damage *damage = (const struct kc_damage *)(record + 1);
+
+	for (size_t i = 0; i < record->count; i++)
+		if (damage[i].changed_bytes && !is_reported(monitor, record, damage[i].slot))
+			return suspect(monitor, record);
+	monitor->stats.repeated++;
+	return 0;
+}
+
+static int on_record(const struct kc_record *record, void *arg)
+{
+	struct kc_monitor *monitor = arg;
+	struct kc_checked_stack checked;
+
+	if (record->kind == KC_RECORD_DAMAGE)
+		return on_damage(monitor, record);
+	check_record(monitor, record, &checked);
+	count_stack(&monitor->stats, &checked);
+	cache_slots(monitor, record, &checked);
+	for (size_t i = 0; i < checked.count; i++)
+		if (checked.frames[i].status == KC_CHECK_DAMAGED &&
+		    !is_reported(monitor, record, checked.frames[i].slot))
+			return suspect(monitor, record);
+	return 0;
+}
+
+static int on_confirming_record(const struct kc_record *record, void *arg)
+{
+	struct confirmation *confirmation = arg;
+	struct sleep_id sleep = sleep_of(record);
+
+	if (!same_sleep(&sleep, &confirmation->sleep))
+		return 0;
+	if (record->kind == KC_RECORD_STACK && record->count <= KC_STACK_WORDS) {
+		confirmation->record = *record;
+		memcpy(confirmation->words, record + 1, record->count * sizeof(uint64_t));
+		check_record(confirmation->monitor, record, &confirmation->checked);
+		cache_slots(confirmation->monitor, record, &confirmation->checked);
+		confirmation->copied = true;
+	} else if (record->kind == KC_RECORD_DAMAGE && record->count <= KC_TASK_SLOTS) {
+		memcpy(confirmation->damage, record + 1,
+		       record->count * sizeof(struct kc_damage));
+		confirmation->nr_damage = record->count;
+		confirmation->damaged = true;
+	}
+	return 0;
+}
+
+static const struct kc_damage *damage_of(const struct confirmation *confirmation, uint64_t slot)
+{
+	for (size_t i = 0; i < confirmation->nr_damage; i++)
+		if (confirmation->damage[i].slot == slot && confirmation->damage[i].changed_bytes)
+			return &confirmation->damage[i];
+	return NULL;
+}
+
+/* Other threads with damage, reported since the start. */
+static size_t other_damaged_tasks(const struct kc_monitor *monitor, uint32_t tid)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < monitor->nr_reported; i++) {
+		bool seen = monitor->reported[i].sleep.tid == tid;
+
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = monitor->reported[j].sleep.tid == monitor->reported[i].sleep.tid;
+		count += !seen;
+	}
+	return count;
+}
+
+static int report_frame(struct kc_monitor *monitor, const struct confirmation *confirmation,
+			size_t frame, const struct kc_damage *damage)
+{
+	struct kc_finding finding = {
+		.seq = ++monitor->stats.findings,
+		.boot_ns = confirmation->record.boot_ns,
+		.engine = "sweep",
+		.task = confirmation->record,
+		.damage = *damage,
+		.stack = {
+			.sp = confirmation->record.sp,
+			.top = confirmation->record.top,
+			.words = confirmation->words,
+		},
+		.checked = &confirmation->checked,
+		.frame = frame,
+	};
+	int err;
+
+	clock_gettime(CLOCK_REALTIME, &finding.time);
+	kc_process_read(finding.task.pid, finding.task.tid, &finding.process);
+	kc_judge(&finding, other_damaged_tasks(monitor, finding.task.tid));
+	err = kc_grow(monitor->reported, monitor->reported_capacity, monitor->nr_reported + 1);
+	if (err)
+		return err;
+	monitor->reported[monitor->nr_reported++] =
+		(struct reported){ confirmation->sleep, damage->slot };
+	err = kc_report_finding(monitor->report, &finding);
+	monitor->output_failed |= err != 0;
+	return err;
+}
+
+static int confirm(struct kc_monitor *monitor, const struct sleep_id *sleep)
+{
+	kc_auto_free struct confirmation *confirmation = calloc(1, sizeof(*confirmation));
+	struct kc_pass pass;
+	bool proven = false;
+	int err;
+
+	if (!confirmation)
+		return -ENOMEM;
+	confirmation->monitor = monitor;
+	confirmation->sleep = *sleep;
+	kc_sweep_uncache(monitor->sweep, sleep->tid);
+	err = kc_sweep_pass(monitor->sweep, sleep->tid, on_confirming_record, confirmation, &pass);
+	if (!err && confirmation->copied)
+		err = kc_sweep_pass(monitor->sweep, sleep->tid, on_confirming_record, confirmation,
+				    &pass);
+	if (err)
+		return err;
+	/* Code that moved while we looked makes our own slots doubtful. */
+	if (confirmation->copied && confirmation->damaged && !kc_session_is_stale(monitor->session)) {
+		for (size_t i = 0; !err && i < confirmation->checked.count; i++) {
+			const struct kc_checked_frame *frame = &confirmation->checked.frames[i];
+			const struct kc_damage *damage = damage_of(confirmation, frame->slot);
+
+			if (frame->status != KC_CHECK_DAMAGED || !damage)
+				continue;
+			proven = true;
+			if (!is_reported(monitor, &confirmation->record, frame->slot))
+				err = report_frame(monitor, confirmation, i, damage);
+		}
+	}
+	if (!proven)
+		monitor->stats.unproven++;
+	return err;
+}
+
+static int confirm_suspects(struct kc_monitor *monitor)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < monitor->nr_suspects; i++)
+		err = confirm(monitor, &monitor->suspects[i]);
+	monitor->nr_suspects = 0;
+	return err;
+}
+
+static int refresh(struct kc_monitor *monitor)
+{
+	int err;
+
+	if (!kc_session_is_stale(monitor->session))
+		return 0;
+	err = kc_session_reload(monitor->session);
+	if (err)
+		kc_warn("modules changed and the kernel could not be learned again (%s)",
+			kc_strerror(err));
+	else
+		kc_debug("modules changed: learned the kernel again");
+	return err;
+}
+
+int kc_monitor_pass(struct kc_monitor *monitor)
+{
+	struct kc_stats *stats = &monitor->stats;
+	struct kc_pass pass;
+	int err;
+
+	err = refresh(monitor);
+	if (!err)
+		err = kc_sweep_pass(monitor->sweep, 0, on_record, monitor, &pass);
+	if (err)
+		return err;
+	stats->passes++;
+	stats->tasks = pass.tasks;
+	stats->running += pass.running;
+	stats->dead += pass.dead;
+	stats->moved += pass.moved;
+	stats->unreadable += pass.unreadable;
+	stats->tasks_checked += pass.copied + pass.cached;
+	stats->frames_verified += pass.cached_slots;
+	err = confirm_suspects(monitor);
+	if (stats->passes % TRIM_EVERY == 0)
+		kc_sweep_trim(monitor->sweep);
+	return err;
+}
+
+const struct kc_stats *kc_monitor_stats(struct kc_monitor *monitor)
+{
+	struct timespec now;
+	struct rusage usage;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	getrusage(RUSAGE_SELF, &usage);
+	monitor->stats.seconds = (now.tv_sec - monitor->started.tv_sec) +
+				 (now.tv_nsec - monitor->started.tv_nsec) / 1e9;
+	monitor->stats.cpu_seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+				     (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	return &monitor->stats;
+}
+
+bool kc_monitor_output_failed(const struct kc_monitor *monitor)
+{
+	return monitor->output_failed;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cli/command.h"
+
+enum kc_exit kc_parse(const struct argp *argp, int argc, char **argv, void *options)
+{
+	argp_err_exit_status = KC_EXIT_USAGE;
+	return argp_parse(argp, argc, argv, 0, NULL, options) ? KC_EXIT_USAGE : KC_EXIT_CLEAN;
+}
+
+unsigned int kc_parse_number(struct argp_state *state, const char *what, const char *arg,
+			     unsigned int min, unsigned int max)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(arg, &end, 10);
+	if (errno || end == arg || *end || *arg == '-' || value < min || value > max)
+		argp_error(state, "%s must be a number from %u to %u, not '%s'", what, min, max,
+			   arg);
+	return value;
+}

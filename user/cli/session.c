@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/session.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/btf.h"
+#include "kernel/elfmem.h"
+#include "probe/kmem.h"
+
+#define KALLSYMS "/proc/kallsyms"
+
+static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char line[1024];
+
+	(void)level;
+	if (kc_log_get_level() < KC_LOG_LIBRARY)
+		return 0;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	kc_log(KC_LOG_LIBRARY, "%s", line);
+	return 0;
+}
+
+/* FNV-1a over /proc/modules without its reference counts; 0 if unreadable. */
+static uint64_t hash_modules(void)
+{
+	kc_auto_file FILE *file = fopen("/proc/modules", "re");
+	uint64_t hash = 0xcbf29ce484222325ULL;
+	char line[1024], name[128], state[32], addr[32];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		/* name size references users state address */
+		if (sscanf(line, "%127s %*s %*s %*s %31s %31s", name, state, addr) != 3)
+			continue;
+		snprintf(line, sizeof(line), "%s %s %s\n", name, state, addr);
+		for (const char *c = line; *c; c++)
+			hash = (hash ^ (unsigned char)*c) * 0x100000001b3ULL;
+	}
+	return hash;
+}
+
+static bool is_confidential(void)
+{
+	kc_auto_file FILE *file = fopen("/sys/kernel/security/lockdown", "re");
+	char line[128];
+
+	return file && fgets(line, sizeof(line), file) && strstr(line, "[confidentiality]");
+}
+
+static enum kc_exit open_live(struct kc_mem **ret_mem)
+{
+	int err;
+
+	if (access(KC_BTF_PATH, R_OK)) {
+		kc_error("no type information at " KC_BTF_PATH " (%s): kcanary needs a kernel built "
+			 "with CONFIG_DEBUG_INFO_BTF", kc_strerror(errno));
+		return KC_EXIT_CANNOT_RUN;
+	}
+	if (is_confidential()) {
+		kc_error("this kernel is locked down for confidentiality: nothing may read kernel "
+			 "stacks, so there is nothing kcanary could do here");
+		return KC_EXIT_CANNOT_RUN;
+	}
+	err = kc_kmem_open(ret_mem);
+	if (err == -EPERM || err == -EACCES) {
+		kc_error("not permitted to load BPF programs: run as root, or with CAP_BPF, "
+			 "CAP_PERFMON and CAP_SYSLOG");
+		return KC_EXIT_CANNOT_RUN;
+	}
+	if (err) {
+		kc_error("this kernel can't run kcanary's BPF programs (%s): it needs raw tracepoint "
+			 "programs that can be run on request, Linux 5.10 or later", kc_strerror(err));
+		return KC_EXIT_CANNOT_RUN;
+	}
+	return KC_EXIT_CLEAN;
+}
+
+static enum kc_exit open_file(const char *path, struct kc_mem **ret_mem)
+{
+	int err = kc_elfmem_open(path, ret_mem);
+
+	if (err)
+		kc_error("cannot read %s: %s", path,
+			 err == -EINVAL ? "not a 64-bit ELF file" : kc_strerror(err));
+	return err ? KC_EXIT_CANNOT_RUN : KC_EXIT_CLEAN;
+}
+
+enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *ret_session)
+{
+	struct kc_session session = {};
+	enum kc_exit status;
+	char reason[160];
+
+	libbpf_set_print(log_libbpf);
+	status = source->vmlinux ? open_file(source->vmlinux, &session.mem)
+				 : open_live(&session.mem);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	session.modules_hash = source->vmlinux ? 0 : hash_modules();
+	if (kc_kernel_load(session.mem, source->kallsyms ?: KALLSYMS,
+			   source->vmlinux ?: KC_BTF_PATH, reason, &session.kernel)) {
+		kc_error("%s", reason);
+		kc_session_close(&session);
+		return KC_EXIT_CANNOT_RUN;
+	}
+	if (kc_plans_new(session.kernel, &session.plans)) {
+		kc_error("out of memory");
+		kc_session_close(&session);
+		return KC_EXIT_FAILED;
+	}
+	*ret_session = session;
+	return KC_EXIT_CLEAN;
+}
+
+void kc_session_close(struct kc_session *session)
+{
+	kc_plans_free(session->plans);
+	kc_kernel_free(session->kernel);
+	kc_mem_destroy(session->mem);
+	*session = (struct kc_session){};
+}
+
+bool kc_session_is_stale(const struct kc_session *session)
+{
+	return hash_modules() != session->modules_hash;
+}
+
+int kc_session_reload(struct kc_session *session)
+{
+	struct kc_session fresh = { .mem = session->mem, .modules_hash = hash_modules() };
+	char reason[160];
+	int err;
+
+	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, reason, &fresh.kernel);
+	if (!err)
+		err = kc_plans_new(fresh.kernel, &fresh.plans);
+	if (err) {
+		kc_kernel_free(fresh.kernel);
+		return err;
+	}
+	kc_plans_free(session->plans);
+	kc_kernel_free(session->kernel);
+	*session = fresh;
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every sub-command opens first: a kernel to read, and its guard plans. */
+#ifndef KC_CLI_SESSION_H
+#define KC_CLI_SESSION_H
+
+#include "guard/plan.h"
+#include "util/log.h"
+
+struct kc_session {
+	struct kc_mem *mem;
+	struct kc_kernel *kernel;
+	struct kc_plans *plans;
+	uint64_t modules_hash; /* of /proc/modules when the kernel was learned */
+};
+
+/* Where to read from; all NULL: the running kernel. */
+struct kc_source {
+	const char *vmlinux;  /* an ELF file instead of live memory */
+	const char *kallsyms; /* with it: its symbols, addresses as linked (nokaslr) */
+};
+
+/*
+ * Open, saying on stderr what is wrong if it can't be done. Returns
+ * KC_EXIT_CLEAN, or the status to end with.
+ */
+enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *ret_session);
+void kc_session_close(struct kc_session *session);
+
+/* Have modules come or gone since the kernel was learned? */
+bool kc_session_is_stale(const struct kc_session *session);
+
+/* Learn the kernel again; the old facts stay if that fails. 0 or -errno. */
+int kc_session_reload(struct kc_session *session);
+
+#endif

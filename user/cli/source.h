@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The options that let a command look at a kernel file instead of this kernel. */
+#ifndef KC_CLI_SOURCE_H
+#define KC_CLI_SOURCE_H
+
+#include "cli/session.h"
+
+enum {
+	KC_OPTION_VMLINUX = 0x100,
+	KC_OPTION_KALLSYMS,
+};
+
+#define KC_SOURCE_OPTIONS                                                                        \
+	{ "vmlinux", KC_OPTION_VMLINUX, "FILE", 0,                                               \
+	  "look at this kernel (an ELF file) instead of the running one", 10 },                  \
+	{ "kallsyms", KC_OPTION_KALLSYMS, "FILE", 0,                                             \
+	  "with --vmlinux: its symbols, a copy of /proc/kallsyms under 'nokaslr'", 10 }
+
+static inline bool kc_source_option(int key, char *arg, struct kc_source *source)
+{
+	if (key == KC_OPTION_VMLINUX)
+		source->vmlinux = arg;
+	else if (key == KC_OPTION_KALLSYMS)
+		source->kallsyms = arg;
+	else
+		return false;
+	return true;
+}
+
+#endif

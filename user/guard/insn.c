@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "guard/insn.h"
+
+#include <capstone/capstone.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct kc_decoder {
+	csh handle;
+	csh text_handle; /* AT&T order would turn the operands of `handle` around */
+	cs_insn *insn;
+	struct kc_guard guard;
+	char text[256];
+};
+
+int kc_decoder_new(const struct kc_guard *guard, struct kc_decoder **ret_decoder)
+{
+	struct kc_decoder *decoder = calloc(1, sizeof(*decoder));
+
+	if (!decoder)
+		return -ENOMEM;
+	decoder->guard = *guard;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &decoder->handle) != CS_ERR_OK) {
+		free(decoder);
+		return -ENOMEM;
+	}
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &decoder->text_handle) != CS_ERR_OK) {
+		kc_decoder_free(decoder);
+		return -ENOMEM;
+	}
+	cs_option(decoder->handle, CS_OPT_DETAIL, CS_OPT_ON);
+	cs_option(decoder->text_handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+	decoder->insn = cs_malloc(decoder->handle);
+	if (!decoder->insn) {
+		kc_decoder_free(decoder);
+		return -ENOMEM;
+	}
+	*ret_decoder = decoder;
+	return 0;
+}
+
+void kc_decoder_free(struct kc_decoder *decoder)
+{
+	if (!decoder)
+		return;
+	if (decoder->insn)
+		cs_free(decoder->insn, 1);
+	cs_close(&decoder->handle);
+	if (decoder->text_handle)
+		cs_close(&decoder->text_handle);
+	free(decoder);
+}
+
+/* The 64-bit register that a register is a part of. */
+static uint8_t gpr_of(x86_reg reg)
+{
+	switch (reg) {
+#define PARTS(r, a, b, c, d) case a: case b: case c: case d: return r
+	PARTS(KC_RAX, X86_REG_RAX, X86_REG_EAX, X86_REG_AX, X86_REG_AL);
+	PARTS(KC_RCX, X86_REG_RCX, X86_REG_ECX, X86_REG_CX, X86_REG_CL);
+	PARTS(KC_RDX, X86_REG_RDX, X86_REG_EDX, X86_REG_DX, X86_REG_DL);
+	PARTS(KC_RBX, X86_REG_RBX, X86_REG_EBX, X86_REG_BX, X86_REG_BL);
+	PARTS(KC_RSP, X86_REG_RSP, X86_REG_ESP, X86_REG_SP, X86_REG_SPL);
+	PARTS(KC_RBP, X86_REG_RBP, X86_REG_EBP, X86_REG_BP, X86_REG_BPL);
+	PARTS(KC_RSI, X86_REG_RSI, X86_REG_ESI, X86_REG_SI, X86_REG_SIL);
+	PARTS(KC_RDI, X86_REG_RDI, X86_REG_EDI, X86_REG_DI, X86_REG_DIL);
+	PARTS(KC_R8, X86_REG_R8, X86_REG_R8D, X86_REG_R8W, X86_REG_R8B);
+	PARTS(KC_R9, X86_REG_R9, X86_REG_R9D, X86_REG_R9W, X86_REG_R9B);
+	PARTS(KC_R10, X86_REG_R10, X86_REG_R10D, X86_REG_R10W, X86_REG_R10B);
+	PARTS(KC_R11, X86_REG_R11, X86_REG_R11D, X86_REG_R11W, X86_REG_R11B);
+	PARTS(KC_R12, X86_REG_R12, X86_REG_R12D, X86_REG_R12W, X86_REG_R12B);
+	PARTS(KC_R13, X86_REG_R13, X86_REG_R13D, X86_REG_R13W, X86_REG_R13B);
+	PARTS(KC_R14, X86_REG_R14, X86_REG_R14D, X86_REG_R14W, X86_REG_R14B);
+	PARTS(KC_R15, X86_REG_R15, X86_REG_R15D, X86_REG_R15W, X86_REG_R15B);
+#undef PARTS
+	case X86_REG_AH: return KC_RAX;
+	case X86_REG_BH: return KC_RBX;
+	case X86_REG_CH: return KC_RCX;
+	case X86_REG_DH: return KC_RDX;
+	default: return KC_NO_GPR;
+	}
+}
+
+static uint16_t bit_of(x86_reg reg)
+{
+	uint8_t gpr = gpr_of(reg);
+
+	return gpr == KC_NO_GPR ? 0 : 1u << gpr;
+}
+
+static bool is_guard(const struct kc_guard *guard, const cs_insn *insn, const cs_x86_op *op)
+{
+	if (op->type != X86_OP_MEM || op->mem.segment != X86_REG_GS ||
+	    op->mem.index != X86_REG_INVALID)
+		return false;
+	if (guard->rip_relative)
+		return op->mem.base == X86_REG_RIP &&
+		       insn->address + insn->size + op->mem.disp == guard->addr;
+	return op->mem.base == X86_REG_INVALID && (uint64_t)op->mem.disp == guard->addr;
+}
+
+static bool is_reg64(const cs_x86_op *op)
+{
+	return op->type == X86_OP_REG && op->size == 8 && gpr_of(op->reg) != KC_NO_GPR;
+}
+
+/* A whole word at [rsp + disp] or [rbp + disp]. */
+static bool is_stack_word(const cs_x86_op *op)
+{
+	return op->type == X86_OP_MEM && op->size == 8 && op->mem.segment == X86_REG_INVALID &&
+	       op->mem.index == X86_REG_INVALID &&
+	       (op->mem.base == X86_REG_RSP || op->mem.base == X86_REG_RBP);
+}
+
+static void effect_on_guard(const cs_insn *insn, const cs_x86_op *op, struct kc_insn *out)
+{
+	const cs_x86_op *other = &insn->detail->x86.operands[op == insn->detail->x86.operands];
+
+	out->effect = KC_EFFECT_GUARD_OTHER;
+	if (insn->detail->x86.op_count != 2 || !is_reg64(other))
+		return;
+	out->reg = gpr_of(other->reg);
+	if (insn->id == X86_INS_MOV && other < op)
+		out->effect = KC_EFFECT_GUARD_LOAD;
+	else if (insn->id == X86_INS_CMP ||
+		 ((insn->id == X86_INS_SUB || insn->id == X86_INS_XOR) && other < op))
+		out->effect = KC_EFFECT_GUARD_CHECK;
+}
+
+static void effect_on_word(const cs_insn *insn, const cs_x86_op *word, const cs_x86_op *reg,
+			   struct kc_insn *out)
+{
+	out->reg = gpr_of(reg->reg);
+	out->base = gpr_of(word->mem.base);
+	out->disp = word->mem.disp;
+	if (insn->id == X86_INS_CMP)
+		out->effect = KC_EFFECT_COMPARE;
+	else if (insn->id == X86_INS_MOV)
+		out->effect = word < reg ? KC_EFFECT_STORE : KC_EFFECT_LOAD;
+}
+
+static void effect_on_sp(const cs_insn *insn, struct kc_insn *out)
+{
+	const cs_x86_op *ops = insn->detail->x86.operands;
+
+	out->effect = KC_EFFECT_SP_ADD;
+	switch (insn->id) {
+	case X86_INS_PUSH:
+	case X86_INS_PUSHFQ:
+		out->disp = -8;
+		return;
+	case X86_INS_POP:
+	case X86_INS_POPFQ:
+		if (insn->id == X86_INS_POP && ops[0].type == X86_OP_REG &&
+		    ops[0].reg == X86_REG_RSP)
+			break;
+		out->disp = 8;
+		return;
+	case X86_INS_ADD:
+	case X86_INS_SUB:
+		if (ops[1].type != X86_OP_IMM)
+			break;
+		out->disp = insn->id == X86_INS_ADD ? ops[1].imm : -ops[1].imm;
+		return;
+	case X86_INS_LEA:
+		if (ops[1].mem.base != X86_REG_RSP || ops[1].mem.index != X86_REG_INVALID)
+			break;
+		out->disp = ops[1].mem.disp;
+		return;
+	default:
+		break;
+	}
+	out->effect = KC_EFFECT_SP_LOST;
+	out->disp = 0;
+}
+
+static void find_flow(csh handle, const cs_insn *insn, struct kc_insn *out)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	if (cs_insn_group(handle, insn, CS_GRP_CALL))
+		out->flow = KC_FLOW_CALL;
+	else if (insn->id == X86_INS_JMP || insn->id == X86_INS_LJMP)
+		out->flow = KC_FLOW_JUMP;
+	else if (cs_insn_group(handle, insn, CS_GRP_JUMP) || insn->id == X86_INS_LOOP ||
+		 insn->id == X86_INS_JRCXZ)
+		out->flow = KC_FLOW_BRANCH;
+	else if (cs_insn_group(handle, insn, CS_GRP_RET) ||
+		 cs_insn_group(handle, insn, CS_GRP_IRET) || insn->id == X86_INS_UD2 ||
+		 insn->id == X86_INS_UD2B || insn->id == X86_INS_INT3 ||
+		 insn->id == X86_INS_SYSRET || insn->id == X86_INS_SYSEXIT)
+		out->flow = KC_FLOW_STOP;
+	if (out->flow != KC_FLOW_NEXT && out->flow != KC_FLOW_STOP && x86->op_count == 1 &&
+	    x86->operands[0].type == X86_OP_IMM)
+		out->target = x86->operands[0].imm;
+}
+
+static void find_writes(const cs_insn *insn, struct kc_insn *out)
+{
+	const cs_detail *detail = insn->detail;
+
+	for (uint8_t i = 0; i < detail->regs_write_count; i++)
+		out->writes |= bit_of(detail->regs_write[i]);
+	for (uint8_t i = 0; i < detail->x86.op_count; i++) {
+		const cs_x86_op *op = &detail->x86.operands[i];
+
+		/* Capstone 4 knows no access for some: the first is then a target. */
+		if (op->type == X86_OP_REG && ((op->access & CS_AC_WRITE) || (!i && !op->access)))
+			out->writes |= bit_of(op->reg);
+	}
+	if (out->flow == KC_FLOW_CALL)
+		out->writes = (out->writes | KC_CALL_CLOBBERS) & ~(1u << KC_RSP);
+}
+
+bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uint64_t addr,
+	       struct kc_insn *ret_insn)
+{
+	cs_insn *insn = decoder->insn;
+	const cs_x86_op *ops = insn->detail->x86.operands;
+	struct kc_insn out = { .addr = addr, .reg = KC_NO_GPR, .base = KC_NO_GPR };
+	uint64_t next = addr;
+	uint8_t count;
+
+	if (!cs_disasm_iter(decoder->handle, &bytes, &len, &next, insn))
+		return false;
+	out.len = insn->size;
+	find_flow(decoder->handle, insn, &out);
+	find_writes(insn, &out);
+	count = insn->detail->x86.op_count;
+	for (uint8_t i = 0; i < count; i++) {
+		if (is_guard(&decoder->guard, insn, &ops[i])) {
+			effect_on_guard(insn, &ops[i], &out);
+			*ret_insn = out;
+			return true;
+		}
+	}
+	if (count == 2 && is_stack_word(&ops[0]) && is_reg64(&ops[1]))
+		effect_on_word(insn, &ops[0], &ops[1], &out);
+	else if (count == 2 && is_stack_word(&ops[1]) && is_reg64(&ops[0]))
+		effect_on_word(insn, &ops[1], &ops[0], &out);
+	if (out.flow == KC_FLOW_NEXT && (out.writes & 1u << KC_RSP) && out.effect == KC_EFFECT_NONE)
+		effect_on_sp(insn, &out);
+	*ret_insn = out;
+	return true;
+}
+
+const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, size_t len,
+			   uint64_t addr)
+{
+	uint64_t next = addr;
+
+	if (!cs_disasm_iter(decoder->text_handle, &bytes, &len, &next, decoder->insn))
+		return "(bad)";
+	snprintf(decoder->text, sizeof(decoder->text), "%s%s%s", decoder->insn->mnemonic,
+		 decoder->insn->op_str[0] ? " " : "", decoder->insn->op_str);
+	return decoder->text;
+}
+
+/*
+ * 65 48|4c 8b|2b|33|3b|39 modrm ..., modrm one of
+ *	00 reg 100, SIB 25, disp32	%gs:disp
+ *	00 reg 101, disp32		%gs:disp(%rip)
+ */
+size_t kc_guard_scan(const struct kc_guard *guard, const uint8_t *bytes, size_t len, uint64_t addr)
+{
+	size_t shortest = guard->rip_relative ? 8 : 9;
+
+	for (size_t i = 0; i + shortest <= len; i++) {
+		const uint8_t *at = memchr(bytes + i, 0x65, len - i - shortest + 1);
+		int32_t disp;
+
+		if (!at)
+			break;
+		i = at - bytes;
+		if ((at[1] & 0xfb) != 0x48 || !strchr("\x8b\x2b\x33\x3b\x39", at[2]) || !at[2])
+			continue;
+		if (guard->rip_relative) {
+			memcpy(&disp, at + 4, sizeof(disp));
+			if ((at[3] & 0xc7) == 5 && addr + i + 8 + (int64_t)disp == guard->addr)
+				return i;
+		} else {
+			memcpy(&disp, at + 5, sizeof(disp));
+			if ((at[3] & 0xc7) == 4 && at[4] == 0x25 && (uint64_t)disp == guard->addr)
+				return i;
+		}
+	}
+	return len;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "guard/listing.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "guard/flow.h"
+#include "util/array.h"
+
+/* Instructions shown on either side of something that matters. */
+#define AROUND 2
+
+struct line {
+	struct kc_insn insn;
+	char text[128];
+	char note[96];
+	char bar; /* '|' live, '?' ambiguous, ' ' not */
+	bool shown;
+};
+
+struct listing {
+	const struct kc_kernel *kernel;
+	const struct kc_plan *plan;
+	uint64_t here;
+	struct line *lines;
+	size_t count, capacity;
+};
+
+static bool calls_fail(const struct listing *listing, uint64_t addr)
+{
+	const struct line *line = NULL;
+	const struct kc_sym *sym;
+
+	for (size_t i = 0; i < listing->count && !line; i++)
+		if (listing->lines[i].insn.addr == addr)
+			line = &listing->lines[i];
+	if (!line || line->insn.flow != KC_FLOW_CALL || !line->insn.target)
+		return false;
+	sym = kc_ksyms_find(listing->kernel->ksyms, line->insn.target);
+	return sym && !strcmp(kc_sym_name(listing->kernel->ksyms, sym), "__stack_chk_fail");
+}
+
+/* Replace a branch's absolute target by +offset or a symbol. */
+static void name_target(const struct listing *listing, struct line *line)
+{
+	const struct kc_sym *own = listing->plan->sym, *sym;
+	uint64_t target = line->insn.target;
+	size_t mnemonic = strcspn(line->text, " ");
+
+	if (!target)
+		return;
+	if (target - own->addr < own->size) {
+		snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " +0x%lx",
+			 target - own->addr);
+		return;
+	}
+	sym = kc_ksyms_find(listing->kernel->ksyms, target);
+	if (!sym)
+		return;
+	if (target == sym->addr)
+		snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " %s",
+			 kc_sym_name(listing->kernel->ksyms, sym));
+	else
+		snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " %s+0x%lx",
+			 kc_sym_name(listing->kernel->ksyms, sym), target - sym->addr);
+}
+
+static void add_note(struct line *line, const char *note)
+{
+	size_t len = strlen(line->note);
+
+	snprintf(line->note + len, sizeof(line->note) - len, "%s%s", len ? "; " : "", note);
+}
+
+static void annotate(const struct listing *listing, struct line *line)
+{
+	const struct kc_plan *plan = listing->plan;
+	uint64_t addr = line->insn.addr;
+	struct kc_slot_rule rule = kc_plan_rule_at(plan, addr), named;
+	char text[24], note[64];
+
+	line->bar = rule.live == KC_LIVE_SEALED	   ? '|'
+		    : rule.live == KC_LIVE_UNKNOWN ? '?'
+						   : ' ';
+	for (size_t i = 0; i < plan->nr_seals; i++) {
+		if (plan->seals[i] == addr && kc_flow_slot(listing->kernel, &line->insn, &named)) {
+			snprintf(note, sizeof(note), "seal: slot is %s",
+				 kc_slot_rule_text(&named, text));
+			add_note(line, note);
+		}
+	}
+	for (size_t i = 0; i < plan->nr_checks; i++) {
+		if (plan->checks[i].load == addr)
+			add_note(line, "check: loads the slot");
+		if (plan->checks[i].compare == addr)
+			add_note(line, "check: compares");
+	}
+	if (line->insn.flow == KC_FLOW_BRANCH && calls_fail(listing, line->insn.target))
+		add_note(line, "to __stack_chk_fail");
+	/* `here` is a return address or exact; either way the instruction that holds it. */
+	if (listing->here && listing->here - addr < line->insn.len)
+		add_note(line, "here");
+}
+
+static int read_lines(struct listing *listing, struct kc_decoder *decoder, const uint8_t *bytes)
+{
+	const struct kc_sym *sym = listing->plan->sym;
+
+	for (size_t at = 0; at < sym->size;) {
+		struct line line = {};
+		int err;
+
+		if (kc_decode(decoder, bytes + at, sym->size - at, sym->addr + at, &line.insn)) {
+			snprintf(line.text, sizeof(line.text), "%s",
+				 kc_decode_text(decoder, bytes + at, sym->size - at,
+						sym->addr + at));
+			name_target(listing, &line);
+		} else {
+			line.insn = (struct kc_insn){ .addr = sym->addr + at, .len = 1 };
+			snprintf(line.text, sizeof(line.text), ".byte 0x%02x", bytes[at]);
+		}
+		at += line.insn.len;
+		err = kc_grow(listing->lines, listing->capacity, listing->count + 1);
+		if (err)
+			return err;
+		listing->lines[listing->count++] = line;
+	}
+	return 0;
+}
+
+static void choose(struct listing *listing, enum kc_listing_scope scope)
+{
+	for (size_t i = 0; i < listing->count; i++) {
+		if (scope == KC_LISTING_ALL) {
+			listing->lines[i].shown = true;
+			continue;
+		}
+		if (!listing->lines[i].note[0])
+			continue;
+		for (size_t j = i < AROUND ? 0 : i - AROUND; j < listing->count && j <= i + AROUND;
+		     j++)
+			listing->lines[j].shown = true;
+	}
+}
+
+static void print(const struct listing *listing, FILE *out)
+{
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct line *line = &listing->lines[i];
+
+		if (!line->shown) {
+			if (i && listing->lines[i - 1].shown)
+				fprintf(out, "  ...\n");
+			continue;
+		}
+		fprintf(out, "%c +0x%-5lx %-*s%s%s\n", line->bar,
+			line->insn.addr - listing->plan->sym->addr, line->note[0] ? 42 : 0,
+			line->text, line->note[0] ? " <- " : "", line->note);
+	}
+}
+
+int kc_listing(const struct kc_kernel *kernel, const struct kc_plan *plan, uint64_t here,
+	       enum kc_listing_scope scope, FILE *out)
+{
+	struct kc_decoder *decoder kc_auto(kc_cleanup_decoder) = NULL;
+	struct listing listing = { .kernel = kernel, .plan = plan, .here = here };
+	kc_auto_free uint8_t *bytes = NULL;
+	int err;
+
+	if (!plan->sym || !plan->sym->size)
+		return -EFAULT;
+	bytes = malloc(plan->sym->size);
+	if (!bytes)
+		return -ENOMEM;
+	err = kc_mem_read(kernel->mem, plan->sym->addr, bytes, plan->sym->size);
+	if (!err)
+		err = kc_decoder_new(&kernel->guard, &decoder);
+	if (!err)
+		err = read_lines(&listing, decoder, bytes);
+	if (!err) {
+		for (size_t i = 0; i < listing.count; i++)
+			annotate(&listing, &listing.lines[i]);
+		choose(&listing, scope);
+		print(&listing, out);
+	}
+	free(listing.lines);
+	return err;
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "guard/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "guard/flow.h"
+#include "util/array.h"
+
+/* The largest guarded function of Debian's kernels has 23 KiB. */
+#define MAX_FUNCTION (256 * 1024)
+
+struct kc_plans {
+	const struct kc_kernel *kernel;
+	struct kc_decoder *decoder;
+	struct kc_plan **by_sym; /* index of ksyms -> plan, or NULL: not made yet */
+	struct kc_plan no_symbol, no_memory;
+};
+
+static const char *const reason_texts[] = {
+	[KC_PLAN_OK] = "planned",
+	[KC_PLAN_UNGUARDED] = "not guarded",
+	[KC_PLAN_NO_SEAL] = "uses the guard but seals no frame with it",
+	[KC_PLAN_NOT_COMPILED] = "not a compiled function with a known extent",
+	[KC_PLAN_UNREADABLE] = "its text can't be read",
+	[KC_PLAN_UNDECODABLE] = "instructions that Capstone can't decode",
+	[KC_PLAN_TOO_LARGE] = "too large",
+	[KC_PLAN_NO_CFA] = "the seal can't be tied to the frame",
+	[KC_PLAN_DISAGREES] = "a check compares something other than the sealed slot",
+	[KC_PLAN_COLD_ORPHAN] = "a .cold part that no parent was seen to enter",
+	[KC_PLAN_NO_MEMORY] = "out of memory",
+};
+_Static_assert(kc_countof(reason_texts) == KC_PLAN_NR_REASONS, "a text for each reason");
+
+const char *kc_plan_reason_text(enum kc_plan_reason reason)
+{
+	return reason_texts[reason];
+}
+
+const char *kc_slot_rule_text(const struct kc_slot_rule *rule, char text[static 24])
+{
+	static const char *const bases[] = { "?", "CFA", "SP", "BP" };
+
+	snprintf(text, 24, "%s%c0x%x", bases[rule->base], rule->offset < 0 ? '-' : '+',
+		 rule->offset < 0 ? -rule->offset : rule->offset);
+	return text;
+}
+
+int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans)
+{
+	struct kc_plans *plans kc_auto(kc_cleanup_plans) = calloc(1, sizeof(*plans));
+	int err;
+
+	if (!plans)
+		return -ENOMEM;
+	plans->kernel = kernel;
+	plans->no_symbol.reason = KC_PLAN_NOT_COMPILED;
+	plans->no_memory.reason = KC_PLAN_NO_MEMORY;
+	plans->by_sym = calloc(kc_ksyms_count(kernel->ksyms), sizeof(*plans->by_sym));
+	if (!plans->by_sym)
+		return -ENOMEM;
+	err = kc_decoder_new(&kernel->guard, &plans->decoder);
+	if (err)
+		return err;
+	*ret_plans = kc_take(plans);
+	return 0;
+}
+
+static void free_plan(struct kc_plan *plan)
+{
+	if (!plan)
+		return;
+	free(plan->seals);
+	free(plan->checks);
+	free(plan->ranges);
+	free(plan);
+}
+
+void kc_plans_free(struct kc_plans *plans)
+{
+	if (!plans)
+		return;
+	for (size_t i = 0; plans->by_sym && i < kc_ksyms_count(plans->kernel->ksyms); i++)
+		free_plan(plans->by_sym[i]);
+	free(plans->by_sym);
+	kc_decoder_free(plans->decoder);
+	free(plans);
+}
+
+static int compare_insns(const void *a, const void *b)
+{
+	const struct kc_flow_insn *x = a, *y = b;
+
+	return x->insn.addr < y->insn.addr ? -1 : x->insn.addr > y->insn.addr;
+}
+
+static int add_range(struct kc_plan *plan, size_t *capacity, const struct kc_flow_insn *at)
+{
+	struct kc_slot_rule rule = { at->in.live, at->in.base, at->in.offset };
+	struct kc_range *last = plan->nr_ranges ? &plan->ranges[plan->nr_ranges - 1] : NULL;
+	uint64_t end = at->insn.addr + at->insn.len;
+	int err;
+
+	if (last && last->end == at->insn.addr && last->rule.live == rule.live &&
+	    last->rule.base == rule.base && last->rule.offset == rule.offset) {
+		last->end = end;
+		return 0;
+	}
+	err = kc_grow(plan->ranges, *capacity, plan->nr_ranges + 1);
+	if (!err)
+		plan->ranges[plan->nr_ranges++] = (struct kc_range){ at->insn.addr, end, rule };
+	return err;
+}
+
+static int add_seal(struct kc_plan *plan, size_t *capacity, const struct kc_flow *flow,
+		    const struct kc_flow_insn *at)
+{
+	struct kc_slot_rule rule;
+	int err = kc_grow(plan->seals, *capacity, plan->nr_seals + 1);
+
+	if (err)
+		return err;
+	if (!kc_flow_slot(flow->kernel, &at->insn, &rule)) {
+		plan->reason = KC_PLAN_NO_CFA;
+		return 0;
+	}
+	if (!plan->nr_seals)
+		plan->rule = rule;
+	plan->seals[plan->nr_seals++] = at->insn.addr;
+	return 0;
+}
+
+static int add_check(struct kc_plan *plan, size_t *capacity, const struct kc_flow *flow,
+		     const struct kc_flow_insn *at)
+{
+	int err = kc_grow(plan->checks, *capacity, plan->nr_checks + 1);
+
+	if (err)
+		return err;
+	/* Where ways meet that do not agree, the check is one more unknown. */
+	if (at->in.live == KC_LIVE_UNKNOWN)
+		return 0;
+	if (!kc_flow_checks_slot(flow, at)) {
+		plan->reason = KC_PLAN_DISAGREES;
+		return 0;
+	}
+	plan->checks[plan->nr_checks++] = (struct kc_check){
+		.load = at->insn.effect == KC_EFFECT_COMPARE ? at->insn.addr : at->in.slot_load,
+		.compare = at->insn.addr,
+		.rule = { at->in.live, at->in.base, at->in.offset },
+	};
+	return 0;
+}
+
+/* Turn the states of all instructions into the plan. */
+static int collect(struct kc_plan *plan, struct kc_flow *flow)
+{
+	size_t ranges = 0, seals = 0, checks = 0;
+	int err = 0;
+
+	qsort(flow->insns, flow->count, sizeof(*flow->insns), compare_insns);
+	for (size_t i = 0; !err && i < flow->count; i++) {
+		const struct kc_flow_insn *at = &flow->insns[i];
+
+		err = add_range(plan, &ranges, at);
+		if (!err && kc_flow_is_seal(at))
+			err = add_seal(plan, &seals, flow, at);
+		if (!err && kc_flow_is_check(at))
+			err = add_check(plan, &checks, flow, at);
+	}
+	if (flow->nr_pieces == 2) {
+		plan->cold = flow->pieces[1].start;
+		plan->cold_end = plan->cold + flow->pieces[1].len;
+	}
+	if (!err && plan->reason == KC_PLAN_OK && !plan->nr_seals)
+		plan->reason = flow->undecodable ? KC_PLAN_UNDECODABLE : KC_PLAN_NO_SEAL;
+	return err;
+}
+
+static bool refers_to_guard(const struct kc_kernel *kernel, const uint8_t *bytes,
+			    const struct kc_sym *sym)
+{
+	return kc_guard_scan(&kernel->guard, bytes, sym->size, sym->addr) < sym->size;
+}
+
+static int analyse(struct kc_plans *plans, struct kc_plan *plan)
+{
+	const struct kc_kernel *kernel = plans->kernel;
+	const struct kc_sym *sym = plan->sym;
+	kc_auto_free uint8_t *bytes = NULL;
+	struct kc_flow flow;
+	int err;
+
+	if (!sym->size || kc_sym_is_generated(kernel->ksyms, sym)) {
+		plan->reason = KC_PLAN_NOT_COMPILED;
+		return 0;
+	}
+	if (sym->size > MAX_FUNCTION) {
+		plan->reason = KC_PLAN_TOO_LARGE;
+		return 0;
+	}
+	bytes = malloc(sym->size);
+	if (!bytes)
+		return -ENOMEM;
+	if (kc_mem_read(kernel->mem, sym->addr, bytes, sym->size)) {
+		plan->reason = KC_PLAN_UNREADABLE;
+		return 0;
+	}
+	if (!refers_to_guard(kernel, bytes, sym)) {
+		plan->reason = KC_PLAN_UNGUARDED;
+		return 0;
+	}
+	err = kc_flow_run(kernel, plans->decoder, sym, bytes, &flow);
+	if (err)
+		return err;
+	err = collect(plan, &flow);
+	kc_flow_free(&flow);
+	return err;
+}
+
+/* The function whose analysis entered this .cold part. */
+static struct kc_plan *parent_of(struct kc_plans *plans, const struct kc_sym *cold, size_t stem)
+{
+	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
+	kc_auto_free char *name = strndup(kc_sym_name(ksyms, cold), stem);
+	const struct kc_sym *parents[64];
+	size_t count, unguarded = 0;
+
+	if (!name)
+		return NULL;
+	count = kc_ksyms_by_name(ksyms, name, parents, kc_countof(parents));
+	if (count > kc_countof(parents))
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		struct kc_plan *plan = kc_plans_of(plans, parents[i]);
+
+		if (plan->cold && cold->addr >= plan->cold && cold->addr < plan->cold_end)
+			return plan;
+		unguarded += plan->reason == KC_PLAN_UNGUARDED;
+	}
+	/* Whoever of them it belongs to has no slot. */
+	return count && unguarded == count ? kc_plans_of(plans, parents[0]) : NULL;
+}
+
+struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
+{
+	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
+	struct kc_plan **entry = &plans->by_sym[sym - kc_ksyms_at(ksyms, 0)];
+	size_t stem = kc_sym_cold_stem(kc_sym_name(ksyms, sym));
+	struct kc_plan *plan;
+
+	if (*entry)
+		return *entry;
+	if (stem) {
+		plan = parent_of(plans, sym, stem);
+		if (plan)
+			return plan;
+	}
+	plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		return &plans->no_memory;
+	plan->sym = sym;
+	if (stem)
+		plan->reason = KC_PLAN_COLD_ORPHAN;
+	else if (analyse(plans, plan))
+		plan->reason = KC_PLAN_NO_MEMORY;
+	*entry = plan;
+	return plan;
+}
+
+struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc)
+{
+	const struct kc_sym *sym = kc_ksyms_find(plans->kernel->ksyms, pc);
+
+	return sym ? kc_plans_of(plans, sym) : &plans->no_symbol;
+}
+
+#define range_start(ranges, i) ((ranges)[i].start)
+
+struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc)
+{
+	size_t i = kc_last_at_or_below(plan->ranges, plan->nr_ranges, pc, range_start);
+
+	if (i == plan->nr_ranges || pc >= plan->ranges[i].end)
+		return (struct kc_slot_rule){ .live = KC_LIVE_UNREACHED };
+	return plan->ranges[i].rule;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Guard plans: where a function keeps its canary, at every one of its
+ * instructions, or the reason why that can't be told.
+ *
+ *	push %rbx                       .
+ *	sub  $0x50,%rsp                 .
+ *	mov  %gs:0x28,%rax              .
+ *	mov  %rax,0x48(%rsp)    seal    .     slot = CFA - 0x18
+ *	...                             │
+ *	call do_nanosleep               │ live range: the slot must hold
+ *	...                             │ the canary at each of these
+ *	mov  0x48(%rsp),%rax            │
+ *	sub  %gs:0x28,%rax      check   │
+ *	jne  <call __stack_chk_fail>    .
+ */
+#ifndef KC_GUARD_PLAN_H
+#define KC_GUARD_PLAN_H
+
+#include "kernel/kernel.h"
+
+enum kc_plan_reason {
+	KC_PLAN_OK = 0,
+	KC_PLAN_UNGUARDED,	 /* the code does not refer to the guard: nothing to check */
+	KC_PLAN_NO_SEAL,	 /* refers to the guard, never stores it in its frame */
+	KC_PLAN_NOT_COMPILED,	 /* no symbol, no size, or generated at run time */
+	KC_PLAN_UNREADABLE,	 /* its text can't be read */
+	KC_PLAN_UNDECODABLE,	 /* an instruction before any seal is not understood */
+	KC_PLAN_TOO_LARGE,
+	KC_PLAN_NO_CFA,		 /* the seal's address can't be tied to the frame */
+	KC_PLAN_DISAGREES,	 /* a check compares something that is not the sealed slot */
+	KC_PLAN_COLD_ORPHAN,	 /* a .cold part that no parent was seen to enter */
+	KC_PLAN_NO_MEMORY,
+	KC_PLAN_NR_REASONS,
+};
+
+/* One table for people: what the reason means, as the end of a sentence. */
+const char *kc_plan_reason_text(enum kc_plan_reason reason);
+
+/* What the slot's address is relative to. */
+enum kc_slot_base {
+	KC_SLOT_CFA = 1,
+	KC_SLOT_SP = 2, /* RSP at this very instruction (frames that realign their stack) */
+	KC_SLOT_BP = 3, /* RBP */
+};
+
+enum kc_live {
+	KC_LIVE_NO,	 /* before the seal, after the check */
+	KC_LIVE_SEALED,	 /* the slot must hold the canary */
+	KC_LIVE_UNKNOWN, /* sealed on one way here and not on another */
+	KC_LIVE_UNREACHED, /* no known control flow leads here */
+};
+
+struct kc_slot_rule {
+	uint8_t live; /* enum kc_live */
+	uint8_t base; /* enum kc_slot_base, if sealed */
+	int32_t offset;
+};
+
+struct kc_range {
+	uint64_t start, end;
+	struct kc_slot_rule rule;
+};
+
+struct kc_check {
+	uint64_t load;	  /* the instruction that fetches the slot */
+	uint64_t compare; /* the one that compares with the guard */
+	struct kc_slot_rule rule; /* of the slot, at `load` */
+};
+
+struct kc_plan {
+	const struct kc_sym *sym;
+	enum kc_plan_reason reason;
+	struct kc_slot_rule rule; /* at the first seal, for display */
+	uint64_t *seals;
+	size_t nr_seals;
+	struct kc_check *checks;
+	size_t nr_checks;
+	struct kc_range *ranges; /* ascending; every instruction that is reached */
+	size_t nr_ranges;
+	uint64_t cold, cold_end; /* its .cold part, if one was entered */
+	uint64_t verified;	 /* frames in which the slot was seen to hold the canary */
+};
+
+struct kc_plans;
+
+/* The kernel is borrowed. Plans are made on demand and kept. */
+int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans);
+void kc_plans_free(struct kc_plans *plans);
+KC_DEFINE_AUTO(plans, struct kc_plans, kc_plans_free)
+
+/*
+ * The plan of the function that covers pc; a .cold part's is its parent's.
+ * Never NULL, owned by plans: "no plan" is one with a reason.
+ */
+struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc);
+struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym);
+
+/* What the plan says of the instruction that contains pc. */
+struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc);
+
+/* "CFA-0x18", "SP+0x48"; at least 24 bytes of text. */
+const char *kc_slot_rule_text(const struct kc_slot_rule *rule, char text[static 24]);
+
+#endif

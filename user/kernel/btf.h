@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sizes and places of kernel types, from the running kernel's BTF. */
+#ifndef KC_KERNEL_BTF_H
+#define KC_KERNEL_BTF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/cleanup.h"
+
+struct btf;
+
+#define KC_BTF_PATH "/sys/kernel/btf/vmlinux"
+
+/* Raw BTF or an ELF file with a .BTF section. -ENOENT: the kernel has none. */
+int kc_btf_load(const char *path, struct btf **ret_btf);
+void kc_btf_free(struct btf *btf);
+KC_DEFINE_AUTO(btf, struct btf, kc_btf_free)
+
+/* Size in bytes of a struct or union; -ENOENT if there is no such type. */
+int kc_btf_size(const struct btf *btf, const char *type, uint32_t *ret_size);
+
+/*
+ * Byte offset of a member, "a.b.c" for members of members (anonymous ones are
+ * looked through). -ENOENT if the type or the member does not exist.
+ */
+int kc_btf_offset(const struct btf *btf, const char *type, const char *path, uint32_t *ret_offset);
+
+static inline bool kc_btf_has(const struct btf *btf, const char *type, const char *path)
+{
+	uint32_t offset;
+
+	return kc_btf_offset(btf, type, path, &offset) == 0;
+}
+
+#endif

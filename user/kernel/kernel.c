@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "kernel/kernel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/btf.h"
+#include "kernel/edges.h"
+#include "kernel/modules.h"
+#include "util/array.h"
+#include "util/log.h"
+
+#define fail(reason, err, ...) (snprintf((reason), 160, __VA_ARGS__), (err))
+
+static int load_layouts(struct kc_kernel *kernel, const struct btf *btf, char *reason)
+{
+	const char *missing = NULL;
+
+	if (kc_btf_size(btf, "inactive_task_frame", &kernel->inactive.size) ||
+	    kc_btf_offset(btf, "inactive_task_frame", "bp", &kernel->inactive.bp) ||
+	    kc_btf_offset(btf, "inactive_task_frame", "ret_addr", &kernel->inactive.ret_addr))
+		missing = "struct inactive_task_frame";
+	if (kc_btf_size(btf, "pt_regs", &kernel->pt_regs.size) ||
+	    kc_btf_offset(btf, "pt_regs", "ip", &kernel->pt_regs.ip) ||
+	    kc_btf_offset(btf, "pt_regs", "sp", &kernel->pt_regs.sp) ||
+	    kc_btf_offset(btf, "pt_regs", "bp", &kernel->pt_regs.bp) ||
+	    kc_btf_offset(btf, "pt_regs", "cs", &kernel->pt_regs.cs))
+		missing = "struct pt_regs";
+	if (!kc_btf_has(btf, "task_struct", "stack_canary"))
+		missing = "task_struct.stack_canary: built without the stack protector,";
+	if (missing)
+		return fail(reason, -ENOENT, "this kernel's BTF has no %s", missing);
+	return 0;
+}
+
+/*
+ * THREAD_SIZE: BTF has no type that carries it (nothing refers to union
+ * thread_union), but vmlinux.lds lays out the first task's stack with it.
+ * __end_init_task became __end_init_stack in Linux commit 8f69cba096b5 ("x86:
+ * Rename __{start,end}_init_task to __{start,end}_init_stack"), v6.10.
+ */
+static int load_thread_size(struct kc_kernel *kernel, char *reason)
+{
+	uint64_t start = kc_ksyms_data(kernel->ksyms, "init_stack");
+	uint64_t end = kc_ksyms_data(kernel->ksyms, "__end_init_stack");
+	uint64_t size;
+
+	if (!end)
+		end = kc_ksyms_data(kernel->ksyms, "__end_init_task");
+	size = end - start;
+	if (!start || end <= start || size > 1 << 20 || (size & (size - 1)))
+		return fail(reason, -ENOENT, "cannot tell the size of this kernel's stacks");
+	kernel->thread_size = size;
+	return 0;
+}
+
+static int load_guard(struct kc_kernel *kernel, const struct btf *btf, char *reason)
+{
+	uint64_t symbol = kc_ksyms_data(kernel->ksyms, "__stack_chk_guard");
+	uint32_t offset;
+
+	if (symbol) {
+		kernel->guard = (struct kc_guard){ .rip_relative = true, .addr = symbol };
+		return 0;
+	}
+	if (!kc_btf_offset(btf, "fixed_percpu_data", "stack_canary", &offset)) {
+		kernel->guard = (struct kc_guard){ .addr = offset };
+		return 0;
+	}
+	return fail(reason, -ENOENT,
+		    "neither __stack_chk_guard nor fixed_percpu_data.stack_canary exists: "
+		    "cannot tell where code finds the guard");
+}
+
+static int orc_layout(struct kc_kernel *kernel, const struct btf *btf, char *reason,
+		      enum kc_orc_layout *ret_layout)
+{
+	uint64_t start = kc_ksyms_data(kernel->ksyms, "__start_orc_header");
+	uint8_t header[KC_ORC_HEADER_SIZE];
+	enum kc_orc_layout layout;
+
+	if (start) {
+		if (kc_mem_read(kernel->mem, start, header, sizeof(header)))
+			return fail(reason, -EFAULT, "cannot read .orc_header through %s",
+				    kernel->mem->name);
+		layout = kc_orc_layout_of_header(header);
+	} else {
+		layout = kc_orc_layout_of_btf(btf);
+	}
+	if (layout == KC_ORC_UNKNOWN)
+		return fail(reason, -ENOTSUP,
+			    "this kernel's ORC format is newer than kcanary knows; "
+			    "refusing to guess where frames are");
+	*ret_layout = layout;
+	return 0;
+}
+
+static int load_orc(struct kc_kernel *kernel, enum kc_orc_layout layout, char *reason)
+{
+	const struct kc_ksyms *ksyms = kernel->ksyms;
+	uint64_t ip = kc_ksyms_data(ksyms, "__start_orc_unwind_ip");
+	uint64_t ip_end = kc_ksyms_data(ksyms, "__stop_orc_unwind_ip");
+	uint64_t entries = kc_ksyms_data(ksyms, "__start_orc_unwind");
+	uint64_t entries_end = kc_ksyms_data(ksyms, "__stop_orc_unwind");
+	uint64_t count = (ip_end - ip) / sizeof(int32_t);
+	int err;
+
+	if (!ip || !ip_end || !entries || !entries_end)
+		return fail(reason, -ENOENT, "this kernel has no ORC unwind tables "
+					     "(CONFIG_UNWINDER_ORC, with all symbols in kallsyms)");
+	if (ip_end <= ip || entries_end <= entries ||
+	    (entries_end - entries) / sizeof(struct kc_orc_raw) != count)
+		return fail(reason, -EBADMSG, "the ORC tables' two parts differ in length");
+	err = kc_orc_table_read(kernel->mem, ip, entries, count, layout, &kernel->orc);
+	if (err)
+		return fail(reason, err, "cannot read the ORC tables: %s",
+			    err == -EBADMSG ? "not sorted" : kc_strerror(err));
+	return 0;
+}
+
+static int load_symbols(struct kc_kernel *kernel, const char *path, char *reason)
+{
+	int err = kc_ksyms_load(path, &kernel->ksyms);
+
+	if (err == -EPERM)
+		return fail(reason, err,
+			    "%s shows no addresses (kernel.kptr_restrict, or not root)", path);
+	if (err)
+		return fail(reason, err, "cannot read symbols from %s: %s", path,
+			    err == -EINVAL ? "not in kallsyms' format" : kc_strerror(err));
+	kernel->text = kc_ksyms_data(kernel->ksyms, "_stext");
+	kernel->text_end = kc_ksyms_data(kernel->ksyms, "_etext");
+	if (!kernel->text || kernel->text_end <= kernel->text)
+		return fail(reason, -ENOENT, "%s does not say where kernel text is", path);
+	return 0;
+}
+
+int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const char *btf_path,
+		   char ret_reason[static 160], struct kc_kernel **ret_kernel)
+{
+	struct kc_kernel *kernel kc_auto(kc_cleanup_kernel) = calloc(1, sizeof(*kernel));
+	struct btf *btf kc_auto(kc_cleanup_btf) = NULL;
+	enum kc_orc_layout layout;
+	uint64_t modules;
+	int err;
+
+	if (!kernel)
+		return fail(ret_reason, -ENOMEM, "out of memory");
+	kernel->mem = mem;
+	err = kc_btf_load(btf_path, &btf);
+	if (err)
+		return fail(ret_reason, err,
+			    "no type information at %s (%s): kcanary needs a kernel built with "
+			    "CONFIG_DEBUG_INFO_BTF", btf_path, kc_strerror(err));
+	err = load_layouts(kernel, btf, ret_reason);
+	if (!err)
+		err = load_symbols(kernel, kallsyms_path, ret_reason);
+	if (!err)
+		err = load_thread_size(kernel, ret_reason);
+	if (!err)
+		err = load_guard(kernel, btf, ret_reason);
+	if (!err)
+		err = orc_layout(kernel, btf, ret_reason, &layout);
+	if (!err)
+		err = load_orc(kernel, layout, ret_reason);
+	if (err)
+		return err;
+	modules = kc_ksyms_data(kernel->ksyms, "modules");
+	if (modules) {
+		err = kc_modules_read(mem, btf, modules, layout, &kernel->modules,
+				      &kernel->nr_modules);
+		if (err)
+			kc_warn("cannot read the list of modules (%s): their frames will be "
+				"counted as not verifiable", kc_strerror(err));
+	}
+	kc_edges_load(kernel);
+	*ret_kernel = kc_take(kernel);
+	return 0;
+}
+
+void kc_kernel_free(struct kc_kernel *kernel)
+{
+	if (!kernel)
+		return;
+	kc_ksyms_free(kernel->ksyms);
+	kc_orc_table_free(&kernel->orc);
+	kc_modules_free(kernel->modules, kernel->nr_modules);
+	free(kernel->edges);
+	free(kernel);
+}
+
+static const struct kc_module *module_at(const struct kc_kernel *kernel, uint64_t addr)
+{
+	for (size_t i = 0; i < kernel->nr_modules; i++)
+		if (addr >= kernel->modules[i].text && addr < kernel->modules[i].text_end)
+			return &kernel->modules[i];
+	return NULL;
+}
+
+bool kc_kernel_orc(const struct kc_kernel *kernel, uint64_t pc, struct kc_orc *ret_orc)
+{
+	const struct kc_module *module;
+
+	if (pc >= kernel->text && pc < kernel->text_end)
+		return kc_orc_find(&kernel->orc, pc, ret_orc);
+	module = module_at(kernel, pc);
+	return module && module->orc.count && kc_orc_find(&module->orc, pc, ret_orc);
+}
+
+bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr)
+{
+	return (addr >= kernel->text && addr < kernel->text_end) || module_at(kernel, addr);
+}
+
+#define edge_code(edges, i) ((edges)[i].code)
+
+size_t kc_kernel_edges(const struct kc_kernel *kernel, uint64_t code,
+		       const struct kc_edge **ret_first)
+{
+	size_t last = kc_last_at_or_below(kernel->edges, kernel->nr_edges, code, edge_code);
+	size_t count = 0;
+
+	if (last == kernel->nr_edges)
+		return 0;
+	while (count <= last && kernel->edges[last - count].code == code)
+		count++;
+	*ret_first = &kernel->edges[last + 1 - count];
+	return count;
+}

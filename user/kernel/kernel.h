@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What this kernel is: everything that the later stages need to know of it,
+ * learned from the kernel itself and never from its version.
+ */
+#ifndef KC_KERNEL_KERNEL_H
+#define KC_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+
+#include "kernel/ksyms.h"
+#include "kernel/mem.h"
+#include "kernel/orc.h"
+#include "util/cleanup.h"
+
+struct btf;
+
+/*
+ * Where compiled code finds the guard.
+ *
+ *	%gs:40                  fixed_percpu_data.stack_canary
+ *	%gs:disp(%rip)          per-CPU variable __stack_chk_guard, since Linux
+ *	                        commit 80d47defddc0 ("x86/stackprotector/64:
+ *	                        Convert to normal per-CPU variable"), v6.15
+ */
+struct kc_guard {
+	bool rip_relative;
+	uint64_t addr; /* of the symbol, if rip_relative; else the %gs offset */
+};
+
+/* Offsets in struct inactive_task_frame, which lies at a sleeping task's thread.sp. */
+struct kc_inactive_frame {
+	uint32_t bp, ret_addr, size;
+};
+
+/* Offsets in struct pt_regs. */
+struct kc_pt_regs {
+	uint32_t ip, sp, bp, cs, size;
+};
+
+struct kc_module {
+	char name[64];
+	uint64_t text, text_end;
+	uint64_t jump_entries, nr_jump_entries; /* static keys */
+	uint64_t fixups, nr_fixups;		/* exception table */
+	struct kc_orc_table orc; /* count 0: none, its frames can't be unwound */
+};
+
+/*
+ * Control flow that the instruction at `code` does not show: a static key may
+ * patch it between a nop and a jump, or an exception there ends at a fixup.
+ */
+struct kc_edge {
+	uint64_t code;
+	uint64_t target;
+};
+
+struct kc_kernel {
+	const struct kc_mem *mem; /* borrowed */
+	struct kc_ksyms *ksyms;
+	struct kc_orc_table orc;
+	struct kc_module *modules;
+	size_t nr_modules;
+	struct kc_edge *edges; /* sorted by code */
+	size_t nr_edges;
+	struct kc_guard guard;
+	struct kc_inactive_frame inactive;
+	struct kc_pt_regs pt_regs;
+	uint32_t thread_size; /* bytes */
+	uint64_t text, text_end;
+};
+
+/*
+ * Learn a kernel. mem is borrowed and must outlive it. On failure the errno
+ * says what kind (-ENOENT: the kernel lacks something we need, -EPERM: not
+ * allowed, -EBADMSG: inconsistent data) and ret_reason gets one sentence.
+ */
+int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const char *btf_path,
+		   char ret_reason[static 160], struct kc_kernel **ret_kernel);
+void kc_kernel_free(struct kc_kernel *kernel);
+KC_DEFINE_AUTO(kernel, struct kc_kernel, kc_kernel_free)
+
+/* The ORC entry of a text address, of vmlinux or a module. */
+bool kc_kernel_orc(const struct kc_kernel *kernel, uint64_t pc, struct kc_orc *ret_orc);
+
+/* The edges that start at exactly this address: how many, and the first. */
+size_t kc_kernel_edges(const struct kc_kernel *kernel, uint64_t code,
+		       const struct kc_edge **ret_first);
+
+/* Is addr in kernel or module text? */
+bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr);
+
+#endif

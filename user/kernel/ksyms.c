@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "kernel/ksyms.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "util/array.h"
+
+/* The symbols other than functions that somebody asks for. */
+static const char *const kept[] = {
+	"__stack_chk_guard",	"fixed_percpu_data",   "modules",
+	"__start_orc_unwind",	"__stop_orc_unwind",   "__start_orc_unwind_ip",
+	"__stop_orc_unwind_ip", "__start_orc_header",  "__stop_orc_header",
+	"__start___jump_table", "__stop___jump_table", "__start___ex_table",
+	"__stop___ex_table",	"_stext",	       "_etext",
+	"init_stack",		"__end_init_task",     "__end_init_stack",
+};
+
+struct alias {
+	uint32_t name;
+	uint32_t sym; /* index after sorting */
+};
+
+struct kc_ksyms {
+	struct kc_sym *syms;
+	size_t count, capacity;
+	struct alias *by_name; /* sorted by name: every name of every text symbol */
+	size_t nr_names, names_capacity;
+	char *pool;
+	size_t pool_len, pool_capacity;
+	uint32_t *modules; /* pool offsets */
+	size_t nr_modules, modules_capacity;
+	uint64_t data[kc_countof(kept)];
+};
+
+/* What parsing needs and nobody else: symbols before they are made unique. */
+struct raw {
+	uint64_t addr;
+	uint32_t name;
+	uint16_t module;
+	char type;
+	bool ends_only; /* bounds its predecessor, is nobody's function */
+};
+
+static int intern(struct kc_ksyms *ksyms, const char *text, uint32_t *ret_offset)
+{
+	size_t len = strlen(text) + 1;
+	int err = kc_grow(ksyms->pool, ksyms->pool_capacity, ksyms->pool_len + len);
+
+	if (err)
+		return err;
+	*ret_offset = ksyms->pool_len;
+	memcpy(ksyms->pool + ksyms->pool_len, text, len);
+	ksyms->pool_len += len;
+	return 0;
+}
+
+static int intern_module(struct kc_ksyms *ksyms, const char *name, uint16_t *ret_module)
+{
+	int err;
+
+	/* kallsyms lists a module's symbols together: look at the latest first. */
+	for (size_t i = ksyms->nr_modules; i-- > 0;) {
+		if (!strcmp(ksyms->pool + ksyms->modules[i], name)) {
+			*ret_module = i;
+			return 0;
+		}
+	}
+	if (ksyms->nr_modules == UINT16_MAX)
+		return -E2BIG;
+	err = kc_grow(ksyms->modules, ksyms->modules_capacity, ksyms->nr_modules + 1);
+	if (!err)
+		err = intern(ksyms, name, &ksyms->modules[ksyms->nr_modules]);
+	if (err)
+		return err;
+	*ret_module = ksyms->nr_modules++;
+	return 0;
+}
+
+/* Among the names of one address, which one a reader wants to see. */
+static int preference(const struct raw *raw)
+{
+	if (raw->ends_only)
+		return 3;
+	return raw->type == 'T' ? 0 : raw->type == 't' ? 1 : 2;
+}
+
+static int compare_raw(const void *a, const void *b)
+{
+	const struct raw *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	if (preference(x) != preference(y))
+		return preference(x) - preference(y);
+	return x->name < y->name ? -1 : x->name > y->name;
+}
+
+static int compare_alias(const void *a, const void *b, void *pool)
+{
+	const struct alias *x = a, *y = b;
+	int order = strcmp((char *)pool + x->name, (char *)pool + y->name);
+
+	return order ? order : (int)(x->sym > y->sym) - (int)(x->sym < y->sym);
+}
+
+static int add_alias(struct kc_ksyms *ksyms, uint32_t name, size_t sym)
+{
+	int err = kc_grow(ksyms->by_name, ksyms->names_capacity, ksyms->nr_names + 1);
+
+	if (!err)
+		ksyms->by_name[ksyms->nr_names++] = (struct alias){ .name = name, .sym = sym };
+	return err;
+}
+
+/* Sorted raw symbols -> one symbol per address, with sizes, and the name index. */
+static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
+{
+	int err;
+
+	qsort(raws, count, sizeof(*raws), compare_raw);
+	for (size_t i = 0; i < count; i++) {
+		size_t end = i + 1;
+
+		if (raws[i].ends_only)
+			continue;
+		if (ksyms->count && ksyms->syms[ksyms->count - 1].addr == raws[i].addr) {
+			err = add_alias(ksyms, raws[i].name, ksyms->count - 1);
+			if (err)
+				return err;
+			continue;
+		}
+		while (end < count && raws[end].addr == raws[i].addr)
+			end++;
+		err = kc_grow(ksyms->syms, ksyms->capacity, ksyms->count + 1);
+		if (!err)
+			err = add_alias(ksyms, raws[i].name, ksyms->count);
+		if (err)
+			return err;
+		ksyms->syms[ksyms->count++] = (struct kc_sym){
+			.addr = raws[i].addr,
+			.size = end < count && raws[end].module == raws[i].module &&
+						raws[end].addr - raws[i].addr < (1 << 24)
+					? raws[end].addr - raws[i].addr
+					: 0,
+			.name = raws[i].name,
+			.module = raws[i].module,
+			.type = raws[i].type,
+		};
+	}
+	qsort_r(ksyms->by_name, ksyms->nr_names, sizeof(*ksyms->by_name), compare_alias,
+		ksyms->pool);
+	return ksyms->count ? 0 : -EINVAL;
+}
+
+static void keep_data(struct kc_ksyms *ksyms, const char *name, uint64_t addr)
+{
+	for (size_t i = 0; i < kc_countof(kept); i++)
+		if (!strcmp(kept[i], name))
+			ksyms->data[i] = addr;
+}
+
+/* "ffffffff81000000 T name\t[module]", the bracket only for modules. */
+static int parse_line(struct kc_ksyms *ksyms, char *line, struct raw *ret_raw)
+{
+	char *end, *name, *module;
+	int err;
+
+	*ret_raw = (struct raw){ .addr = strtoull(line, &end, 16) };
+	if (end == line || end[0] != ' ' || !isalpha((unsigned char)end[1]) || end[2] != ' ')
+		return -EINVAL;
+	ret_raw->type = end[1];
+	name = end + 3;
+	name[strcspn(name, "\n")] = '\0';
+	module = strchr(name, '\t');
+	if (module) {
+		*module++ = '\0';
+		if (*module == '[')
+			module++;
+		module[strcspn(module, "]")] = '\0';
+	}
+	err = intern_module(ksyms, module ?: "", &ret_raw->module);
+	if (err)
+		return err;
+	if (!module)
+		keep_data(ksyms, name, ret_raw->addr);
+	if (!strchr("tTwW", ret_raw->type) || !strncmp(name, "__pfx_", 6)) {
+		ret_raw->ends_only = true;
+		return 0;
+	}
+	return intern(ksyms, name, &ret_raw->name);
+}
+
+int kc_ksyms_parse(FILE *file, struct kc_ksyms **ret_ksyms)
+{
+	struct kc_ksyms *ksyms kc_auto(kc_cleanup_ksyms) = calloc(1, sizeof(*ksyms));
+	kc_auto_free struct raw *raws = NULL;
+	size_t count = 0, capacity = 0, line_size = 0;
+	kc_auto_free char *line = NULL;
+	bool addresses = false;
+	uint16_t vmlinux;
+	int err;
+
+	if (!ksyms)
+		return -ENOMEM;
+	err = intern_module(ksyms, "", &vmlinux);
+	if (err)
+		return err;
+	while (getline(&line, &line_size, file) > 0) {
+		err = kc_grow(raws, capacity, count + 1);
+		if (!err)
+			err = parse_line(ksyms, line, &raws[count]);
+		if (err)
+			return err;
+		addresses |= raws[count].addr != 0;
+		count++;
+	}
+	if (ferror(file))
+		return -EIO;
+	if (count && !addresses)
+		return -EPERM;
+	err = build(ksyms, raws, count);
+	if (err)
+		return err;
+	*ret_ksyms = kc_take(ksyms);
+	return 0;
+}
+
+int kc_ksyms_load(const char *path, struct kc_ksyms **ret_ksyms)
+{
+	kc_auto_file FILE *file = fopen(path, "re");
+
+	return file ? kc_ksyms_parse(file, ret_ksyms) : -errno;
+}
+
+void kc_ksyms_free(struct kc_ksyms *ksyms)
+{
+	if (!ksyms)
+		return;
+	free(ksyms->syms);
+	free(ksyms->by_name);
+	free(ksyms->pool);
+	free(ksyms->modules);
+	free(ksyms);
+}
+
+size_t kc_ksyms_count(const struct kc_ksyms *ksyms)
+{
+	return ksyms->count;
+}
+
+const struct kc_sym *kc_ksyms_at(const struct kc_ksyms *ksyms, size_t index)
+{
+	return &ksyms->syms[index];
+}
+
+#define sym_addr(syms, i) ((syms)[i].addr)
+
+const struct kc_sym *kc_ksyms_find(const struct kc_ksyms *ksyms, uint64_t addr)
+{
+	size_t i = kc_last_at_or_below(ksyms->syms, ksyms->count, addr, sym_addr);
+
+	if (i == ksyms->count || addr - ksyms->syms[i].addr >= ksyms->syms[i].size)
+		return NULL;
+	return &ksyms->syms[i];
+}
+
+size_t kc_ksyms_by_name(const struct kc_ksyms *ksyms, const char *name,
+			const struct kc_sym **ret_syms, size_t max)
+{
+	size_t low = 0, high = ksyms->nr_names, found = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(ksyms->pool + ksyms->by_name[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < ksyms->nr_names; low++) {
+		if (strcmp(ksyms->pool + ksyms->by_name[low].name, name))
+			break;
+		if (found < max)
+			ret_syms[found] = &ksyms->syms[ksyms->by_name[low].sym];
+		found++;
+	}
+	return found;
+}
+
+uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name)
+{
+	for (size_t i = 0; i < kc_countof(kept); i++)
+		if (!strcmp(kept[i], name))
+			return ksyms->data[i];
+	return 0;
+}
+
+const char *kc_sym_name(const struct kc_ksyms *ksyms, const struct kc_sym *sym)
+{
+	return ksyms->pool + sym->name;
+}
+
+const char *kc_sym_module(const struct kc_ksyms *ksyms, const struct kc_sym *sym)
+{
+	return ksyms->pool + ksyms->modules[sym->module];
+}
+
+bool kc_sym_is_generated(const struct kc_ksyms *ksyms, const struct kc_sym *sym)
+{
+	const char *module = kc_sym_module(ksyms, sym);
+
+	return !strcmp(module, "bpf") || !strncmp(module, "__builtin__", 11);
+}
+
+size_t kc_sym_cold_stem(const char *name)
+{
+	const char *cold = strstr(name, ".cold");
+
+	return cold && (cold[5] == '\0' || cold[5] == '.') ? (size_t)(cold - name) : 0;
+}

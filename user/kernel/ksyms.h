@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Kernel symbols, as /proc/kallsyms lists them.
+ *
+ * Text symbols are kept sorted by address, one per address, with an extent:
+ *
+ *	__pfx_foo   foo                   foo.cold ...
+ *	├───────────┼─────────────────────┼──
+ *	 padding     foo: [addr, addr+size)
+ *
+ * kallsyms has no sizes. A function ends where the next symbol of the same
+ * module begins, whatever that symbol is; "__pfx_" symbols (the call padding
+ * before a function, Linux commit 9f2899fe36a6 ("objtool: Add option to
+ * generate prefix symbols"), v6.2) end functions and are not functions.
+ *
+ * Of the other symbols only the ones in `kept` (ksyms.c) are remembered.
+ */
+#ifndef KC_KERNEL_KSYMS_H
+#define KC_KERNEL_KSYMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "util/cleanup.h"
+
+struct kc_sym {
+	uint64_t addr;
+	uint32_t size;	 /* bytes to the next symbol */
+	uint32_t name;	 /* offset into the string pool */
+	uint16_t module; /* 0: vmlinux; index into the module names */
+	char type;	 /* kallsyms' letter, upper case for global */
+};
+
+struct kc_ksyms;
+
+/*
+ * Read a file in kallsyms' format. Errors: -EPERM if all addresses are zero
+ * (kptr_restrict, or no CAP_SYSLOG), -EINVAL if it holds no text symbols or a
+ * line can't be understood, or the errno of reading it.
+ */
+int kc_ksyms_load(const char *path, struct kc_ksyms **ret_ksyms);
+int kc_ksyms_parse(FILE *file, struct kc_ksyms **ret_ksyms);
+void kc_ksyms_free(struct kc_ksyms *ksyms);
+KC_DEFINE_AUTO(ksyms, struct kc_ksyms, kc_ksyms_free)
+
+size_t kc_ksyms_count(const struct kc_ksyms *ksyms);
+const struct kc_sym *kc_ksyms_at(const struct kc_ksyms *ksyms, size_t index);
+
+/* The text symbol that covers addr, or NULL. */
+const struct kc_sym *kc_ksyms_find(const struct kc_ksyms *ksyms, uint64_t addr);
+
+/*
+ * Text symbols of this name (an alias counts; static functions may share a
+ * name): how many, the first `max` of them in ret_syms.
+ */
+size_t kc_ksyms_by_name(const struct kc_ksyms *ksyms, const char *name,
+			const struct kc_sym **ret_syms, size_t max);
+
+/* Address of a symbol that is not text, one of ksyms.c's list; 0: not there. */
+uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name);
+
+const char *kc_sym_name(const struct kc_ksyms *ksyms, const struct kc_sym *sym);
+/* "" for vmlinux. Generated code has bpf's and ftrace's own names here. */
+const char *kc_sym_module(const struct kc_ksyms *ksyms, const struct kc_sym *sym);
+
+/* Made at run time (BPF programs, trampolines): no ORC, no fixed text. */
+bool kc_sym_is_generated(const struct kc_ksyms *ksyms, const struct kc_sym *sym);
+
+/* Length of the name without the compiler's ".cold", or 0 if it has none. */
+size_t kc_sym_cold_stem(const char *name);
+
+#endif

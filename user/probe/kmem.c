@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "probe/kmem.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kmem.skel.h"
+
+#define CHUNK (256 * 1024) /* KC_KMEM_CHUNK in bpf/kmem.bpf.c */
+
+struct kmem {
+	struct kc_mem mem;
+	struct kmem_bpf *skel;
+	int prog_fd;
+	const uint8_t *chunk; /* the program's buffer, mapped */
+};
+
+static int read_chunk(const struct kmem *kmem, uint64_t addr, void *buf, size_t len)
+{
+	uint64_t args[2] = { addr, len };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	if (bpf_prog_test_run_opts(kmem->prog_fd, &opts))
+		return -errno;
+	if (opts.retval)
+		return -EFAULT;
+	memcpy(buf, kmem->chunk, len);
+	return 0;
+}
+
+static int kmem_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	const struct kmem *kmem = (const struct kmem *)mem;
+
+	for (size_t done = 0; done < len;) {
+		size_t part = len - done < CHUNK ? len - done : CHUNK;
+		int err = read_chunk(kmem, addr + done, (uint8_t *)buf + done, part);
+
+		if (err)
+			return err;
+		done += part;
+	}
+	return 0;
+}
+
+static void kmem_destroy(struct kc_mem *mem)
+{
+	struct kmem *kmem = (struct kmem *)mem;
+
+	if (kmem->chunk)
+		munmap((void *)kmem->chunk, CHUNK);
+	kmem_bpf__destroy(kmem->skel);
+	free(kmem);
+}
+
+int kc_kmem_open(struct kc_mem **ret_mem)
+{
+	struct kmem *kmem = calloc(1, sizeof(*kmem));
+	void *chunk;
+	int err;
+
+	if (!kmem)
+		return -ENOMEM;
+	kmem->mem = (struct kc_mem){ .read = kmem_read, .destroy = kmem_destroy, .name = "bpf" };
+	kmem->skel = kmem_bpf__open_and_load();
+	if (!kmem->skel) {
+		err = -errno;
+		kmem_destroy(&kmem->mem);
+		return err;
+	}
+	kmem->prog_fd = bpf_program__fd(kmem->skel->progs.kc_kmem_read);
+	chunk = mmap(NULL, CHUNK, PROT_READ, MAP_SHARED, bpf_map__fd(kmem->skel->maps.chunk), 0);
+	if (chunk == MAP_FAILED) {
+		err = -errno;
+		kmem_destroy(&kmem->mem);
+		return err;
+	}
+	kmem->chunk = chunk;
+	*ret_mem = &kmem->mem;
+	return 0;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "probe/sweep.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sweep.skel.h"
+#include "util/array.h"
+#include "util/log.h"
+
+/* Room for the largest record, several times. */
+#define BUFFER_SIZE (128 * 1024)
+
+/* Passes that a cache entry may go unused. */
+#define KEEP_PASSES 3
+
+struct kc_sweep {
+	struct sweep_bpf *skel;
+	struct bpf_link *link;
+	int slots_fd;
+	uint32_t pass;
+	size_t len; /* bytes in buffer that are not yet consumed */
+	char buffer[BUFFER_SIZE] __attribute__((aligned(8)));
+};
+
+static int refuse(char *reason, int err, const char *what)
+{
+	snprintf(reason, 160, "%s: %s", what, kc_strerror(err));
+	return err;
+}
+
+int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 160],
+		 struct kc_sweep **ret_sweep)
+{
+	struct kc_sweep *sweep kc_auto(kc_cleanup_sweep) = calloc(1, sizeof(*sweep));
+	struct kc_sweep_config *config;
+	int err;
+
+	if (!sweep)
+		return refuse(ret_reason, -ENOMEM, "sweep");
+	sweep->skel = sweep_bpf__open();
+	if (!sweep->skel)
+		return refuse(ret_reason, -errno, "cannot prepare the sweep's BPF program");
+	sweep->skel->rodata->have_bpf_loop =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_loop, NULL) == 1;
+	err = sweep_bpf__load(sweep->skel);
+	if (err)
+		return refuse(ret_reason, err, "the kernel refused the sweep's BPF program");
+
+	config = &sweep->skel->bss->config;
+	config->pid = options->pid;
+	config->self = getpid();
+	config->thread_size = options->thread_size;
+	config->text_start = options->text;
+	config->text_end = options->text_end;
+	if (options->comm) {
+		/* The kernel cuts names to 15 characters; a longer filter means those. */
+		size_t len = strnlen(options->comm, KC_COMM_LEN - 1);
+
+		memcpy(config->comm, options->comm, len);
+		config->comm_len = len + 1;
+	}
+	sweep->link = bpf_program__attach_iter(sweep->skel->progs.kc_sweep, NULL);
+	if (!sweep->link)
+		return refuse(ret_reason, -errno, "the kernel has no task iterator");
+	sweep->slots_fd = bpf_map__fd(sweep->skel->maps.slots);
+	*ret_sweep = kc_take(sweep);
+	return 0;
+}
+
+void kc_sweep_free(struct kc_sweep *sweep)
+{
+	if (!sweep)
+		return;
+	bpf_link__destroy(sweep->link);
+	sweep_bpf__destroy(sweep->skel);
+	free(sweep);
+}
+
+/* A record's payload must be what its kind says; the border is checked once, here. */
+static int check_record(const struct kc_record *record)
+{
+	size_t each = record->kind == KC_RECORD_STACK	 ? sizeof(uint64_t)
+		      : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
+							 : 0;
+
+	if (!each || record->size != sizeof(*record) + record->count * each)
+		return -EPROTO;
+	return 0;
+}
+
+/* Hand out the complete records in the buffer, keep the rest. */
+static int consume(struct kc_sweep *sweep, kc_record_fn fn, void *arg)
+{
+	size_t at = 0;
+	int err = 0;
+
+	while (!err && sweep->len - at >= sizeof(struct kc_record)) {
+		const struct kc_record *record = (const void *)(sweep->buffer + at);
+
+		err = check_record(record);
+		if (err || sweep->len - at < record->size)
+			break;
+		err = fn(record, arg);
+		at += record->size;
+	}
+	memmove(sweep->buffer, sweep->buffer + at, sweep->len - at);
+	sweep->len -= at;
+	return err;
+}
+
+int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, void *arg,
+		  struct kc_pass *ret_pass)
+{
+	struct kc_sweep_config *config = &sweep->skel->bss->config;
+	struct kc_pass *pass = &sweep->skel->bss->pass;
+	kc_auto_fd int fd = -1;
+	int err = 0;
+
+	config->only_tid = only_tid;
+	config->pass = ++sweep->pass;
+	memset(pass, 0, sizeof(*pass));
+	sweep->len = 0;
+	fd = bpf_iter_create(bpf_link__fd(sweep->link));
+	if (fd < 0)
+		return -errno;
+	while (!err) {
+		ssize_t got = read(fd, sweep->buffer + sweep->len, BUFFER_SIZE - sweep->len);
+
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		sweep->len += got;
+		err = consume(sweep, fn, arg);
+	}
+	if (!err && sweep->len)
+		err = -EPROTO;
+	*ret_pass = *pass;
+	return err;
+}
+
+int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record, const uint64_t *slots,
+		   size_t count)
+{
+	struct kc_task_slots entry = {
+		.start_ns = record->start_ns,
+		.switches = record->switches,
+		.sp = record->sp,
+		.count = count,
+		.pass = sweep->pass,
+	};
+
+	if (count > KC_TASK_SLOTS)
+		return -E2BIG;
+	memcpy(entry.slot, slots, count * sizeof(*slots));
+	return bpf_map_update_elem(sweep->slots_fd, &record->tid, &entry, BPF_ANY) ? -E2BIG : 0;
+}
+
+void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid)
+{
+	bpf_map_delete_elem(sweep->slots_fd, &tid);
+}
+
+void kc_sweep_trim(struct kc_sweep *sweep)
+{
+	kc_auto_free uint32_t *stale = NULL;
+	size_t count = 0, capacity = 0;
+	uint32_t key, *previous = NULL;
+	struct kc_task_slots entry;
+
+	while (!bpf_map_get_next_key(sweep->slots_fd, previous, &key)) {
+		previous = &key;
+		if (bpf_map_lookup_elem(sweep->slots_fd, &key, &entry))
+			continue;
+		if (sweep->pass - entry.pass > KEEP_PASSES &&
+		    !kc_grow(stale, capacity, count + 1))
+			stale[count++] = key;
+	}
+	for (size_t i = 0; i < count; i++)
+		bpf_map_delete_elem(sweep->slots_fd, &stale[i]);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The sweep's user side: load it, run passes, keep its cache of slots. */
+#ifndef KC_PROBE_SWEEP_H
+#define KC_PROBE_SWEEP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kc_record.h"
+#include "util/cleanup.h"
+
+struct kc_sweep;
+
+struct kc_sweep_options {
+	uint32_t pid;	  /* 0: all processes */
+	const char *comm; /* NULL: all; else a thread's or its process's */
+	uint32_t thread_size;
+	uint64_t text, text_end;
+};
+
+/*
+ * Load and attach. On failure ret_reason has a sentence for the user: the
+ * errno is -EPERM without the rights and -ENOTSUP where the kernel lacks
+ * something.
+ */
+int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 160],
+		 struct kc_sweep **ret_sweep);
+void kc_sweep_free(struct kc_sweep *sweep);
+KC_DEFINE_AUTO(sweep, struct kc_sweep, kc_sweep_free)
+
+/* Called for each record of a pass; it is valid during the call. Nonzero ends the pass. */
+typedef int (*kc_record_fn)(const struct kc_record *record, void *arg);
+
+/*
+ * One pass over all threads, or over one (only_tid != 0). Returns 0, what the
+ * callback returned, or -errno; -EPROTO if the kernel side sent a record that
+ * makes no sense.
+ */
+int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, void *arg,
+		  struct kc_pass *ret_pass);
+
+/*
+ * Let later passes verify these slots of the task by themselves, as long as it
+ * sleeps as in `record`. Returns -E2BIG if there are more than KC_TASK_SLOTS or
+ * the cache is full: the task is then copied in every pass.
+ */
+int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record, const uint64_t *slots,
+		   size_t count);
+void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid);
+
+/* Drop what no pass has used for a while: threads that ran on or ended. */
+void kc_sweep_trim(struct kc_sweep *sweep);
+
+#endif

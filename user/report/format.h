@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a format of output implements; private to user/report. */
+#ifndef KC_REPORT_FORMAT_H
+#define KC_REPORT_FORMAT_H
+
+#include "report/report.h"
+
+struct kc_report {
+	const struct kc_format *format;
+	const struct kc_kernel *kernel;
+	FILE *out;
+	bool regular; /* a file: synced after each finding */
+	uint64_t seq; /* of the last event written */
+	struct kc_host host;
+};
+
+/* Each writes one event to report->out; errors show on the stream. */
+struct kc_format {
+	void (*start)(struct kc_report *report, const struct kc_start *start);
+	void (*finding)(struct kc_report *report, const struct kc_finding *finding);
+	void (*notice)(struct kc_report *report, const char *text);
+	void (*stats)(struct kc_report *report, const struct kc_stats *stats);
+	void (*stop)(struct kc_report *report, const struct kc_stats *stats, const char *why);
+};
+
+extern const struct kc_format kc_format_text;
+extern const struct kc_format kc_format_json;
+
+#endif

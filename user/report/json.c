@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* JSON lines, one object a line: schema kcanary/1, additive changes only. */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "report/format.h"
+#include "report/views.h"
+
+typedef struct json_object json;
+
+static void add_string(json *object, const char *key, const char *value)
+{
+	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+}
+
+static void add_u64(json *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static void add_double(json *object, const char *key, double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.6f", value);
+	json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
+/* Addresses and arguments: 64 bits do not fit into JSON's numbers everywhere. */
+static json *hex(uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	return json_object_new_string(text);
+}
+
+/*
+ * comm and paths are arbitrary bytes; JSON is UTF-8. What is not ASCII is
+ * shown as an octal escape, as ps does.
+ */
+static void add_bytes(json *object, const char *key, const char *bytes, size_t max)
+{
+	char text[1100];
+	size_t len = 0;
+
+	for (size_t i = 0; i < max && bytes[i] && len + 5 < sizeof(text); i++) {
+		unsigned char byte = bytes[i];
+
+		if (byte < 0x80)
+			text[len++] = byte;
+		else
+			len += snprintf(text + len, 5, "\\%03o", byte);
+	}
+	text[len] = '\0';
+	add_string(object, key, text);
+}
+
+static json *new_event(struct kc_report *report, const char *type, const struct timespec *time,
+		       uint64_t boot_ns)
+{
+	json *event = json_object_new_object();
+	struct timespec now;
+	char text[64];
+	struct tm tm;
+	size_t len;
+
+	if (!time) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		time = &now;
+	}
+	if (!boot_ns) {
+		struct timespec boot;
+
+		clock_gettime(CLOCK_BOOTTIME, &boot);
+		boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec;
+	}
+	gmtime_r(&time->tv_sec, &tm);
+	len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + len, sizeof(text) - len, ".%09ldZ", time->tv_nsec);
+	add_string(event, "schema", KC_SCHEMA);
+	add_string(event, "type", type);
+	add_string(event, "time", text);
+	add_u64(event, "boot_ns", boot_ns);
+	add_u64(event, "seq", ++report->seq);
+	return event;
+}
+
+static void emit(struct kc_report *report, json *event)
+{
+	json *host = json_object_new_object();
+
+	add_bytes(host, "name", report->host.name, sizeof(report->host.name));
+	add_string(host, "boot_id", report->host.boot_id);
+	add_string(host, "kernel", report->host.release);
+	json_object_object_add(event, "host", host);
+	fprintf(report->out, "%s\n",
+		json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN |
+							      JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(event);
+}
+
+static json *host_view(const struct kc_host *host)
+{
+	json *view = json_object_new_object(), *load = json_object_new_array();
+
+	add_string(view, "release", host->release);
+	add_string(view, "version", host->version);
+	add_string(view, "machine", host->machine);
+	add_u64(view, "cpus", host->cpus);
+	add_u64(view, "memory_bytes", host->memory);
+	add_u64(view, "uptime_seconds", host->uptime);
+	add_u64(view, "tasks", host->tasks);
+	for (int i = 0; i < 3; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%.2f", host->load[i]);
+		json_object_array_add(load, json_object_new_double_s(host->load[i], text));
+	}
+	json_object_object_add(view, "load", load);
+	return view;
+}
+
+static void json_start(struct kc_report *report, const struct kc_start *start)
+{
+	json *event = new_event(report, "start", NULL, 0);
+	json *watch = json_object_new_object(), *views = json_object_new_object();
+
+	if (start->comm)
+		add_bytes(watch, "comm", start->comm, 256);
+	if (start->pid)
+		add_u64(watch, "pid", start->pid);
+	add_u64(watch, "period_ms", start->period);
+	json_object_object_add(event, "watch", watch);
+	json_object_object_add(views, "host", host_view(start->host));
+	json_object_object_add(event, "views", views);
+	emit(report, event);
+}
+
+static json *process_object(const struct kc_finding *finding)
+{
+	const struct kc_process *process = &finding->process;
+	json *object = json_object_new_object();
+
+	add_u64(object, "pid", finding->task.pid);
+	add_u64(object, "tid", finding->task.tid);
+	add_bytes(object, "comm", finding->task.comm, KC_COMM_LEN);
+	add_bytes(object, "process_comm", finding->task.leader_comm, KC_COMM_LEN);
+	add_bytes(object, "executable", process->executable, sizeof(process->executable));
+	add_bytes(object, "cgroup", process->cgroup, sizeof(process->cgroup));
+	add_string(object, "container_id", process->container_id[0] ? process->container_id : NULL);
+	add_string(object, "unit", process->unit[0] ? process->unit : NULL);
+	add_u64(object, "start_time", finding->task.start_ns);
+	json_object_object_add(object, "kernel_thread",
+			       json_object_new_boolean(finding->task.flags & KC_RECORD_KTHREAD));
+	return object;
+}
+
+static json *syscall_object(const struct kc_process *process)
+{
+	json *object, *args;
+
+	if (!process->in_syscall)
+		return NULL;
+	object = json_object_new_object();
+	args = json_object_new_array();
+	add_u64(object, "nr", process->syscall_nr);
+	add_string(object, "name", process->syscall_name);
+	for (size_t i = 0; i < KC_SYSCALL_ARGS; i++)
+		json_object_array_add(args, hex(process->args[i]));
+	json_object_object_add(object, "args", args);
+	return object;
+}
+
+static json *verdict_object(const struct kc_verdict *verdict)
+{
+	json *object = json_object_new_object(), *why = json_object_new_array();
+
+	add_string(object, "class", kc_class_name(verdict->class));
+	add_string(object, "confidence", verdict->confidence);
+	for (size_t i = 0; i < verdict->nr_why; i++)
+		json_object_array_add(why, json_object_new_string(verdict->why[i]));
+	json_object_object_add(object, "why", why);
+	return object;
+}
+
+static json *code_object(const struct kc_kernel *kernel, const struct kc_checked_frame *frame)
+{
+	const char *module = kc_sym_module(kernel->ksyms, frame->sym);
+	json *object = json_object_new_object();
+
+	add_string(object, "function", kc_sym_name(kernel->ksyms, frame->sym));
+	add_string(object, "module", *module ? module : NULL);
+	json_object_object_add(object, "offset", hex(frame->frame.pc - frame->sym->addr));
+	return object;
+}
+
+static json *frame_object(const struct kc_finding *finding)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	json *object = json_object_new_object(), *slot = json_object_new_object();
+	json *bytes = json_object_new_array();
+	char rule[24];
+
+	add_u64(object, "depth", finding->stack.top - frame->frame.sp);
+	add_string(slot, "rule", kc_slot_rule_text(&frame->rule, rule));
+	for (int i = 0; i < 8; i++)
+		if (finding->damage.changed_bytes >> i & 1)
+			json_object_array_add(bytes, json_object_new_int(i));
+	json_object_object_add(slot, "changed_bytes", bytes);
+	add_string(slot, "changed_bits", kc_bits_name(finding->damage.changed_bits));
+	json_object_object_add(slot, "small_delta",
+			       json_object_new_boolean(finding->damage.small_delta));
+	add_string(slot, "found", kc_found_name(finding->damage.found));
+	json_object_object_add(object, "slot", slot);
+	return object;
+}
+
+/* A view as an array of its lines. */
+static json *view_lines(struct kc_report *report, const struct kc_finding *finding,
+			void (*view)(const struct kc_kernel *, const struct kc_finding *, FILE *))
+{
+	json *lines = json_object_new_array();
+	kc_auto_free char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	if (!memory)
+		return lines;
+	view(report->kernel, finding, memory);
+	fclose(memory);
+	for (char *line = text, *end; line && *line; line = end) {
+		size_t line_len = strcspn(line, "\n");
+
+		end = line + line_len;
+		json_object_array_add(lines, json_object_new_string_len(line, line_len));
+		end += *end == '\n';
+	}
+	return lines;
+}
+
+static void json_finding(struct kc_report *report, const struct kc_finding *finding)
+{
+	json *event = new_event(report, "finding", &finding->time, finding->boot_ns);
+	json *views = json_object_new_object();
+
+	add_string(event, "engine", finding->engine);
+	json_object_object_add(event, "verdict", verdict_object(&finding->verdict));
+	json_object_object_add(event, "process", process_object(finding));
+	json_object_object_add(event, "syscall", syscall_object(&finding->process));
+	json_object_object_add(event, "code",
+			       code_object(report->kernel,
+					   &finding->checked->frames[finding->frame]));
+	json_object_object_add(event, "frame", frame_object(finding));
+	json_object_object_add(views, "host", host_view(&report->host));
+	json_object_object_add(views, "backtrace",
+			       view_lines(report, finding, kc_view_backtrace));
+	json_object_object_add(views, "stack", view_lines(report, finding, kc_view_stack));
+	json_object_object_add(views, "disassembly",
+			       view_lines(report, finding, kc_view_disassembly));
+	json_object_object_add(event, "views", views);
+	emit(report, event);
+}
+
+static void json_notice(struct kc_report *report, const char *text)
+{
+	json *event = new_event(report, "notice", NULL, 0);
+
+	add_string(event, "text", text);
+	emit(report, event);
+}
+
+static json *coverage_object(const struct kc_stats *stats)
+{
+	json *object = json_object_new_object(), *blind = json_object_new_object();
+
+	add_u64(object, "passes", stats->passes);
+	add_u64(object, "tasks", stats->tasks);
+	add_u64(object, "tasks_running", stats->running);
+	add_u64(object, "tasks_dead", stats->dead);
+	add_u64(object, "tasks_moved", stats->moved);
+	add_u64(object, "tasks_checked", stats->tasks_checked);
+	add_u64(object, "frames_verified", stats->frames_verified);
+	add_u64(object, "not_verifiable", kc_stats_blind(stats));
+	add_u64(blind, "stack not readable", stats->unreadable);
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		if (i != KC_BLIND_NO_PLAN && i != KC_BLIND_UNWIND)
+			add_u64(blind, kc_blind_text(i), stats->blind[i]);
+	for (size_t i = 0; i < KC_PLAN_NR_REASONS; i++)
+		if (stats->plan_blind[i])
+			add_u64(blind, kc_plan_reason_text(i), stats->plan_blind[i]);
+	for (size_t i = 1; i < KC_UNWIND_NR_ENDS; i++)
+		if (stats->unwind_ends[i])
+			add_u64(blind, kc_unwind_end_text(i), stats->unwind_ends[i]);
+	json_object_object_add(object, "reasons", blind);
+	add_u64(object, "uncached", stats->uncached);
+	add_u64(object, "unproven", stats->unproven);
+	add_u64(object, "findings", stats->findings);
+	add_u64(object, "repeated", stats->repeated);
+	add_double(object, "cpu_seconds", stats->cpu_seconds);
+	add_double(object, "seconds", stats->seconds);
+	return object;
+}
+
+static void json_stats(struct kc_report *report, const struct kc_stats *stats)
+{
+	json *event = new_event(report, "stats", NULL, 0);
+
+	json_object_object_add(event, "coverage", coverage_object(stats));
+	emit(report, event);
+}
+
+static void json_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
+{
+	json *event;
+
+	json_stats(report, stats);
+	event = new_event(report, "stop", NULL, 0);
+	add_string(event, "why", why);
+	add_u64(event, "findings", stats->findings);
+	emit(report, event);
+}
+
+const struct kc_format kc_format_json = {
+	.start = json_start,
+	.finding = json_finding,
+	.notice = json_notice,
+	.stats = json_stats,
+	.stop = json_stop,
+};

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report/format.h"
+
+int kc_report_new(const struct kc_kernel *kernel, const char *path, bool json,
+		  struct kc_report **ret_report)
+{
+	struct kc_report *report kc_auto(kc_cleanup_report) = calloc(1, sizeof(*report));
+	struct stat status;
+	int fd;
+
+	if (!report)
+		return -ENOMEM;
+	report->kernel = kernel;
+	report->format = json ? &kc_format_json : &kc_format_text;
+	kc_host_read(&report->host);
+	/* Findings name processes and kernel internals: for root's eyes. */
+	fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+		  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return -errno;
+	report->regular = !fstat(fd, &status) && S_ISREG(status.st_mode);
+	report->out = fdopen(fd, "w");
+	if (!report->out) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*ret_report = kc_take(report);
+	return 0;
+}
+
+void kc_report_free(struct kc_report *report)
+{
+	if (!report)
+		return;
+	if (report->out)
+		fclose(report->out);
+	free(report);
+}
+
+/* An event counts as written when the kernel has all of it. */
+static int commit(struct kc_report *report, bool sync)
+{
+	if (fflush(report->out) || ferror(report->out))
+		return errno ? -errno : -EIO;
+	if (sync && report->regular && fdatasync(fileno(report->out)))
+		return -errno;
+	return 0;
+}
+
+int kc_report_start(struct kc_report *report, const struct kc_start *start)
+{
+	errno = 0;
+	report->format->start(report, start);
+	return commit(report, false);
+}
+
+int kc_report_finding(struct kc_report *report, struct kc_finding *finding)
+{
+	errno = 0;
+	report->format->finding(report, finding);
+	return commit(report, true);
+}
+
+int kc_report_notice(struct kc_report *report, const char *text)
+{
+	errno = 0;
+	report->format->notice(report, text);
+	return commit(report, false);
+}
+
+int kc_report_stats(struct kc_report *report, const struct kc_stats *stats)
+{
+	errno = 0;
+	report->format->stats(report, stats);
+	return commit(report, false);
+}
+
+int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
+{
+	errno = 0;
+	report->format->stop(report, stats, why);
+	return commit(report, true);
+}
+
+uint64_t kc_stats_blind(const struct kc_stats *stats)
+{
+	uint64_t blind = stats->unreadable;
+
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		blind += stats->blind[i];
+	return blind;
+}

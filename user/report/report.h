@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What leaves kcanary: text for a person, or JSON lines (schema kcanary/1).
+ * Every function returns 0, or -errno if the output could not be written:
+ * a finding that nobody got is a failure, not a detail.
+ */
+#ifndef KC_REPORT_REPORT_H
+#define KC_REPORT_REPORT_H
+
+#include <stdbool.h>
+
+#include "report/host.h"
+#include "verdict/finding.h"
+
+#define KC_SCHEMA "kcanary/1"
+
+struct kc_report;
+
+/* What a watch is about to do. */
+struct kc_start {
+	const struct kc_host *host;
+	const char *comm;    /* NULL: all */
+	uint32_t pid;	     /* 0: all */
+	unsigned int period; /* ms */
+};
+
+/* What has been seen so far. Without it, silence would mean nothing. */
+struct kc_stats {
+	uint64_t passes;
+	uint64_t tasks;		  /* looked at in the last pass */
+	uint64_t running, dead, moved, unreadable; /* of them, all passes */
+	uint64_t tasks_checked;	  /* stack copies unwound and cached stacks re-verified */
+	uint64_t frames_verified; /* slots seen to hold the canary, all passes */
+	uint64_t blind[KC_BLIND_NR];
+	uint64_t plan_blind[KC_PLAN_NR_REASONS]; /* KC_BLIND_NO_PLAN, by the plan's reason */
+	uint64_t unwind_ends[KC_UNWIND_NR_ENDS];
+	uint64_t uncached;  /* stacks with more slots than the cache takes */
+	uint64_t unproven;  /* differences that a second read could not confirm */
+	uint64_t findings;
+	uint64_t repeated;  /* sightings of damage that was already reported */
+	double cpu_seconds; /* our own */
+	double seconds;	    /* since the start */
+};
+
+/*
+ * path NULL: stdout. json: one object a line. The kernel is borrowed, for
+ * symbols. -errno if the file can't be opened.
+ */
+int kc_report_new(const struct kc_kernel *kernel, const char *path, bool json,
+		  struct kc_report **ret_report);
+void kc_report_free(struct kc_report *report);
+KC_DEFINE_AUTO(report, struct kc_report, kc_report_free)
+
+int kc_report_start(struct kc_report *report, const struct kc_start *start);
+int kc_report_finding(struct kc_report *report, struct kc_finding *finding);
+int kc_report_notice(struct kc_report *report, const char *text);
+int kc_report_stats(struct kc_report *report, const struct kc_stats *stats);
+/* The end: totals, and why it ended. */
+int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const char *why);
+
+/* Frames and stacks that could not be verified, all reasons together. */
+uint64_t kc_stats_blind(const struct kc_stats *stats);
+
+#endif

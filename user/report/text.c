@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Text for a person at a terminal, or reading a log next morning. */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report/format.h"
+#include "report/views.h"
+#include "util/log.h"
+
+static void print_time(FILE *out, const struct timespec *time)
+{
+	char text[32];
+	struct tm tm;
+
+	gmtime_r(&time->tv_sec, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	fprintf(out, "%s.%06ld UTC", text, time->tv_nsec / 1000);
+}
+
+static void text_start(struct kc_report *report, const struct kc_start *start)
+{
+	const struct kc_host *host = start->host;
+
+	fprintf(report->out,
+		"host %s, Linux %s %s, %ld CPUs, %.1f GiB, up %" PRIu64 ":%02" PRIu64
+		", load %.2f %.2f %.2f, %u tasks\n",
+		host->name, host->release, host->machine, host->cpus,
+		host->memory / (double)(1 << 30), host->uptime / 3600, host->uptime / 60 % 60,
+		host->load[0], host->load[1], host->load[2], host->tasks);
+	fprintf(report->out, "watching %s%s%s every %u ms\n",
+		start->comm  ? "threads and processes named "
+		: start->pid ? "one process"
+			     : "all tasks",
+		start->comm ?: "", "", start->period);
+}
+
+/* One view: a heading and the view's lines, indented. */
+static void print_view(struct kc_report *report, const struct kc_finding *finding,
+		       const char *heading,
+		       void (*view)(const struct kc_kernel *, const struct kc_finding *, FILE *))
+{
+	kc_auto_free char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	if (!memory)
+		return;
+	view(report->kernel, finding, memory);
+	fclose(memory);
+	fprintf(report->out, "  %s\n", heading);
+	for (char *line = text, *end; line && *line; line = end) {
+		end = line + strcspn(line, "\n");
+		fprintf(report->out, "    %.*s\n", (int)(end - line), line);
+		end += *end == '\n';
+	}
+}
+
+/* comm is arbitrary bytes: nothing of it may reach the terminal unseen. */
+static const char *safe_comm(const char comm[KC_COMM_LEN], char text[static KC_COMM_LEN + 1])
+{
+	for (size_t i = 0; i < KC_COMM_LEN; i++) {
+		text[i] = comm[i];
+		if (comm[i] && ((unsigned char)comm[i] < ' ' || (unsigned char)comm[i] > '~'))
+			text[i] = '?';
+	}
+	text[KC_COMM_LEN] = '\0';
+	return text;
+}
+
+static void print_task(FILE *out, const struct kc_finding *finding)
+{
+	const struct kc_process *process = &finding->process;
+	char comm[KC_COMM_LEN + 1], leader[KC_COMM_LEN + 1];
+
+	fprintf(out, "  task     thread %s, tid %u, of process %s, pid %u",
+		safe_comm(finding->task.comm, comm), finding->task.tid,
+		safe_comm(finding->task.leader_comm, leader), finding->task.pid);
+	if (finding->task.flags & KC_RECORD_KTHREAD)
+		fprintf(out, " (kernel thread)");
+	if (process->executable[0])
+		fprintf(out, ", %s", process->executable);
+	if (process->unit[0])
+		fprintf(out, ", unit %s", process->unit);
+	if (process->container_id[0])
+		fprintf(out, ", container %.12s", process->container_id);
+	fprintf(out, "\n");
+	if (process->in_syscall) {
+		fprintf(out, "  syscall  ");
+		if (process->syscall_name)
+			fprintf(out, "%s(", process->syscall_name);
+		else
+			fprintf(out, "%ld(", process->syscall_nr);
+		for (size_t i = 0; i < KC_SYSCALL_ARGS; i++)
+			fprintf(out, "%s0x%" PRIx64, i ? ", " : "", process->args[i]);
+		fprintf(out, ")\n");
+	}
+}
+
+static void text_finding(struct kc_report *report, const struct kc_finding *finding)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	FILE *out = report->out;
+	char place[160], rule[24];
+
+	fprintf(out, "\nFINDING %" PRIu64 ": canary overwritten in %s  ", finding->seq,
+		kc_place_text(report->kernel, frame->frame.pc, place));
+	print_time(out, &finding->time);
+	fprintf(out, "\n");
+	print_task(out, finding);
+	fprintf(out, "  slot     %s, %d of 8 bytes changed (mask 0x%02x), bits changed: %s\n",
+		kc_slot_rule_text(&frame->rule, rule),
+		__builtin_popcount(finding->damage.changed_bytes), finding->damage.changed_bytes,
+		kc_bits_name(finding->damage.changed_bits));
+	fprintf(out, "  verdict  %s, confidence %s\n", kc_class_name(finding->verdict.class),
+		finding->verdict.confidence);
+	for (size_t i = 0; i < finding->verdict.nr_why; i++)
+		fprintf(out, "           %s\n", finding->verdict.why[i]);
+	fprintf(out, "  ahead    the kernel panics when this thread returns through %s\n",
+		frame->sym ? kc_sym_name(report->kernel->ksyms, frame->sym) : "this frame");
+	print_view(report, finding, "backtrace", kc_view_backtrace);
+	print_view(report, finding, "stack", kc_view_stack);
+	print_view(report, finding, "disassembly", kc_view_disassembly);
+	fprintf(out, "\n");
+}
+
+static void text_notice(struct kc_report *report, const char *text)
+{
+	(void)report;
+	kc_info("%s", text);
+}
+
+static void print_blind(const struct kc_stats *stats)
+{
+	if (stats->unreadable)
+		kc_info("  %" PRIu64 " stacks: not readable", stats->unreadable);
+	for (size_t i = 0; i < KC_BLIND_NR; i++) {
+		if (stats->blind[i] && i != KC_BLIND_NO_PLAN && i != KC_BLIND_UNWIND)
+			kc_info("  %" PRIu64 " frames: %s", stats->blind[i], kc_blind_text(i));
+	}
+	for (size_t i = 0; i < KC_PLAN_NR_REASONS; i++)
+		if (stats->plan_blind[i])
+			kc_info("  %" PRIu64 " frames: no plan: %s", stats->plan_blind[i],
+				kc_plan_reason_text(i));
+	for (size_t i = 1; i < KC_UNWIND_NR_ENDS; i++)
+		if (stats->unwind_ends[i])
+			kc_info("  %" PRIu64 " stacks: %s", stats->unwind_ends[i],
+				kc_unwind_end_text(i));
+}
+
+/* Between start and end, a person at a terminal wants quiet; -v shows progress. */
+static void text_stats(struct kc_report *report, const struct kc_stats *stats)
+{
+	(void)report;
+	kc_debug("%" PRIu64 " passes, %" PRIu64 " frames verified, %" PRIu64
+		 " not verifiable, %" PRIu64 " findings, own CPU %.2f %%",
+		 stats->passes, stats->frames_verified, kc_stats_blind(stats), stats->findings,
+		 stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0.0);
+}
+
+static void text_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
+{
+	uint64_t blind = kc_stats_blind(stats);
+
+	(void)report;
+	kc_info("%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why,
+		stats->seconds, stats->passes, stats->findings);
+	kc_info("tasks in the last pass: %" PRIu64 "; sleeping tasks verified: %" PRIu64
+		", frames verified: %" PRIu64 ", not verifiable: %" PRIu64,
+		stats->tasks, stats->tasks_checked, stats->frames_verified, blind);
+	if (blind)
+		print_blind(stats);
+	if (stats->unproven)
+		kc_info("differences that a second read did not confirm: %" PRIu64, stats->unproven);
+	kc_info("own CPU: %.2f s (%.2f %% of one)", stats->cpu_seconds,
+		stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0.0);
+}
+
+const struct kc_format kc_format_text = {
+	.start = text_start,
+	.finding = text_finding,
+	.notice = text_notice,
+	.stats = text_stats,
+	.stop = text_stop,
+};

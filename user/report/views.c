@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "report/views.h"
+
+#include "guard/listing.h"
+
+/* Words shown below SP's side and above the CFA of the damaged frame. */
+#define WORDS_ABOVE 4
+#define MAX_WORDS   96
+
+const char *kc_place_text(const struct kc_kernel *kernel, uint64_t pc, char text[static 160])
+{
+	const struct kc_sym *sym = kc_ksyms_find(kernel->ksyms, pc - 1);
+	const char *module;
+
+	if (!sym) {
+		snprintf(text, 160, "(no symbol)");
+		return text;
+	}
+	module = kc_sym_module(kernel->ksyms, sym);
+	snprintf(text, 160, "%s+0x%lx%s%s%s", kc_sym_name(kernel->ksyms, sym), pc - sym->addr,
+		 *module ? " [" : "", module, *module ? "]" : "");
+	return text;
+}
+
+static const char *status_text(const struct kc_checked_frame *frame)
+{
+	switch (frame->status) {
+	case KC_CHECK_UNGUARDED:
+		return "not guarded";
+	case KC_CHECK_NOT_LIVE:
+		return "slot not live here";
+	case KC_CHECK_INTACT:
+		return "intact";
+	case KC_CHECK_DAMAGED:
+		return "DAMAGED";
+	case KC_CHECK_UNKNOWN:
+		return frame->blind == KC_BLIND_NO_PLAN ? kc_plan_reason_text(frame->plan->reason)
+							: kc_blind_text(frame->blind);
+	}
+	return "";
+}
+
+void kc_view_backtrace(const struct kc_kernel *kernel, const struct kc_finding *finding, FILE *out)
+{
+	const struct kc_checked_stack *checked = finding->checked;
+	char place[160], rule[24];
+
+	for (size_t i = 0; i < checked->count; i++) {
+		const struct kc_checked_frame *frame = &checked->frames[i];
+		bool slot = frame->status == KC_CHECK_INTACT || frame->status == KC_CHECK_DAMAGED;
+
+		fprintf(out, "#%-2zu depth 0x%-5lx %-44s %s%s%s\n", i,
+			finding->stack.top - frame->frame.sp,
+			kc_place_text(kernel, frame->frame.pc, place), status_text(frame),
+			slot ? ", slot " : "",
+			slot ? kc_slot_rule_text(&frame->rule, rule) : "");
+	}
+	if (checked->end != KC_UNWIND_COMPLETE)
+		fprintf(out, "... %s\n", kc_unwind_end_text(checked->end));
+}
+
+/* A stack word told as what it is: a raw address is nobody's business. */
+static void print_word(const struct kc_kernel *kernel, const struct kc_stack *stack, uint64_t word,
+		       FILE *out)
+{
+	char place[160];
+
+	if (word == KC_CANARY_MARK)
+		fprintf(out, "(canary)");
+	else if (kc_kernel_is_text(kernel, word))
+		fprintf(out, "%s", kc_place_text(kernel, word, place));
+	else if (word >= stack->sp && word < stack->top)
+		fprintf(out, "(stack, depth 0x%lx)", stack->top - word);
+	else if (word < 1ULL << 32)
+		fprintf(out, "0x%lx", word);
+	else if (word >> 47 == 0)
+		fprintf(out, "(user-space address or data)");
+	else if (word >> 47 == 0x1ffff)
+		fprintf(out, "(kernel address)");
+	else
+		fprintf(out, "(data)");
+}
+
+void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *finding, FILE *out)
+{
+	const struct kc_checked_stack *checked = finding->checked;
+	const struct kc_frame *damaged = &checked->frames[finding->frame].frame;
+	uint64_t from = damaged->sp, to = damaged->cfa + 8 * WORDS_ABOVE, word;
+
+	if (to - from > 8 * MAX_WORDS)
+		from = to - 8 * MAX_WORDS;
+	for (uint64_t addr = from; addr < to; addr += 8) {
+		if (!kc_stack_word(&finding->stack, addr, &word))
+			break;
+		fprintf(out, "depth 0x%-5lx ", finding->stack.top - addr);
+		if (addr == finding->damage.slot)
+			fprintf(out, "(%s)  <- slot, DAMAGED", kc_found_name(finding->damage.found));
+		else
+			print_word(kernel, &finding->stack, word, out);
+		if (addr == damaged->sp)
+			fprintf(out, "  <- SP");
+		if (addr == damaged->cfa - 8)
+			fprintf(out, "  <- return address");
+		fprintf(out, "\n");
+	}
+}
+
+void kc_view_disassembly(const struct kc_kernel *kernel, const struct kc_finding *finding,
+			 FILE *out)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+
+	if (kc_listing(kernel, frame->plan, kc_frame_site(&frame->frame), KC_LISTING_AROUND, out))
+		fprintf(out, "(the function's text can't be read)\n");
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "stack/check.h"
+
+#include <string.h>
+
+#include "kc_record.h"
+#include "util/array.h"
+
+static const char *const blind_texts[] = {
+	[KC_BLIND_NO_PLAN] = "no guard plan for the function",
+	[KC_BLIND_AMBIGUOUS] = "sealed on one way to the instruction and not on another",
+	[KC_BLIND_UNREACHED] = "no known control flow leads to the instruction",
+	[KC_BLIND_NO_FRAME] = "the frame's extent is not known",
+	[KC_BLIND_OUTSIDE] = "the slot would lie outside of the frame",
+	[KC_BLIND_UNWIND] = "unwinding ended before the end of the stack",
+};
+_Static_assert(kc_countof(blind_texts) == KC_BLIND_NR, "a text for each reason");
+
+const char *kc_blind_text(enum kc_blind blind)
+{
+	return blind_texts[blind];
+}
+
+static void set_blind(struct kc_checked_frame *checked, enum kc_blind blind)
+{
+	checked->status = KC_CHECK_UNKNOWN;
+	checked->blind = blind;
+}
+
+/* Where the rule puts the slot in this frame; 0 if that needs what we lack. */
+static uint64_t slot_address(const struct kc_frame *frame, const struct kc_slot_rule *rule)
+{
+	uint64_t base = rule->base == KC_SLOT_CFA  ? frame->cfa
+			: rule->base == KC_SLOT_SP ? frame->sp
+						   : frame->bp;
+
+	return base ? base + rule->offset : 0;
+}
+
+static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
+			const struct kc_stack *stack, struct kc_checked_frame *checked)
+{
+	const struct kc_frame *frame = &checked->frame;
+	uint64_t site = kc_frame_site(frame), word;
+
+	checked->sym = kc_ksyms_find(ksyms, site);
+	checked->plan = kc_plans_at(plans, site);
+	if (checked->plan->reason == KC_PLAN_UNGUARDED ||
+	    checked->plan->reason == KC_PLAN_NO_SEAL) {
+		checked->status = KC_CHECK_UNGUARDED;
+		return;
+	}
+	if (checked->plan->reason != KC_PLAN_OK) {
+		set_blind(checked, KC_BLIND_NO_PLAN);
+		return;
+	}
+	checked->rule = kc_plan_rule_at(checked->plan, site);
+	switch (checked->rule.live) {
+	case KC_LIVE_NO:
+		checked->status = KC_CHECK_NOT_LIVE;
+		return;
+	case KC_LIVE_UNKNOWN:
+		set_blind(checked, KC_BLIND_AMBIGUOUS);
+		return;
+	case KC_LIVE_UNREACHED:
+		set_blind(checked, KC_BLIND_UNREACHED);
+		return;
+	}
+	checked->slot = slot_address(frame, &checked->rule);
+	if (!checked->slot || !frame->cfa) {
+		set_blind(checked, KC_BLIND_NO_FRAME);
+		return;
+	}
+	/* Below the return address, at or above SP: or something is wrong with us. */
+	if (checked->slot < frame->sp || checked->slot > frame->cfa - 16 ||
+	    !kc_stack_word(stack, checked->slot, &word)) {
+		set_blind(checked, KC_BLIND_OUTSIDE);
+		return;
+	}
+	if (word == KC_CANARY_MARK) {
+		checked->status = KC_CHECK_INTACT;
+		checked->plan->verified++;
+	} else {
+		checked->status = KC_CHECK_DAMAGED;
+	}
+}
+
+void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_stack *stack, struct kc_checked_stack *ret_checked)
+{
+	struct kc_frame frames[KC_MAX_FRAMES];
+
+	memset(ret_checked, 0, offsetof(struct kc_checked_stack, frames));
+	memset(&ret_checked->intact, 0,
+	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
+	ret_checked->end = kc_unwind(kernel, stack, frames, &ret_checked->count);
+	for (size_t i = 0; i < ret_checked->count; i++) {
+		struct kc_checked_frame *checked = &ret_checked->frames[i];
+
+		*checked = (struct kc_checked_frame){ .frame = frames[i] };
+		check_frame(plans, kernel->ksyms, stack, checked);
+		ret_checked->intact += checked->status == KC_CHECK_INTACT;
+		ret_checked->damaged += checked->status == KC_CHECK_DAMAGED;
+		if (checked->status == KC_CHECK_UNKNOWN)
+			ret_checked->blind[checked->blind]++;
+	}
+	if (ret_checked->end != KC_UNWIND_COMPLETE)
+		ret_checked->blind[KC_BLIND_UNWIND]++;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From a stack copy to checked slots: every frame of a sleeping task is
+ * verified, found damaged, has nothing to verify, or can't be told - with the
+ * reason. There is no fifth outcome.
+ */
+#ifndef KC_STACK_CHECK_H
+#define KC_STACK_CHECK_H
+
+#include "guard/plan.h"
+#include "stack/unwind.h"
+
+enum kc_check_status {
+	KC_CHECK_UNGUARDED, /* the function has no canary */
+	KC_CHECK_NOT_LIVE,  /* it has one, but not at this instruction */
+	KC_CHECK_INTACT,
+	KC_CHECK_DAMAGED, /* in this copy; a finding only after it was confirmed */
+	KC_CHECK_UNKNOWN, /* see blind */
+};
+
+/* Why a frame could not be verified. */
+enum kc_blind {
+	KC_BLIND_NO_PLAN = 0,	/* the plan's own reason says more */
+	KC_BLIND_AMBIGUOUS = 1, /* sealed on one way to this instruction, not on another */
+	KC_BLIND_UNREACHED = 2, /* no known control flow leads to this instruction */
+	KC_BLIND_NO_FRAME = 3,	/* the frame's CFA is not known: unwinding ended in it */
+	KC_BLIND_OUTSIDE = 4,	/* the slot would lie outside of its frame */
+	KC_BLIND_UNWIND = 5,	/* the frames beyond a premature end: at least one */
+	KC_BLIND_NR = 6,
+};
+
+const char *kc_blind_text(enum kc_blind blind);
+
+struct kc_checked_frame {
+	struct kc_frame frame;
+	const struct kc_sym *sym; /* NULL if none covers pc */
+	struct kc_plan *plan;
+	enum kc_check_status status;
+	enum kc_blind blind; /* if KC_CHECK_UNKNOWN */
+	struct kc_slot_rule rule;
+	uint64_t slot; /* address, if INTACT or DAMAGED */
+};
+
+struct kc_checked_stack {
+	enum kc_unwind_end end;
+	size_t count;
+	struct kc_checked_frame frames[KC_MAX_FRAMES];
+	size_t intact, damaged;
+	size_t blind[KC_BLIND_NR];
+};
+
+/* Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary. */
+void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_stack *stack, struct kc_checked_stack *ret_checked);
+
+#endif

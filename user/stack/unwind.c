@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "stack/unwind.h"
+
+#include <string.h>
+
+#include "stack/cfi.h"
+#include "util/array.h"
+
+static const char *const end_texts[] = {
+	[KC_UNWIND_COMPLETE] = "complete",
+	[KC_UNWIND_NO_TABLE] = "code without unwind tables (generated, or an unreadable module)",
+	[KC_UNWIND_UNDEFINED] = "the unwind tables do not cover this place",
+	[KC_UNWIND_UNSAVED] = "the frame hangs on a register that was not saved",
+	[KC_UNWIND_OTHER_STACK] = "continues on another stack",
+	[KC_UNWIND_TRAMPOLINE] = "a return address was replaced by a return probe",
+	[KC_UNWIND_TOO_DEEP] = "more frames than a stack can hold",
+	[KC_UNWIND_LEAVES_STACK] = "a frame lies outside of the stack",
+	[KC_UNWIND_NO_PROGRESS] = "a frame does not lie above its callee's",
+	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
+	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
+};
+_Static_assert(kc_countof(end_texts) == KC_UNWIND_NR_ENDS, "a text for each end");
+
+const char *kc_unwind_end_text(enum kc_unwind_end end)
+{
+	return end_texts[end];
+}
+
+bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word)
+{
+	if (addr < stack->sp || (addr & 7) || addr > stack->top - sizeof(*ret_word))
+		return false;
+	*ret_word = stack->words[(addr - stack->sp) / sizeof(*ret_word)];
+	return true;
+}
+
+/* Where unwinding stands: the registers of the frame being looked at. */
+struct cursor {
+	const struct kc_kernel *kernel;
+	const struct kc_stack *stack;
+	struct kc_frame frame;
+};
+
+/* Return probes put these in the place of return addresses. */
+static bool is_trampoline(const struct kc_kernel *kernel, uint64_t pc)
+{
+	static const char *const names[] = {
+		"kretprobe_trampoline",	      "__kretprobe_trampoline",
+		"arch_rethook_trampoline",    "return_to_handler",
+	};
+	const struct kc_sym *sym = kc_ksyms_find(kernel->ksyms, pc);
+
+	for (size_t i = 0; sym && i < kc_countof(names); i++)
+		if (!strcmp(kc_sym_name(kernel->ksyms, sym), names[i]))
+			return true;
+	return false;
+}
+
+static enum kc_unwind_end find_cfa(struct cursor *at, const struct kc_cfi_row *row,
+				   uint64_t *ret_cfa)
+{
+	uint64_t word;
+
+	switch (row->cfa) {
+	case KC_CFA_SP:
+		*ret_cfa = at->frame.sp + row->cfa_offset;
+		return KC_UNWIND_COMPLETE;
+	case KC_CFA_BP:
+		*ret_cfa = at->frame.bp + row->cfa_offset;
+		return KC_UNWIND_COMPLETE;
+	case KC_CFA_AT_BP:
+		if (!kc_stack_word(at->stack, at->frame.bp + row->cfa_offset, &word))
+			return KC_UNWIND_LEAVES_STACK;
+		*ret_cfa = word;
+		return KC_UNWIND_COMPLETE;
+	case KC_CFA_AT_SP_PLUS:
+		return KC_UNWIND_OTHER_STACK;
+	default:
+		return KC_UNWIND_UNSAVED;
+	}
+}
+
+static enum kc_unwind_end find_bp(struct cursor *at, const struct kc_cfi_row *row, uint64_t cfa,
+				  uint64_t *ret_bp)
+{
+	uint64_t addr = row->bp == KC_BP_AT_CFA ? cfa : at->frame.bp;
+
+	if (row->bp == KC_BP_BAD)
+		return KC_UNWIND_BAD_TABLE;
+	if (row->bp == KC_BP_SAME) {
+		*ret_bp = at->frame.bp;
+		return KC_UNWIND_COMPLETE;
+	}
+	if (!kc_stack_word(at->stack, addr + row->bp_offset, ret_bp))
+		return KC_UNWIND_LEAVES_STACK;
+	return KC_UNWIND_COMPLETE;
+}
+
+/* The caller's registers out of a struct pt_regs; false at the end of the stack. */
+static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t regs,
+		       enum kc_unwind_end *ret_end)
+{
+	const struct kc_pt_regs *layout = &at->kernel->pt_regs;
+	struct kc_frame caller = { .bp = at->frame.bp, .exact = true };
+	uint64_t cs;
+
+	/* A partial frame is the same struct with only its upper end filled in. */
+	if (row->caller == KC_CALLER_REGS_PARTIAL)
+		regs -= layout->ip;
+	if (!kc_stack_word(at->stack, regs + layout->ip, &caller.pc) ||
+	    !kc_stack_word(at->stack, regs + layout->cs, &cs) ||
+	    !kc_stack_word(at->stack, regs + layout->sp, &caller.sp)) {
+		*ret_end = KC_UNWIND_LEAVES_STACK;
+		return false;
+	}
+	if ((cs & 3) == 3) {
+		*ret_end = KC_UNWIND_COMPLETE;
+		return false;
+	}
+	if (row->caller == KC_CALLER_REGS && !kc_stack_word(at->stack, regs + layout->bp, &caller.bp)) {
+		*ret_end = KC_UNWIND_LEAVES_STACK;
+		return false;
+	}
+	at->frame = caller;
+	return true;
+}
+
+/*
+ * Complete at->frame (its CFA) and go on to its caller. False when it was the
+ * last, with the reason.
+ */
+static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_end *ret_end)
+{
+	struct kc_frame *frame = &at->frame;
+	struct kc_frame caller = {};
+	struct kc_cfi_row row;
+	struct kc_orc orc;
+	uint64_t cfa;
+
+	*ret_done = *frame;
+	if (!kc_kernel_orc(at->kernel, kc_frame_site(frame), &orc)) {
+		*ret_end = KC_UNWIND_NO_TABLE;
+		return false;
+	}
+	row = kc_cfi_of_orc(&orc);
+	*ret_end = row.caller == KC_CALLER_NONE	       ? KC_UNWIND_COMPLETE
+		   : row.caller == KC_CALLER_UNDEFINED ? KC_UNWIND_UNDEFINED
+						       : KC_UNWIND_BAD_TABLE;
+	if (row.caller >= KC_CALLER_NONE)
+		return false;
+	*ret_end = find_cfa(at, &row, &cfa);
+	if (*ret_end != KC_UNWIND_COMPLETE)
+		return false;
+	if (cfa <= frame->sp || cfa > at->stack->top || (cfa & 7)) {
+		*ret_end = cfa <= frame->sp ? KC_UNWIND_NO_PROGRESS : KC_UNWIND_LEAVES_STACK;
+		if (row.caller == KC_CALLER_AT_CFA || cfa != frame->sp)
+			return false;
+	}
+	ret_done->cfa = cfa;
+	if (row.caller != KC_CALLER_AT_CFA) {
+		if (!enter_regs(at, &row, cfa, ret_end))
+			return false;
+		if (at->frame.sp <= ret_done->sp) {
+			*ret_end = KC_UNWIND_NO_PROGRESS;
+			return false;
+		}
+		return true;
+	}
+	*ret_end = find_bp(at, &row, cfa, &caller.bp);
+	if (*ret_end != KC_UNWIND_COMPLETE)
+		return false;
+	if (!kc_stack_word(at->stack, cfa - 8, &caller.pc)) {
+		*ret_end = KC_UNWIND_LEAVES_STACK;
+		return false;
+	}
+	caller.sp = cfa;
+	*frame = caller;
+	return true;
+}
+
+/* What stops us from taking pc for an address in a frame's function. */
+static enum kc_unwind_end judge_pc(const struct kc_kernel *kernel, const struct kc_frame *frame)
+{
+	const struct kc_sym *sym;
+
+	if (is_trampoline(kernel, frame->pc))
+		return KC_UNWIND_TRAMPOLINE;
+	if (kc_kernel_is_text(kernel, kc_frame_site(frame)))
+		return KC_UNWIND_COMPLETE;
+	sym = kc_ksyms_find(kernel->ksyms, frame->pc);
+	return sym && kc_sym_is_generated(kernel->ksyms, sym) ? KC_UNWIND_NO_TABLE
+							      : KC_UNWIND_NOT_TEXT;
+}
+
+enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count)
+{
+	struct cursor at = { .kernel = kernel, .stack = stack };
+	const struct kc_sym *sym;
+	enum kc_unwind_end end;
+
+	*ret_count = 0;
+	if (!kc_stack_word(stack, stack->sp + kernel->inactive.bp, &at.frame.bp) ||
+	    !kc_stack_word(stack, stack->sp + kernel->inactive.ret_addr, &at.frame.pc))
+		return KC_UNWIND_LEAVES_STACK;
+	at.frame.sp = stack->sp + kernel->inactive.size;
+	/* A new task "returns" to the very start of ret_from_fork. */
+	sym = kc_ksyms_find(kernel->ksyms, at.frame.pc);
+	at.frame.exact = sym && sym->addr == at.frame.pc;
+
+	do {
+		end = judge_pc(kernel, &at.frame);
+		if (end != KC_UNWIND_COMPLETE)
+			return end;
+		if (*ret_count == KC_MAX_FRAMES)
+			return KC_UNWIND_TOO_DEEP;
+	} while (step(&at, &ret_frames[(*ret_count)++], &end));
+	return end;
+}

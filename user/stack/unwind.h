@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Unwinding, layer four: policy. From a copy of a sleeping task's stack to its
+ * frames, innermost first.
+ *
+ *	thread.sp ─► ┌─────────────────────┐ low
+ *	             │ inactive_task_frame │  bp, return address into __schedule
+ *	frame 0 sp ─►├─────────────────────┤
+ *	             │ __schedule          │
+ *	frame 0 cfa ►├─────────────────────┤◄─ frame 1 sp
+ *	             │ schedule            │
+ *	             ├─────────────────────┤
+ *	             :                     :
+ *	             │ struct pt_regs      │  user mode: end of stack
+ *	top ───────► └─────────────────────┘ high
+ */
+#ifndef KC_STACK_UNWIND_H
+#define KC_STACK_UNWIND_H
+
+#include "kernel/kernel.h"
+
+/* A copy of [sp, top) of one stack. */
+struct kc_stack {
+	uint64_t sp;
+	uint64_t top;
+	const uint64_t *words; /* (top - sp) / 8 of them, borrowed */
+};
+
+struct kc_frame {
+	uint64_t pc;  /* return address, or exact if `exact` */
+	uint64_t sp;  /* RSP while at pc; for a call site: before the call pushed */
+	uint64_t bp;  /* RBP, as far as the tables track it */
+	uint64_t cfa; /* 0: not known (last frame) */
+	bool exact;   /* interrupted here, or not yet begun */
+};
+
+/* Three different ends: it was the end; we can't tell; the data is bad. */
+enum kc_unwind_end {
+	KC_UNWIND_COMPLETE = 0,
+	/* can't tell */
+	KC_UNWIND_NO_TABLE = 1,	 /* code without ORC: generated, or a module's was unreadable */
+	KC_UNWIND_UNDEFINED = 2, /* the tables say that they do not know */
+	KC_UNWIND_UNSAVED = 3,	 /* the frame hangs on a register that was not saved */
+	KC_UNWIND_OTHER_STACK = 4,
+	KC_UNWIND_TRAMPOLINE = 5, /* a return address was replaced by a kretprobe or ftrace */
+	KC_UNWIND_TOO_DEEP = 6,
+	/* bad data */
+	KC_UNWIND_LEAVES_STACK = 7,
+	KC_UNWIND_NO_PROGRESS = 8,
+	KC_UNWIND_NOT_TEXT = 9, /* a return address that is no kernel text */
+	KC_UNWIND_BAD_TABLE = 10,
+	KC_UNWIND_NR_ENDS = 11,
+};
+
+const char *kc_unwind_end_text(enum kc_unwind_end end);
+static inline bool kc_unwind_is_bad(enum kc_unwind_end end)
+{
+	return end >= KC_UNWIND_LEAVES_STACK;
+}
+
+#define KC_MAX_FRAMES 128
+
+/*
+ * Unwind a task that is not running. Frames found before a premature end are
+ * valid. Returns how it ended.
+ */
+enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count);
+
+/* The word at a stack address; false if it lies outside of the copy. */
+bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word);
+
+/* The address whose function and live range a frame is about. */
+static inline uint64_t kc_frame_site(const struct kc_frame *frame)
+{
+	return frame->exact ? frame->pc : frame->pc - 1;
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What kcanary says about itself, on stderr. Findings and tables are not log
+ * lines: they go to stdout through user/report.
+ */
+#ifndef KC_UTIL_LOG_H
+#define KC_UTIL_LOG_H
+
+enum kc_log_level {
+	KC_LOG_ERROR,
+	KC_LOG_WARN,
+	KC_LOG_INFO,
+	KC_LOG_DEBUG,	/* -v */
+	KC_LOG_LIBRARY, /* -vv: libbpf's own words */
+};
+
+void kc_log_set_level(enum kc_log_level level);
+enum kc_log_level kc_log_get_level(void);
+
+/* One line: "kcanary: ..."; no newline in the format. */
+__attribute__((format(printf, 2, 3))) void kc_log(enum kc_log_level level, const char *format, ...);
+
+#define kc_error(...) kc_log(KC_LOG_ERROR, __VA_ARGS__)
+#define kc_warn(...)  kc_log(KC_LOG_WARN, __VA_ARGS__)
+#define kc_info(...)  kc_log(KC_LOG_INFO, __VA_ARGS__)
+#define kc_debug(...) kc_log(KC_LOG_DEBUG, __VA_ARGS__)
+
+/* errno's text for a positive or negative error number. */
+const char *kc_strerror(int err);
+
+/* The tool's exit statuses, the same for every sub-command. */
+enum kc_exit {
+	KC_EXIT_CLEAN = 0,
+	KC_EXIT_FINDINGS = 1,
+	KC_EXIT_USAGE = 2,
+	KC_EXIT_CANNOT_RUN = 3, /* on this host, or without these rights */
+	KC_EXIT_BLIND = 4,	/* nothing found, but not everything could be seen */
+	KC_EXIT_FAILED = 5,
+};
+
+#endif

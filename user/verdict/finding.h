@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One verified anomaly, with everything that is told about it. */
+#ifndef KC_VERDICT_FINDING_H
+#define KC_VERDICT_FINDING_H
+
+#include <time.h>
+
+#include "kc_record.h"
+#include "stack/check.h"
+#include "verdict/process.h"
+
+/* Stable names (kc_class_name); evidence decides, `unknown` is allowed. */
+enum kc_class {
+	KC_CLASS_UNKNOWN,
+	KC_CLASS_LINEAR_OVERFLOW,
+	KC_CLASS_STRAY_WRITE,
+	KC_CLASS_BIT_FLIP,
+	KC_CLASS_DECREMENT,
+	KC_CLASS_WIDESPREAD,
+	KC_CLASS_NR,
+};
+
+const char *kc_class_name(enum kc_class class);
+const char *kc_found_name(enum kc_found found);
+const char *kc_bits_name(enum kc_bits bits);
+
+#define KC_MAX_WHY 6
+
+struct kc_verdict {
+	enum kc_class class;
+	const char *confidence; /* "low", "medium", "high" */
+	char why[KC_MAX_WHY][128];
+	size_t nr_why;
+};
+
+struct kc_finding {
+	uint64_t seq;
+	struct timespec time; /* CLOCK_REALTIME, when it was confirmed */
+	uint64_t boot_ns;     /* when the damage was read */
+	const char *engine;
+	struct kc_record task;
+	struct kc_process process;
+	struct kc_verdict verdict;
+	struct kc_damage damage;
+	struct kc_stack stack;			/* borrowed */
+	const struct kc_checked_stack *checked; /* borrowed */
+	size_t frame;				/* index of the damaged one */
+};
+
+/*
+ * Judge. damaged_tasks is how many other tasks were found damaged lately.
+ * Reads nothing but the finding; fills finding->verdict.
+ */
+void kc_judge(struct kc_finding *finding, size_t damaged_tasks);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "verdict/process.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/array.h"
+#include "util/cleanup.h"
+
+static const char *const syscall_names[] = {
+#include "syscalls.inc"
+};
+
+/* The first line of /proc/PID/task/TID/NAME without its newline; "" if none. */
+static void read_line(uint32_t pid, uint32_t tid, const char *name, char *buf, size_t size)
+{
+	kc_auto_file FILE *file = NULL;
+	char path[96];
+
+	buf[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/%s", pid, tid, name);
+	file = fopen(path, "re");
+	if (!file || !fgets(buf, size, file))
+		buf[0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
+static bool ends_with(const char *text, size_t len, const char *end)
+{
+	return len > strlen(end) && !memcmp(text + len - strlen(end), end, strlen(end));
+}
+
+static void find_container_id(const char *part, size_t len, struct kc_process *process)
+{
+	for (size_t start = 0; start + 64 <= len; start++) {
+		size_t digits = 0;
+
+		while (start + digits < len && isxdigit((unsigned char)part[start + digits]))
+			digits++;
+		if (digits == 64) {
+			memcpy(process->container_id, part + start, 64);
+			process->container_id[64] = '\0';
+			return;
+		}
+		start += digits;
+	}
+}
+
+void kc_process_parse_cgroup(const char *path, struct kc_process *process)
+{
+	process->unit[0] = '\0';
+	process->container_id[0] = '\0';
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if ((ends_with(path, len, ".service") || ends_with(path, len, ".scope")) &&
+		    len < sizeof(process->unit)) {
+			memcpy(process->unit, path, len);
+			process->unit[len] = '\0';
+		}
+		find_container_id(path, len, process);
+		path += len + (path[len] == '/');
+	}
+}
+
+static void read_cgroup(uint32_t pid, uint32_t tid, struct kc_process *process)
+{
+	char line[sizeof(process->cgroup)]; /* "0::" more than it needs */
+
+	/* The unified hierarchy's line, "0::/path", is the only or the first one asked for. */
+	read_line(pid, tid, "cgroup", line, sizeof(line));
+	if (strncmp(line, "0::", 3) != 0)
+		return;
+	snprintf(process->cgroup, sizeof(process->cgroup), "%s", line + 3);
+	kc_process_parse_cgroup(process->cgroup, process);
+}
+
+static void read_syscall(uint32_t pid, uint32_t tid, struct kc_process *process)
+{
+	uint64_t *args = process->args;
+	char line[256];
+
+	read_line(pid, tid, "syscall", line, sizeof(line));
+	if (sscanf(line, "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
+		   &process->syscall_nr, &args[0], &args[1], &args[2], &args[3], &args[4],
+		   &args[5]) != 7 ||
+	    process->syscall_nr < 0)
+		return;
+	process->in_syscall = true;
+	if ((size_t)process->syscall_nr < kc_countof(syscall_names))
+		process->syscall_name = syscall_names[process->syscall_nr];
+}
+
+void kc_process_read(uint32_t pid, uint32_t tid, struct kc_process *ret_process)
+{
+	char path[64];
+	ssize_t len;
+
+	*ret_process = (struct kc_process){};
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	len = readlink(path, ret_process->executable, sizeof(ret_process->executable) - 1);
+	ret_process->executable[len < 0 ? 0 : len] = '\0';
+	read_cgroup(pid, tid, ret_process);
+	read_syscall(pid, tid, ret_process);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whose frame it is: what /proc says of a thread, best effort. */
+#ifndef KC_VERDICT_PROCESS_H
+#define KC_VERDICT_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KC_SYSCALL_ARGS 6
+
+/* Every field may be empty or false: the thread may be gone, /proc may refuse. */
+struct kc_process {
+	char executable[256];
+	char cgroup[256];
+	char unit[128];		/* systemd unit, the last *.service or *.scope in the cgroup */
+	char container_id[65];	/* 64 hex digits in the cgroup's path */
+	bool in_syscall;
+	long syscall_nr;
+	const char *syscall_name; /* NULL if this build does not know the number */
+	uint64_t args[KC_SYSCALL_ARGS];
+};
+
+void kc_process_read(uint32_t pid, uint32_t tid, struct kc_process *ret_process);
+
+/* Split a cgroup path into unit and container id (both may end up empty). */
+void kc_process_parse_cgroup(const char *path, struct kc_process *process);
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "util/array.h"
+#include "verdict/finding.h"
+
+static const char *const class_names[] = {
+	[KC_CLASS_UNKNOWN] = "unknown",
+	[KC_CLASS_LINEAR_OVERFLOW] = "linear-overflow",
+	[KC_CLASS_STRAY_WRITE] = "stray-write",
+	[KC_CLASS_BIT_FLIP] = "bit-flip",
+	[KC_CLASS_DECREMENT] = "decrement",
+	[KC_CLASS_WIDESPREAD] = "widespread",
+};
+_Static_assert(kc_countof(class_names) == KC_CLASS_NR, "a name for each class");
+
+const char *kc_class_name(enum kc_class class)
+{
+	return class_names[class];
+}
+
+const char *kc_found_name(enum kc_found found)
+{
+	static const char *const names[] = {
+		[KC_FOUND_OTHER] = "other",
+		[KC_FOUND_ZERO] = "zero",
+		[KC_FOUND_ASCII] = "ascii",
+		[KC_FOUND_USER] = "user-address",
+		[KC_FOUND_STACK] = "own-stack-address",
+		[KC_FOUND_KERNEL] = "kernel-address",
+		[KC_FOUND_TEXT] = "kernel-text-address",
+		[KC_FOUND_SMALL] = "small-number",
+	};
+
+	return names[found];
+}
+
+const char *kc_bits_name(enum kc_bits bits)
+{
+	static const char *const names[] = {
+		"0", [KC_BITS_ONE] = "1", [KC_BITS_TWO] = "2", [KC_BITS_3_TO_8] = "3-8",
+		[KC_BITS_MORE] = "more",
+	};
+
+	return names[bits];
+}
+
+__attribute__((format(printf, 2, 3))) static void because(struct kc_verdict *verdict,
+							   const char *format, ...)
+{
+	va_list args;
+
+	if (verdict->nr_why == KC_MAX_WHY)
+		return;
+	va_start(args, format);
+	vsnprintf(verdict->why[verdict->nr_why++], sizeof(verdict->why[0]), format, args);
+	va_end(args);
+}
+
+/* How many words right below the slot hold what the slot holds now. */
+static size_t same_words_below(const struct kc_finding *finding)
+{
+	uint64_t slot = finding->damage.slot, found, word;
+	size_t count = 0;
+
+	if (!kc_stack_word(&finding->stack, slot, &found))
+		return 0;
+	while (kc_stack_word(&finding->stack, slot - 8 * (count + 1), &word) && word == found)
+		count++;
+	return count;
+}
+
+/* Bytes changed from the lowest one up without a gap, and not all: 1..7, else 0. */
+static unsigned int changed_prefix(uint8_t mask)
+{
+	for (unsigned int n = 1; n < 8; n++)
+		if (mask == (1u << n) - 1)
+			return n;
+	return 0;
+}
+
+static void judge_slot(struct kc_finding *finding)
+{
+	struct kc_verdict *verdict = &finding->verdict;
+	const struct kc_damage *damage = &finding->damage;
+	unsigned int prefix = changed_prefix(damage->changed_bytes);
+	size_t below = same_words_below(finding);
+
+	if (damage->changed_bits == KC_BITS_ONE || damage->changed_bits == KC_BITS_TWO) {
+		verdict->class = KC_CLASS_BIT_FLIP;
+		verdict->confidence = damage->small_delta ? "medium" : "high";
+		because(verdict, "%s of the slot's 64 bits changed",
+			damage->changed_bits == KC_BITS_ONE ? "one" : "two");
+	} else if (damage->small_delta) {
+		verdict->class = KC_CLASS_DECREMENT;
+		verdict->confidence = "medium";
+		because(verdict, "the slot differs from the canary by a small number");
+	} else if (below && damage->found != KC_FOUND_ZERO) {
+		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
+		verdict->confidence = "high";
+		because(verdict, "%zu word%s right below the slot hold the same pattern", below,
+			below == 1 ? "" : "s");
+	} else if (prefix) {
+		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
+		verdict->confidence = "medium";
+		because(verdict, "only the slot's lowest %u bytes changed: a write from below ended there",
+			prefix);
+	} else {
+		verdict->class = KC_CLASS_STRAY_WRITE;
+		verdict->confidence = "low";
+		because(verdict, "the slot was replaced and the word below it holds something else");
+	}
+	because(verdict, "found in the slot: %s", kc_found_name(damage->found));
+}
+
+void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	struct kc_verdict *verdict = &finding->verdict;
+
+	*verdict = (struct kc_verdict){ .class = KC_CLASS_UNKNOWN, .confidence = "low" };
+	judge_slot(finding);
+	if (damaged_tasks >= 2 || finding->checked->damaged > 1) {
+		verdict->class = KC_CLASS_WIDESPREAD;
+		because(verdict, "%zu frames of this stack and %zu other tasks are damaged too",
+			finding->checked->damaged - 1, damaged_tasks);
+	}
+	because(verdict, "read three times while the task provably did not run");
+	if (frame->plan->verified)
+		because(verdict, "the same slot of this function was intact in %lu other frames",
+			frame->plan->verified);
+}
