@@ -20,12 +20,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/*
- * bpf_loop(): Linux commit e6f2dd0f8067 ("bpf: Add bpf_loop helper"), v5.17.
- * Set before loading, so that the verifier sees only the loop that is used.
- */
-const volatile bool have_bpf_loop = true;
-
 struct kc_sweep_config config;
 struct kc_pass pass;
 
@@ -81,7 +75,7 @@ static __always_inline bool same_sleep(struct task_struct *task, const struct kc
 	if (task_on_cpu(task))
 		return false;
 	return switches_of(task) == head->switches && task->thread.sp == head->sp &&
-	       (__u64)task->stack == stack && !(task_state(task) & TASK_DEAD);
+	       task_stack(task) == stack && !(task_state(task) & TASK_DEAD);
 }
 
 static __always_inline bool comm_is(const char *comm)
@@ -198,7 +192,7 @@ static long scrub_word(__u32 i, struct scrub_context *ctx)
 	return 0;
 }
 
-static __always_inline void scrub(struct stack_record *out, __u64 canary)
+static __always_inline void scrub(struct stack_record *out, __u64 canary, bool have_bpf_loop)
 {
 	struct scrub_context ctx = { .out = out, .canary = canary };
 
@@ -215,7 +209,8 @@ static __always_inline void scrub(struct stack_record *out, __u64 canary)
 
 /* Copy and scrub a stack. The same results as check_slots(). */
 static __always_inline int copy_stack(struct seq_file *seq, struct task_struct *task,
-				      const struct kc_record *head, __u64 stack)
+				      const struct kc_record *head, __u64 stack,
+				      bool have_bpf_loop)
 {
 	__u64 canary = task->stack_canary;
 	__u64 bytes = head->top - head->sp;
@@ -246,15 +241,14 @@ static __always_inline int copy_stack(struct seq_file *seq, struct task_struct *
 	out->head.kind = KC_RECORD_STACK;
 	out->head.count = bytes / sizeof(__u64);
 	out->head.size = sizeof(out->head) + bytes;
-	scrub(out, canary);
+	scrub(out, canary, have_bpf_loop);
 	if (bpf_seq_write(seq, out, sizeof(out->head) + bytes))
 		return 1;
 	pass.copied++;
 	return 0;
 }
 
-SEC("iter/task")
-int kc_sweep(struct bpf_iter__task *ctx)
+static __always_inline int sweep(struct bpf_iter__task *ctx, bool have_bpf_loop)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
@@ -275,7 +269,7 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	/* The count before on_cpu: a task that runs between the two is noticed later. */
 	head.switches = switches_of(task);
 	head.state = task_state(task);
-	stack = (__u64)task->stack;
+	stack = task_stack(task);
 	if (task_on_cpu(task)) {
 		pass.tasks++;
 		pass.running++;
@@ -302,8 +296,25 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	    cached->sp == head.sp) {
 		if (check_slots(seq, task, &head, cached, stack) == 0)
 			pass.tasks++;
-	} else if (copy_stack(seq, task, &head, stack) == 0) {
+	} else if (copy_stack(seq, task, &head, stack, have_bpf_loop) == 0) {
 		pass.tasks++;
 	}
 	return 0;
+}
+
+/*
+ * Two programs, of which one is loaded: bpf_loop() came with Linux commit
+ * e6f2dd0f8067 ("bpf: Add bpf_loop helper"), v5.17, and a kernel without it
+ * refuses even a dead reference to a callback.
+ */
+SEC("iter/task")
+int kc_sweep(struct bpf_iter__task *ctx)
+{
+	return sweep(ctx, true);
+}
+
+SEC("?iter/task")
+int kc_sweep_bounded(struct bpf_iter__task *ctx)
+{
+	return sweep(ctx, false);
 }

@@ -77,11 +77,11 @@ struct bpf_iter__task {
 	};
 };
 
-/* What a raw tracepoint program gets: the arguments, one word each. */
+#pragma clang attribute pop
+
+/* What a raw tracepoint program gets (UAPI): the arguments, one word each. */
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
-
-#pragma clang attribute pop
 
 #endif

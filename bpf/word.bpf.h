@@ -97,7 +97,8 @@ static __always_inline __kc_u8 kc_classify(__kc_u64 word, const struct kc_places
 		return KC_FOUND_STACK;
 	if (word >= at->text && word < at->text_end)
 		return KC_FOUND_TEXT;
-	if (word >= 0xffff800000000000ULL)
+	/* The kernel's half begins here with five-level paging, higher with four. */
+	if (word >= 0xff00000000000000ULL)
 		return KC_FOUND_KERNEL;
 	return KC_FOUND_OTHER;
 }

@@ -11,16 +11,19 @@
 
 #define KALLSYMS "/proc/kallsyms"
 
+/* libbpf's words may be a verifier log of many lines. */
 static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char line[1024];
+	kc_auto_free char *text = NULL;
 
 	(void)level;
-	if (kc_log_get_level() < KC_LOG_LIBRARY)
+	if (kc_log_get_level() < KC_LOG_LIBRARY || vasprintf(&text, format, args) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), format, args);
-	line[strcspn(line, "\n")] = '\0';
-	kc_log(KC_LOG_LIBRARY, "%s", line);
+	for (char *line = text, *end; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		kc_log(KC_LOG_LIBRARY, "%.*s", (int)(end - line), line);
+		end += *end == '\n';
+	}
 	return 0;
 }
 

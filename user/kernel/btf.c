@@ -3,21 +3,62 @@
 
 #include <bpf/btf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-int kc_btf_load(const char *path, struct btf **ret_btf)
+/* Finding a type by name walks through all 100,000: remember the few asked for. */
+#define MAX_ASKED 16
+
+struct kc_btf {
+	struct btf *btf;
+	struct {
+		const char *name; /* the caller's string literal */
+		int id;		  /* negative: there is none */
+	} asked[MAX_ASKED];
+	size_t nr_asked;
+};
+
+int kc_btf_load(const char *path, struct kc_btf **ret_btf)
 {
-	struct btf *btf = btf__parse(path, NULL);
+	struct kc_btf *btf = calloc(1, sizeof(*btf));
+	int err;
 
 	if (!btf)
-		return -errno;
+		return -ENOMEM;
+	btf->btf = btf__parse(path, NULL);
+	if (!btf->btf) {
+		err = -errno;
+		free(btf);
+		return err;
+	}
 	*ret_btf = btf;
 	return 0;
 }
 
-void kc_btf_free(struct btf *btf)
+void kc_btf_free(struct kc_btf *btf)
 {
-	btf__free(btf);
+	if (!btf)
+		return;
+	btf__free(btf->btf);
+	free(btf);
+}
+
+static const struct btf_type *find_type(struct kc_btf *btf, const char *name)
+{
+	int id;
+
+	for (size_t i = 0; i < btf->nr_asked; i++) {
+		if (!strcmp(btf->asked[i].name, name)) {
+			id = btf->asked[i].id;
+			return id < 0 ? NULL : btf__type_by_id(btf->btf, id);
+		}
+	}
+	id = btf__find_by_name_kind(btf->btf, name, BTF_KIND_STRUCT);
+	if (btf->nr_asked < MAX_ASKED) {
+		btf->asked[btf->nr_asked].name = name;
+		btf->asked[btf->nr_asked++].id = id;
+	}
+	return id < 0 ? NULL : btf__type_by_id(btf->btf, id);
 }
 
 /* The struct or union behind modifiers and typedefs, or NULL. */
@@ -32,16 +73,7 @@ static const struct btf_type *composite(const struct btf *btf, uint32_t id)
 	return type && btf_is_composite(type) ? type : NULL;
 }
 
-static const struct btf_type *find_type(const struct btf *btf, const char *name)
-{
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
-
-	if (id < 0)
-		id = btf__find_by_name_kind(btf, name, BTF_KIND_UNION);
-	return id < 0 ? NULL : btf__type_by_id(btf, id);
-}
-
-int kc_btf_size(const struct btf *btf, const char *type_name, uint32_t *ret_size)
+int kc_btf_size(struct kc_btf *btf, const char *type_name, uint32_t *ret_size)
 {
 	const struct btf_type *type = find_type(btf, type_name);
 
@@ -76,7 +108,7 @@ static int find_member(const struct btf *btf, const struct btf_type *type, const
 	return -ENOENT;
 }
 
-int kc_btf_offset(const struct btf *btf, const char *type_name, const char *path,
+int kc_btf_offset(struct kc_btf *btf, const char *type_name, const char *path,
 		  uint32_t *ret_offset)
 {
 	const struct btf_type *type = find_type(btf, type_name);
@@ -85,7 +117,7 @@ int kc_btf_offset(const struct btf *btf, const char *type_name, const char *path
 	for (const char *name = path; type; name++) {
 		size_t len = strcspn(name, ".");
 		uint32_t bits;
-		int err = find_member(btf, type, name, len, &type, &bits);
+		int err = find_member(btf->btf, type, name, len, &type, &bits);
 
 		if (err)
 			return err;

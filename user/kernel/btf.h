@@ -8,25 +8,25 @@
 
 #include "util/cleanup.h"
 
-struct btf;
-
 #define KC_BTF_PATH "/sys/kernel/btf/vmlinux"
 
-/* Raw BTF or an ELF file with a .BTF section. -ENOENT: the kernel has none. */
-int kc_btf_load(const char *path, struct btf **ret_btf);
-void kc_btf_free(struct btf *btf);
-KC_DEFINE_AUTO(btf, struct btf, kc_btf_free)
+struct kc_btf;
 
-/* Size in bytes of a struct or union; -ENOENT if there is no such type. */
-int kc_btf_size(const struct btf *btf, const char *type, uint32_t *ret_size);
+/* Raw BTF or an ELF file with a .BTF section. -ENOENT: the kernel has none. */
+int kc_btf_load(const char *path, struct kc_btf **ret_btf);
+void kc_btf_free(struct kc_btf *btf);
+KC_DEFINE_AUTO(btf, struct kc_btf, kc_btf_free)
+
+/* Size in bytes of a struct; -ENOENT if there is no such type. */
+int kc_btf_size(struct kc_btf *btf, const char *type, uint32_t *ret_size);
 
 /*
  * Byte offset of a member, "a.b.c" for members of members (anonymous ones are
  * looked through). -ENOENT if the type or the member does not exist.
  */
-int kc_btf_offset(const struct btf *btf, const char *type, const char *path, uint32_t *ret_offset);
+int kc_btf_offset(struct kc_btf *btf, const char *type, const char *path, uint32_t *ret_offset);
 
-static inline bool kc_btf_has(const struct btf *btf, const char *type, const char *path)
+static inline bool kc_btf_has(struct kc_btf *btf, const char *type, const char *path)
 {
 	uint32_t offset;
 

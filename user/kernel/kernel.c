@@ -13,7 +13,7 @@
 
 #define fail(reason, err, ...) (snprintf((reason), 160, __VA_ARGS__), (err))
 
-static int load_layouts(struct kc_kernel *kernel, const struct btf *btf, char *reason)
+static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf, char *reason)
 {
 	const char *missing = NULL;
 
@@ -55,7 +55,7 @@ static int load_thread_size(struct kc_kernel *kernel, char *reason)
 	return 0;
 }
 
-static int load_guard(struct kc_kernel *kernel, const struct btf *btf, char *reason)
+static int load_guard(struct kc_kernel *kernel, struct kc_btf *btf, char *reason)
 {
 	uint64_t symbol = kc_ksyms_data(kernel->ksyms, "__stack_chk_guard");
 	uint32_t offset;
@@ -73,7 +73,7 @@ static int load_guard(struct kc_kernel *kernel, const struct btf *btf, char *rea
 		    "cannot tell where code finds the guard");
 }
 
-static int orc_layout(struct kc_kernel *kernel, const struct btf *btf, char *reason,
+static int orc_layout(struct kc_kernel *kernel, struct kc_btf *btf, char *reason,
 		      enum kc_orc_layout *ret_layout)
 {
 	uint64_t start = kc_ksyms_data(kernel->ksyms, "__start_orc_header");
@@ -140,7 +140,7 @@ int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const ch
 		   char ret_reason[static 160], struct kc_kernel **ret_kernel)
 {
 	struct kc_kernel *kernel kc_auto(kc_cleanup_kernel) = calloc(1, sizeof(*kernel));
-	struct btf *btf kc_auto(kc_cleanup_btf) = NULL;
+	struct kc_btf *btf kc_auto(kc_cleanup_btf) = NULL;
 	enum kc_orc_layout layout;
 	uint64_t modules;
 	int err;

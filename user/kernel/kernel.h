@@ -13,8 +13,6 @@
 #include "kernel/orc.h"
 #include "util/cleanup.h"
 
-struct btf;
-
 /*
  * Where compiled code finds the guard.
  *

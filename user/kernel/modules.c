@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "kernel/modules.h"
 
-#include <bpf/btf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ struct layout {
 	uint32_t fixups, num_fixups;
 };
 
-static int learn_layout(const struct btf *btf, struct layout *ret_layout)
+static int learn_layout(struct kc_btf *btf, struct layout *ret_layout)
 {
 	struct layout at = {};
 	uint32_t mem, base, size;
@@ -85,7 +84,7 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 	return 0;
 }
 
-int kc_modules_read(const struct kc_mem *mem, const struct btf *btf, uint64_t list_head,
+int kc_modules_read(const struct kc_mem *mem, struct kc_btf *btf, uint64_t list_head,
 		    enum kc_orc_layout orc_layout, struct kc_module **ret_modules,
 		    size_t *ret_count)
 {

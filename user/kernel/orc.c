@@ -50,7 +50,7 @@ enum kc_orc_layout kc_orc_layout_of_header(const uint8_t header[KC_ORC_HEADER_SI
 	return KC_ORC_UNKNOWN;
 }
 
-enum kc_orc_layout kc_orc_layout_of_btf(const struct btf *btf)
+enum kc_orc_layout kc_orc_layout_of_btf(struct kc_btf *btf)
 {
 	bool end = kc_btf_has(btf, "orc_entry", "end");
 	bool signal = kc_btf_has(btf, "orc_entry", "signal");

@@ -33,7 +33,7 @@
 
 #include "kernel/mem.h"
 
-struct btf;
+struct kc_btf;
 
 enum kc_orc_layout {
 	KC_ORC_UNKNOWN = 0,
@@ -92,7 +92,7 @@ struct kc_orc kc_orc_decode(const struct kc_orc_raw *raw, enum kc_orc_layout lay
 enum kc_orc_layout kc_orc_layout_of_header(const uint8_t header[KC_ORC_HEADER_SIZE]);
 
 /* From struct orc_entry's members; KC_ORC_UNKNOWN if they are not understood. */
-enum kc_orc_layout kc_orc_layout_of_btf(const struct btf *btf);
+enum kc_orc_layout kc_orc_layout_of_btf(struct kc_btf *btf);
 
 /* Table of one object: vmlinux or a module. */
 struct kc_orc_table {

@@ -33,11 +33,22 @@ static int refuse(char *reason, int err, const char *what)
 	return err;
 }
 
+/* libbpf can't probe the helpers of iterators; bpf_loop() is everybody's. */
+static struct bpf_program *choose_program(struct sweep_bpf *skel)
+{
+	bool loop = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
+
+	bpf_program__set_autoload(skel->progs.kc_sweep, loop);
+	bpf_program__set_autoload(skel->progs.kc_sweep_bounded, !loop);
+	return loop ? skel->progs.kc_sweep : skel->progs.kc_sweep_bounded;
+}
+
 int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 160],
 		 struct kc_sweep **ret_sweep)
 {
 	struct kc_sweep *sweep kc_auto(kc_cleanup_sweep) = calloc(1, sizeof(*sweep));
 	struct kc_sweep_config *config;
+	struct bpf_program *program;
 	int err;
 
 	if (!sweep)
@@ -45,8 +56,7 @@ int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 
 	sweep->skel = sweep_bpf__open();
 	if (!sweep->skel)
 		return refuse(ret_reason, -errno, "cannot prepare the sweep's BPF program");
-	sweep->skel->rodata->have_bpf_loop =
-		libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_loop, NULL) == 1;
+	program = choose_program(sweep->skel);
 	err = sweep_bpf__load(sweep->skel);
 	if (err)
 		return refuse(ret_reason, err, "the kernel refused the sweep's BPF program");
@@ -64,7 +74,7 @@ int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 
 		memcpy(config->comm, options->comm, len);
 		config->comm_len = len + 1;
 	}
-	sweep->link = bpf_program__attach_iter(sweep->skel->progs.kc_sweep, NULL);
+	sweep->link = bpf_program__attach_iter(program, NULL);
 	if (!sweep->link)
 		return refuse(ret_reason, -errno, "the kernel has no task iterator");
 	sweep->slots_fd = bpf_map__fd(sweep->skel->maps.slots);

@@ -9,9 +9,12 @@
 
 const char *kc_place_text(const struct kc_kernel *kernel, uint64_t pc, char text[static 160])
 {
-	const struct kc_sym *sym = kc_ksyms_find(kernel->ksyms, pc - 1);
+	const struct kc_sym *sym = kc_ksyms_find(kernel->ksyms, pc);
 	const char *module;
 
+	/* A return address may lie just behind its function; a pointer to one may not. */
+	if (!sym || sym->addr != pc)
+		sym = kc_ksyms_find(kernel->ksyms, pc - 1);
 	if (!sym) {
 		snprintf(text, 160, "(no symbol)");
 		return text;
@@ -74,8 +77,8 @@ static void print_word(const struct kc_kernel *kernel, const struct kc_stack *st
 	else if (word < 1ULL << 32)
 		fprintf(out, "0x%lx", word);
 	else if (word >> 47 == 0)
-		fprintf(out, "(user-space address or data)");
-	else if (word >> 47 == 0x1ffff)
+		fprintf(out, "(user address or data)");
+	else if (word >> 56 == 0xff)
 		fprintf(out, "(kernel address)");
 	else
 		fprintf(out, "(data)");
