@@ -118,6 +118,8 @@ static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 {
 	int err;
 
+	if (!count)
+		return -EINVAL;
 	qsort(raws, count, sizeof(*raws), compare_raw);
 	for (size_t i = 0; i < count; i++) {
 		size_t end = i + 1;
@@ -148,9 +150,11 @@ static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 			.type = raws[i].type,
 		};
 	}
+	if (!ksyms->count)
+		return -EINVAL;
 	qsort_r(ksyms->by_name, ksyms->nr_names, sizeof(*ksyms->by_name), compare_alias,
 		ksyms->pool);
-	return ksyms->count ? 0 : -EINVAL;
+	return 0;
 }
 
 static void keep_data(struct kc_ksyms *ksyms, const char *name, uint64_t addr)

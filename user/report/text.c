@@ -103,10 +103,10 @@ static void text_finding(struct kc_report *report, const struct kc_finding *find
 	FILE *out = report->out;
 	char place[160], rule[24];
 
-	fprintf(out, "\nFINDING %" PRIu64 ": canary overwritten in %s  ", finding->seq,
+	fprintf(out, "\nFINDING %" PRIu64 ": canary overwritten in %s, ", finding->seq,
 		kc_place_text(report->kernel, frame->frame.pc, place));
 	print_time(out, &finding->time);
-	fprintf(out, "\n");
+	fprintf(out, ", boot %.3f s\n", finding->boot_ns / 1e9);
 	print_task(out, finding);
 	fprintf(out, "  slot     %s, %d of 8 bytes changed (mask 0x%02x), bits changed: %s\n",
 		kc_slot_rule_text(&frame->rule, rule),

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What kcanary must do in real guests. Each case is f(kernel) and raises
+AssertionError; what it returns is shown beside its name."""
+import re
+
+from guest import Guest
+
+KERNELS = ("5.10", "6.1", "6.12", "7.2")
+
+# Whose frame holds the futex_q (facts.md; from 6.12 on __futex_wait).
+FUTEX_FRAME = {"5.10": "futex_wait", "6.1": "futex_wait",
+               "6.12": "__futex_wait", "7.2": "__futex_wait"}
+
+
+def need(condition, what, guest):
+    if not condition:
+        raise AssertionError(f"{what}\n{guest.tail()}")
+
+
+def fault(kernel, thread, objekt, size, function):
+    guest = Guest(kernel, f"sh /fault.sh {thread} {objekt} {size} -j", files=["fault.sh"])
+    need(guest.status == 126, f"the guest should have panicked, status {guest.status}", guest)
+    panic = guest.panic()
+    need(panic, "no stack-protector panic in the log", guest)
+    need(not guest.splats(), f"splats before the panic: {guest.splats()[:3]}", guest)
+    findings = guest.events("finding")
+    need(len(findings) == 1, f"{len(findings)} findings instead of 1", guest)
+    finding = findings[0]
+    process, code = finding["process"], finding["code"]
+    need(code["function"] == function, f"blamed {code['function']}", guest)
+    need(panic[1] == function, f"the kernel blamed {panic[1]}", guest)
+    need(process["pid"] == int(guest.value(r"^guest: pid (\d+)")), "wrong pid", guest)
+    need(process["tid"] == int(guest.value(r"^guest: pid \d+ tid (\d+)")), "wrong tid", guest)
+    need(process["comm"] == thread, f"wrong comm {process['comm']}", guest)
+    need(process["process_comm"] == "App01", "wrong process", guest)
+    need(finding["frame"]["slot"]["found"] == "ascii", "the pattern was AAAA", guest)
+    need(finding["frame"]["slot"]["changed_bytes"] == list(range(8)), "all bytes changed", guest)
+    logged = guest.log.find('"type":"finding"')
+    need(0 <= logged < guest.log.find("Kernel panic - not syncing"),
+         "the finding is not before the panic in the serial log", guest)
+    lead = panic[0] - finding["boot_ns"] / 1e9
+    need(lead > 1, f"lead time {lead:.3f} s", guest)
+    return f"lead time {lead:.2f} s"
+
+
+def nanosleep(kernel):
+    return fault(kernel, "a01-sleep", "nanosleep", 8, "hrtimer_nanosleep")
+
+
+def futex(kernel):
+    return fault(kernel, "a01-futex-t", "futex", 16, FUTEX_FRAME[kernel])
+
+
+def said(guest, name, status, *words):
+    """Case `name` of quiet.sh ended with this status and said these words."""
+    need(guest.value(rf"^{name}:status: (\d+)$") == str(status),
+         f"{name}: status {guest.value(rf'^{name}:status: (.*)$')} instead of {status}", guest)
+    text = "\n".join(re.findall(rf"^{name}:(?:out|err): (.*)$", guest.output, re.M))
+    for word in words:
+        need(word in text, f"{name}: does not say '{word}': {text[:400]}", guest)
+
+
+def quiet(kernel):
+    """The negative twin, and clear words for bad input."""
+    guest = Guest(kernel, "sh /quiet.sh", files=["quiet.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+
+    said(guest, "quiet-json", 0)
+    events = guest.events(prefix="quiet-json:out: ")
+    need([e["type"] for e in events if e["type"] != "stats"] == ["start", "stop"],
+         f"events: {[e['type'] for e in events]}", guest)
+    coverage = [e for e in events if e["type"] == "stats"][-1]["coverage"]
+    need(coverage["tasks"] == 9, f"App01 has 9 threads, not {coverage['tasks']}", guest)
+    need(coverage["not_verifiable"] == 0, f"not verifiable: {coverage['reasons']}", guest)
+    # Each of the nine sleeps with __schedule's frame and at least one more.
+    need(coverage["frames_verified"] >= coverage["tasks_checked"] > 100,
+         f"verified {coverage['frames_verified']} in {coverage['tasks_checked']}", guest)
+
+    said(guest, "quiet-text", 0, "0 findings", "frames verified: ", "not verifiable: 0")
+    said(guest, "no-match", 0, "no thread or process is named 'nosuch' yet")
+    said(guest, "bad-option", 2, "unrecognized option")
+    said(guest, "bad-number", 2, "MS must be a number from 10")
+    said(guest, "bad-command", 2, "unknown command 'frobnicate'")
+    said(guest, "full-disk", 5, "No space left on device")
+    said(guest, "full-stdout", 5, "No space left on device")
+    said(guest, "closed-stdout", 5, "cannot write to stdout")
+    said(guest, "not-root", 3, "run as root")
+    said(guest, "no-btf", 3, "CONFIG_DEBUG_INFO_BTF")
+    said(guest, "interrupt", 0, "stopped after", "0 findings")
+    return (f"{coverage['tasks_checked']} sleeping tasks, "
+            f"{coverage['frames_verified']} frames verified, 0 findings")
+
+
+def lockdown(kernel):
+    guest = Guest(kernel, "kcanary watch -d 1; echo status: $?", "--append",
+                  "lockdown=confidentiality")
+    need(guest.value(r"^status: (\d+)") == "3", "should refuse with status 3", guest)
+    need("locked down for confidentiality" in guest.output, "should say why", guest)
+    return ""
+
+
+CASES = [(kernel, case) for case in (nanosleep, futex, quiet) for kernel in KERNELS]
+CASES.append(("6.12", lockdown))

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# usage: fault.sh THREAD OBJECT BYTES [OPTION...]
+# Overflow OBJECT of App01's THREAD while it sleeps and kcanary watches; then
+# let the thread wake up, which must be the end of this kernel.
+thread=$1 object=$2 bytes=$3
+shift 3
+
+# poll WHAT COMMAND...: until it succeeds, for 60 s at most
+poll() {
+	what=$1 tries=0
+	shift
+	until "$@" 2>/dev/null; do
+		tries=$((tries + 1))
+		[ $tries -lt 600 ] || { echo "guest: gave up waiting for $what"; exit 90; }
+		sleep 0.1
+	done
+}
+
+insmod /lib/stackfault.ko || exit 90
+: >out
+kcanary watch -n App01 --sweep 200 "$@" 2>err | tee out &
+poll "kcanary to start" grep -q -e '"type":"start"' -e '^watching' out
+app01 8 >app &
+app=$!
+poll "App01" grep -q ready app
+tid=$(sed -n "s/^$thread //p" app)
+echo "guest: pid $(pidof app01) tid $tid"
+overflow() { echo "overflow $object $tid $bytes" >/sys/kernel/debug/stackfault; }
+poll "$thread to sleep" overflow
+echo "guest: overflowed at $(cut -d' ' -f1 /proc/uptime)"
+wait $app
+sleep 3
+cat err
+echo "guest: still alive"
+exit 91

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run one guest and hold what came out of it."""
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RUN = os.path.join(TOP, "tests/vm/run")
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# What a healthy kernel never prints. A panic that a test wants comes last.
+SPLAT = re.compile(r"\] (WARNING:|BUG:|Oops|general protection|kernel BUG|-+\[ cut here)")
+
+
+class Guest:
+    """The end of a guest: status, lines of its output, the console's log."""
+
+    def __init__(self, kernel, command, *options, files=(), timeout=240):
+        with tempfile.NamedTemporaryFile(suffix=".log") as log:
+            adds = [word for name in files for word in ("--add", os.path.join(HERE, name))]
+            done = subprocess.run(
+                [RUN, kernel, "--timeout", str(timeout), "--log", log.name, *adds, *options,
+                 "--", command],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+            self.log = open(log.name, errors="replace").read()
+        self.status = done.returncode
+        self.output = done.stdout.decode(errors="replace")
+        self.lines = self.output.splitlines()
+        self.errors = done.stderr.decode(errors="replace")
+
+    def tail(self):
+        """What to show of a guest that did not do as it should."""
+        shown = self.lines[-25:] + self.errors.splitlines()[-5:] + self.log.splitlines()[-10:]
+        return "\n".join("    | " + line for line in shown)
+
+    def events(self, kind=None, prefix=""):
+        """JSON lines of the output; a broken one is an error of the test."""
+        found = []
+        for line in self.lines:
+            if line.startswith(prefix + "{"):
+                event = json.loads(line[len(prefix):])
+                if kind in (None, event["type"]):
+                    found.append(event)
+        return found
+
+    def value(self, pattern):
+        """The first match's group in the output, or None."""
+        match = re.search(pattern, self.output, re.M)
+        return match.group(1) if match else None
+
+    def panic(self):
+        """(seconds since boot, function) of the stack-protector panic, or None."""
+        match = re.search(r"\[ *([0-9.]+)\] Kernel panic - not syncing: stack-protector: "
+                          r"Kernel stack is corrupted in: ([\w.]+)\+", self.log)
+        return (float(match.group(1)), match.group(2)) if match else None
+
+    def splats(self):
+        before = self.log.split("Kernel panic - not syncing")[0]
+        return [line for line in before.splitlines() if SPLAT.search(line)]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The negative twin: everything as in fault.sh but the fault. And bad input.
+insmod /lib/stackfault.ko || exit 90
+app01 60 >app &
+until grep -q ready app; do sleep 0.1; done
+
+# run NAME COMMAND...: its status and output, for the host to judge
+run() {
+	name=$1
+	shift
+	"$@" >out 2>err
+	status=$?
+	sed "s/^/$name:out: /" out
+	sed "s/^/$name:err: /" err
+	echo "$name:status: $status"
+}
+
+run quiet-json kcanary watch -n App01 --sweep 100 -d 4 -j
+run quiet-text kcanary watch -d 2
+
+run no-match kcanary watch -n nosuch -d 1
+run bad-option kcanary watch --frobnicate
+run bad-number kcanary watch --sweep 1
+run bad-command kcanary frobnicate
+run full-disk kcanary watch -d 1 -j -o /dev/full
+run full-stdout sh -c 'kcanary watch -d 1 -j >/dev/full'
+run closed-stdout sh -c 'kcanary watch -d 1 >&-'
+
+echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd 2>/dev/null ||
+	{ mkdir -p /etc && echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd; }
+chmod 777 /tmp
+run not-root su -s /bin/sh nobody -c 'kcanary watch -d 1'
+mount -t tmpfs none /sys/kernel/btf
+run no-btf kcanary watch -d 1
+umount /sys/kernel/btf
+
+interrupted() {
+	kcanary watch -d 60 &
+	watcher=$!
+	until grep -q '^watching' out; do sleep 0.1; done
+	kill -INT $watcher
+	wait $watcher
+}
+run interrupt interrupted
+echo "guest: done"

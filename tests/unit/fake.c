@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct row {
+	uint64_t pc;
+	int16_t offset;
+	uint8_t reg;
+	uint8_t type;
+} __attribute__((packed));
+
+struct name {
+	uint64_t addr;
+	const char *name;
+};
+
+extern const struct row __start_kc_rows[], __stop_kc_rows[];
+extern const struct name __start_kc_names[], __stop_kc_names[];
+extern const char __start_kc_text[], kc_text_end[], fake_guard[];
+
+static int fake_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	(void)mem;
+	if (addr < (uint64_t)__start_kc_text || addr + len > (uint64_t)kc_text_end)
+		return -EFAULT;
+	memcpy(buf, (const void *)addr, len);
+	return 0;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return x->pc < y->pc ? -1 : x->pc > y->pc;
+}
+
+/* Rows in the order of the text, in ORC's own shape. */
+static void make_orc(struct kc_orc_table *table)
+{
+	size_t count = __stop_kc_rows - __start_kc_rows;
+	struct row *rows = malloc(count * sizeof(*rows));
+
+	memcpy(rows, __start_kc_rows, count * sizeof(*rows));
+	qsort(rows, count, sizeof(*rows), compare_rows);
+	table->count = count;
+	table->layout = KC_ORC_V3;
+	table->ip_addr = (uint64_t)__start_kc_text;
+	table->ip = malloc(count * sizeof(*table->ip));
+	table->entries = malloc(count * sizeof(*table->entries));
+	for (size_t i = 0; i < count; i++) {
+		table->ip[i] = rows[i].pc - table->ip_addr - 4 * i;
+		table->entries[i] = (struct kc_orc_raw){
+			.sp_offset = rows[i].offset,
+			.bp_offset = -16,
+			.bits = rows[i].reg | rows[i].type << 8 |
+				(rows[i].reg == 4 ? 1 << 4 : 0), /* bp at CFA-16 */
+		};
+	}
+	free(rows);
+}
+
+int fake_ksyms(const char *text, struct kc_ksyms **ret_ksyms)
+{
+	FILE *file = fmemopen((void *)text, strlen(text), "r");
+	int err = kc_ksyms_parse(file, ret_ksyms);
+
+	fclose(file);
+	return err;
+}
+
+static struct kc_ksyms *make_ksyms(void)
+{
+	struct kc_ksyms *ksyms;
+	size_t len = 0;
+	char *text;
+	FILE *file = open_memstream(&text, &len);
+
+	for (const struct name *name = __start_kc_names; name < __stop_kc_names; name++)
+		fprintf(file, "%016lx T %s\n", name->addr, name->name);
+	fprintf(file, "%016lx T _etext\n", (uint64_t)kc_text_end);
+	fclose(file);
+	if (fake_ksyms(text, &ksyms))
+		abort();
+	free(text);
+	return ksyms;
+}
+
+struct fake *fake_new(bool rip_relative)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+
+	fake->mem.read = fake_read;
+	fake->mem.name = "fake";
+	fake->kernel.mem = &fake->mem;
+	fake->kernel.ksyms = make_ksyms();
+	fake->kernel.text = (uint64_t)__start_kc_text;
+	fake->kernel.text_end = (uint64_t)kc_text_end;
+	fake->kernel.thread_size = 16384;
+	fake->kernel.inactive = (struct kc_inactive_frame){ .bp = 40, .ret_addr = 48, .size = 56 };
+	fake->kernel.pt_regs =
+		(struct kc_pt_regs){ .bp = 32, .ip = 128, .cs = 136, .sp = 152, .size = 168 };
+	fake->kernel.guard = (struct kc_guard){
+		.rip_relative = rip_relative,
+		.addr = rip_relative ? (uint64_t)fake_guard : 0x28,
+	};
+	make_orc(&fake->kernel.orc);
+	if (kc_plans_new(&fake->kernel, &fake->plans))
+		abort();
+	return fake;
+}
+
+void fake_free(struct fake *fake)
+{
+	kc_plans_free(fake->plans);
+	kc_ksyms_free(fake->kernel.ksyms);
+	kc_orc_table_free(&fake->kernel.orc);
+	free(fake);
+}
+
+struct kc_plan *fake_plan(struct fake *fake, const char *name)
+{
+	const struct kc_sym *sym;
+
+	if (kc_ksyms_by_name(fake->kernel.ksyms, name, &sym, 1) != 1)
+		abort();
+	return kc_plans_of(fake->plans, sym);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A kernel made of this program: the functions of text.S are its text, its
+ * ORC rows are the rows written beside them.
+ */
+#ifndef KC_TESTS_FAKE_H
+#define KC_TESTS_FAKE_H
+
+#include "guard/plan.h"
+#include "kernel/kernel.h"
+
+struct fake {
+	struct kc_mem mem;
+	struct kc_kernel kernel;
+	struct kc_plans *plans;
+	struct kc_edge edge;
+};
+
+/* The guard is %gs:0x28, or fake_guard(%rip). Aborts on failure. */
+struct fake *fake_new(bool rip_relative);
+void fake_free(struct fake *fake);
+
+/* Parse text as if it were /proc/kallsyms. */
+int fake_ksyms(const char *text, struct kc_ksyms **ret_ksyms);
+
+/* The plan of a function of text.S, by name. */
+struct kc_plan *fake_plan(struct fake *fake, const char *name);
+
+#endif

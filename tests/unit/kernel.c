@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Kernel facts: kallsyms, ORC's bits and tables. */
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+static void ksyms_sizes_and_names(void **state)
+{
+	struct kc_ksyms *ksyms;
+	const struct kc_sym *sym, *both[2];
+
+	(void)state;
+	assert_int_equal(fake_ksyms("ffffffff81000000 T _stext\n"
+				    "ffffffff81000000 T alias\n"
+				    "ffffffff81000090 T __pfx_foo\n"
+				    "ffffffff810000a0 t foo\n"
+				    "ffffffff81000100 t foo.cold\n"
+				    "ffffffff81000180 t foo\n"
+				    "ffffffff81000200 D some_data\n"
+				    "ffffffff81000300 T last\n"
+				    "ffffffffc0000000 t init_it\t[mod]\n"
+				    "ffffffffc0000040 r note\t[mod]\n",
+				    &ksyms),
+			 0);
+	sym = kc_ksyms_find(ksyms, 0xffffffff8100008f);
+	assert_string_equal(kc_sym_name(ksyms, sym), "_stext");
+	assert_int_equal(sym->size, 0x90); /* ends at the padding of foo */
+	assert_null(kc_ksyms_find(ksyms, 0xffffffff81000095));
+	assert_string_equal(kc_sym_name(ksyms, kc_ksyms_find(ksyms, 0xffffffff810000a0)), "foo");
+	assert_null(kc_ksyms_find(ksyms, 0xffffffff81000200)); /* data ends a function */
+	assert_int_equal(kc_ksyms_find(ksyms, 0xffffffffc0000000)->size, 0x40);
+	assert_string_equal(kc_sym_module(ksyms, kc_ksyms_find(ksyms, 0xffffffffc0000000)), "mod");
+	assert_int_equal(kc_ksyms_by_name(ksyms, "alias", &sym, 1), 1);
+	assert_int_equal(sym->addr, 0xffffffff81000000);
+	assert_int_equal(kc_ksyms_by_name(ksyms, "foo", both, 2), 2);
+	assert_int_equal(kc_ksyms_by_name(ksyms, "__pfx_foo", both, 2), 0);
+	assert_int_equal(kc_ksyms_by_name(ksyms, "nothing", both, 2), 0);
+	assert_int_equal(kc_ksyms_data(ksyms, "_stext"), 0xffffffff81000000);
+	kc_ksyms_free(ksyms);
+}
+
+static void ksyms_bad_input(void **state)
+{
+	struct kc_ksyms *ksyms = NULL;
+
+	(void)state;
+	assert_int_equal(fake_ksyms("0000000000000000 T a\n0000000000000000 T b\n", &ksyms), -EPERM);
+	assert_int_equal(fake_ksyms("hello world\n", &ksyms), -EINVAL);
+	assert_int_equal(fake_ksyms("ffffffff81000000 D only_data\n", &ksyms), -EINVAL);
+	assert_int_equal(kc_ksyms_load("/nonexistent", &ksyms), -ENOENT);
+	assert_null(ksyms);
+}
+
+static void cold_stems(void **state)
+{
+	(void)state;
+	assert_int_equal(kc_sym_cold_stem("foo.cold"), 3);
+	assert_int_equal(kc_sym_cold_stem("foo.isra.0.cold"), 10);
+	assert_int_equal(kc_sym_cold_stem("foo.cold.12"), 3);
+	assert_int_equal(kc_sym_cold_stem("foo"), 0);
+	assert_int_equal(kc_sym_cold_stem("foo.coldish"), 0);
+}
+
+static struct kc_orc decode(unsigned int bits, enum kc_orc_layout layout)
+{
+	struct kc_orc_raw raw = { .sp_offset = 24, .bp_offset = -16, .bits = bits };
+
+	return kc_orc_decode(&raw, layout);
+}
+
+/* Entries as the four kernels have them: bits in the order of each layout. */
+static void orc_layouts(void **state)
+{
+	struct kc_orc orc;
+
+	(void)state;
+	orc = decode(0x0015, KC_ORC_V1); /* call, sp, bp at CFA */
+	assert_int_equal(orc.sp_reg, KC_ORC_REG_SP);
+	assert_int_equal(orc.bp_reg, KC_ORC_REG_PREV_SP);
+	assert_int_equal(orc.type, KC_ORC_CALL);
+	assert_false(orc.signal);
+	orc = decode(0x0105, KC_ORC_V1);
+	assert_int_equal(orc.type, KC_ORC_REGS);
+	assert_true(orc.signal);
+	assert_int_equal(decode(0x0400, KC_ORC_V1).type, KC_ORC_END_OF_STACK);
+	assert_int_equal(decode(0x0000, KC_ORC_V1).type, KC_ORC_UNDEFINED);
+
+	assert_int_equal(decode(0x0800, KC_ORC_V2).type, KC_ORC_END_OF_STACK);
+	assert_true(decode(0x0405, KC_ORC_V2).signal);
+
+	orc = decode(0x0a15, KC_ORC_V3);
+	assert_int_equal(orc.type, KC_ORC_CALL);
+	assert_true(orc.signal);
+	assert_int_equal(decode(0x0100, KC_ORC_V3).type, KC_ORC_END_OF_STACK);
+	assert_int_equal(decode(0x0705, KC_ORC_V3).type, KC_ORC_BAD);
+
+	orc = decode(0x0283, KC_ORC_V4); /* v7.1: sp is 3, prev_sp 8 */
+	assert_int_equal(orc.sp_reg, KC_ORC_REG_SP);
+	assert_int_equal(orc.bp_reg, KC_ORC_REG_PREV_SP);
+	assert_int_equal(decode(0x020f, KC_ORC_V4).sp_reg, KC_ORC_REG_BAD);
+}
+
+static void orc_header(void **state)
+{
+	uint8_t header[KC_ORC_HEADER_SIZE] = { 0x13, 0x7c, 0x36, 0xad, 0x76, 0x27, 0xc4,
+					       0xdd, 0x55, 0x93, 0x21, 0x76, 0xbb, 0x0e,
+					       0xcd, 0xbd, 0x50, 0x41, 0xfc, 0x82 };
+
+	(void)state;
+	assert_int_equal(kc_orc_layout_of_header(header), KC_ORC_V4);
+	header[19] ^= 1;
+	assert_int_equal(kc_orc_layout_of_header(header), KC_ORC_UNKNOWN);
+}
+
+struct table_memory {
+	struct kc_mem mem;
+	int32_t ip[3];
+	struct kc_orc_raw entries[3];
+};
+
+static int table_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	const struct table_memory *memory = (const struct table_memory *)mem;
+
+	if (addr == 0x1000 && len <= sizeof(memory->ip))
+		memcpy(buf, memory->ip, len);
+	else if (addr == 0x2000 && len <= sizeof(memory->entries))
+		memcpy(buf, memory->entries, len);
+	else
+		return -EFAULT;
+	return 0;
+}
+
+static void orc_tables(void **state)
+{
+	struct table_memory memory = {
+		.mem = { .read = table_read },
+		.ip = { 0x100, 0x100, 0x100 }, /* pcs 0x1100, 0x1104, 0x1108 */
+		.entries = { { 8, 0, 0x0205 }, { 16, 0, 0x0205 }, { 24, 0, 0x0205 } },
+	};
+	struct kc_orc_table table;
+	struct kc_orc orc;
+
+	(void)state;
+	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x2000, 3, KC_ORC_V3, &table), 0);
+	assert_false(kc_orc_find(&table, 0x10ff, &orc));
+	assert_true(kc_orc_find(&table, 0x1100, &orc));
+	assert_int_equal(orc.sp_offset, 8);
+	assert_true(kc_orc_find(&table, 0x1107, &orc));
+	assert_int_equal(orc.sp_offset, 16);
+	assert_true(kc_orc_find(&table, 0x9999, &orc));
+	assert_int_equal(orc.sp_offset, 24);
+	kc_orc_table_free(&table);
+
+	/* Truncated, absurd, unsorted, unreadable. */
+	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x2000, 0, KC_ORC_V3, &table),
+			 -EBADMSG);
+	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x2000, 1ULL << 40, KC_ORC_V3,
+					   &table),
+			 -EBADMSG);
+	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x3000, 3, KC_ORC_V3, &table),
+			 -EFAULT);
+	memory.ip[1] = 0x10;
+	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x2000, 3, KC_ORC_V3, &table),
+			 -EBADMSG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ksyms_sizes_and_names), cmocka_unit_test(ksyms_bad_input),
+		cmocka_unit_test(cold_stems),		 cmocka_unit_test(orc_layouts),
+		cmocka_unit_test(orc_header),		 cmocka_unit_test(orc_tables),
+	};
+
+	return RUN(tests);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The slot finder on the functions of text.S. */
+#include "unit.h"
+
+#include "fake.h"
+
+extern const char simple_call[], simple_check[], realigned_call[], realigned_pushed[],
+	early_exit_shared[], ambiguous_call[], behind_key_nop[], behind_key_call[], cold_call[];
+
+static struct fake *fake;
+
+static int setup(void **state)
+{
+	(void)state;
+	fake = fake_new(false);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_free(fake);
+	return 0;
+}
+
+static void assert_planned(const struct kc_plan *plan, int base, int offset, size_t checks)
+{
+	assert_int_equal(plan->reason, KC_PLAN_OK);
+	assert_int_equal(plan->rule.base, base);
+	assert_int_equal(plan->rule.offset, offset);
+	assert_int_equal(plan->nr_checks, checks);
+}
+
+static void assert_live(const struct kc_plan *plan, const char *pc, int live, int offset)
+{
+	struct kc_slot_rule rule = kc_plan_rule_at(plan, (uint64_t)pc);
+
+	assert_int_equal(rule.live, live);
+	if (live == KC_LIVE_SEALED)
+		assert_int_equal(rule.offset, offset);
+}
+
+static void simple(void **state)
+{
+	struct kc_plan *plan = fake_plan(fake, "simple");
+
+	(void)state;
+	assert_planned(plan, KC_SLOT_CFA, -0x10, 1);
+	assert_int_equal(plan->checks[0].load, (uint64_t)simple_check);
+	assert_live(plan, simple_call, KC_LIVE_SEALED, -0x10);
+	/* Not before the seal, not after the check, not in the failing call. */
+	assert_live(plan, (const char *)plan->sym->addr, KC_LIVE_NO, 0);
+	assert_live(plan, (const char *)plan->seals[0], KC_LIVE_NO, 0);
+	assert_live(plan, (const char *)plan->checks[0].compare, KC_LIVE_SEALED, -0x10);
+	assert_live(plan, (const char *)plan->checks[0].compare + 9, KC_LIVE_NO, 0);
+}
+
+static void through_rbp(void **state)
+{
+	(void)state;
+	assert_planned(fake_plan(fake, "through_rbp"), KC_SLOT_CFA, -0x28, 1);
+}
+
+static void realigned(void **state)
+{
+	struct kc_plan *plan = fake_plan(fake, "realigned");
+
+	(void)state;
+	assert_planned(plan, KC_SLOT_SP, 0x38, 1);
+	assert_live(plan, realigned_call, KC_LIVE_SEALED, 0x38);
+	assert_live(plan, realigned_pushed, KC_LIVE_SEALED, 0x48);
+}
+
+static void early_exit(void **state)
+{
+	struct kc_plan *plan = fake_plan(fake, "early_exit");
+
+	(void)state;
+	assert_planned(plan, KC_SLOT_CFA, -0x18, 1);
+	assert_live(plan, early_exit_shared, KC_LIVE_NO, 0);
+}
+
+static void several_checks(void **state)
+{
+	(void)state;
+	assert_planned(fake_plan(fake, "two_checks"), KC_SLOT_CFA, -0x10, 2);
+}
+
+static void clang(void **state)
+{
+	(void)state;
+	assert_planned(fake_plan(fake, "clang_check"), KC_SLOT_CFA, -0x10, 1);
+}
+
+static void refused(void **state)
+{
+	(void)state;
+	assert_int_equal(fake_plan(fake, "wrong_slot")->reason, KC_PLAN_DISAGREES);
+	assert_int_equal(fake_plan(fake, "overwritten")->reason, KC_PLAN_NO_SEAL);
+	assert_int_equal(fake_plan(fake, "unguarded")->reason, KC_PLAN_UNGUARDED);
+	assert_int_equal(fake_plan(fake, "undecodable")->reason, KC_PLAN_UNDECODABLE);
+	assert_int_equal(fake_plan(fake, "orphan.cold")->reason, KC_PLAN_COLD_ORPHAN);
+	assert_int_equal(kc_plans_at(fake->plans, 0x1234)->reason, KC_PLAN_NOT_COMPILED);
+}
+
+static void ambiguity(void **state)
+{
+	struct kc_plan *plan = fake_plan(fake, "ambiguous");
+
+	(void)state;
+	assert_int_equal(plan->reason, KC_PLAN_OK);
+	assert_live(plan, ambiguous_call, KC_LIVE_UNKNOWN, 0);
+}
+
+/* Without the static key's edge the code behind it is not reached: no guess. */
+static void static_key(void **state)
+{
+	struct fake *keyed = fake_new(false);
+
+	(void)state;
+	assert_live(fake_plan(fake, "behind_key"), behind_key_call, KC_LIVE_UNREACHED, 0);
+	keyed->edge = (struct kc_edge){ (uint64_t)behind_key_nop, (uint64_t)behind_key_call };
+	keyed->kernel.edges = &keyed->edge;
+	keyed->kernel.nr_edges = 1;
+	assert_live(fake_plan(keyed, "behind_key"), behind_key_call, KC_LIVE_SEALED, -0x10);
+	fake_free(keyed);
+}
+
+static void cold_part(void **state)
+{
+	struct kc_plan *plan = fake_plan(fake, "has_cold");
+
+	(void)state;
+	assert_planned(plan, KC_SLOT_CFA, -0x10, 2);
+	assert_live(plan, cold_call, KC_LIVE_SEALED, -0x10);
+	/* Asked for by an address in the cold part, it is the parent's plan. */
+	assert_ptr_equal(kc_plans_at(fake->plans, (uint64_t)cold_call), plan);
+}
+
+static void rip_relative_guard(void **state)
+{
+	struct fake *late = fake_new(true);
+
+	(void)state;
+	assert_planned(fake_plan(late, "rip_relative"), KC_SLOT_CFA, -0x10, 1);
+	/* Each kernel has one form of the guard; the other form is something else. */
+	assert_int_equal(fake_plan(late, "simple")->reason, KC_PLAN_UNGUARDED);
+	assert_int_equal(fake_plan(fake, "rip_relative")->reason, KC_PLAN_UNGUARDED);
+	fake_free(late);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(simple),	 cmocka_unit_test(through_rbp),
+		cmocka_unit_test(realigned),	 cmocka_unit_test(early_exit),
+		cmocka_unit_test(several_checks), cmocka_unit_test(clang),
+		cmocka_unit_test(refused),	 cmocka_unit_test(ambiguity),
+		cmocka_unit_test(static_key),	 cmocka_unit_test(cold_part),
+		cmocka_unit_test(rip_relative_guard),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

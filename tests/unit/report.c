@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Verdicts, process facts, and JSON that never breaks. */
+#include "unit.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fake.h"
+#include "report/report.h"
+
+extern const char simple_call[];
+
+static struct fake *fake;
+static uint64_t words[64];
+static struct kc_checked_stack checked;
+static struct kc_finding finding;
+
+/* A finding in simple()'s frame; tests change what they are about. */
+static int setup(void **state)
+{
+	(void)state;
+	fake = fake_new(false);
+	for (size_t i = 0; i < 64; i++)
+		words[i] = i;
+	words[10] = 0x4141414141414141;
+	checked = (struct kc_checked_stack){ .count = 1, .damaged = 1, .end = KC_UNWIND_NOT_TEXT };
+	checked.frames[0] = (struct kc_checked_frame){
+		.frame = { .pc = (uint64_t)simple_call + 5, .sp = 0x1040, .cfa = 0x1060 },
+		.plan = fake_plan(fake, "simple"),
+		.status = KC_CHECK_DAMAGED,
+		.rule = { KC_LIVE_SEALED, KC_SLOT_CFA, -0x10 },
+		.slot = 0x1050,
+	};
+	checked.frames[0].sym = checked.frames[0].plan->sym;
+	finding = (struct kc_finding){
+		.engine = "sweep",
+		.task = { .pid = 10, .tid = 11, .comm = "a\"b\\\xff\n", .leader_comm = "App01" },
+		.damage = { .slot = 0x1050, .changed_bytes = 0xff, .changed_bits = KC_BITS_MORE,
+			    .found = KC_FOUND_ASCII },
+		.stack = { .sp = 0x1000, .top = 0x1200, .words = words },
+		.checked = &checked,
+	};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_free(fake);
+	return 0;
+}
+
+static enum kc_class judged(void)
+{
+	kc_judge(&finding, 0);
+	assert_true(finding.verdict.nr_why > 0);
+	return finding.verdict.class;
+}
+
+static void verdicts(void **state)
+{
+	(void)state;
+	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
+	words[9] = words[10];
+	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
+	words[9] = 9;
+	finding.damage.changed_bytes = 0x07;
+	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
+	finding.damage.changed_bytes = 0x0a; /* a gap: not from below */
+	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
+	finding.damage.small_delta = 1;
+	assert_int_equal(judged(), KC_CLASS_DECREMENT);
+	finding.damage.changed_bits = KC_BITS_ONE;
+	assert_int_equal(judged(), KC_CLASS_BIT_FLIP);
+	kc_judge(&finding, 2);
+	assert_int_equal(finding.verdict.class, KC_CLASS_WIDESPREAD);
+}
+
+static void cgroups(void **state)
+{
+	struct kc_process process = {};
+	const char *id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	char path[256];
+
+	(void)state;
+	kc_process_parse_cgroup("/system.slice/app01.service", &process);
+	assert_string_equal(process.unit, "app01.service");
+	assert_string_equal(process.container_id, "");
+	snprintf(path, sizeof(path), "/system.slice/docker-%s.scope", id);
+	kc_process_parse_cgroup(path, &process);
+	assert_string_equal(process.container_id, id);
+	kc_process_parse_cgroup("/", &process);
+	assert_string_equal(process.unit, "");
+}
+
+/* Every line parses, carries the contract's keys, and survives hostile names. */
+static void json_lines(void **state)
+{
+	char path[] = "/tmp/kcanary-test.XXXXXX", line[65536];
+	static const char *const types[] = { "start", "finding", "notice", "stats", "stop" };
+	struct kc_stats stats = { .passes = 3, .frames_verified = 7 };
+	struct kc_host host;
+	struct kc_report *report;
+	size_t count = 0;
+	FILE *file;
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(kc_report_new(&fake->kernel, path, true, &report), 0);
+	kc_host_read(&host);
+	kc_judge(&finding, 0);
+	assert_int_equal(kc_report_start(report, &(struct kc_start){ .host = &host }), 0);
+	assert_int_equal(kc_report_finding(report, &finding), 0);
+	assert_int_equal(kc_report_notice(report, "a \"notice\"\n"), 0);
+	assert_int_equal(kc_report_stop(report, &stats, "stopped"), 0);
+	kc_report_free(report);
+
+	file = fopen(path, "r");
+	while (fgets(line, sizeof(line), file)) {
+		struct json_object *event = json_tokener_parse(line), *value;
+
+		assert_non_null(event);
+		assert_true(json_object_object_get_ex(event, "schema", &value));
+		assert_string_equal(json_object_get_string(value), KC_SCHEMA);
+		assert_true(json_object_object_get_ex(event, "type", &value));
+		assert_string_equal(json_object_get_string(value), types[count++]);
+		assert_true(json_object_object_get_ex(event, "boot_ns", &value));
+		if (json_object_object_get_ex(event, "process", &value)) {
+			json_object_object_get_ex(value, "comm", &value);
+			assert_string_equal(json_object_get_string(value), "a\"b\\\\377\n");
+		}
+		/* The marker stands for the canary inside; outside it is nobody's. */
+		assert_null(strstr(line, "9e5ea1ed51071a5b"));
+		json_object_put(event);
+	}
+	assert_int_equal(count, 5);
+	fclose(file);
+	unlink(path);
+}
+
+static void output_that_fails(void **state)
+{
+	struct kc_report *report;
+	struct kc_host host;
+
+	(void)state;
+	kc_host_read(&host);
+	assert_int_equal(kc_report_new(&fake->kernel, "/nonexistent/x", true, &report), -ENOENT);
+	assert_int_equal(kc_report_new(&fake->kernel, "/dev/full", false, &report), 0);
+	assert_int_equal(kc_report_start(report, &(struct kc_start){ .host = &host }), -ENOSPC);
+	kc_report_free(report);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(verdicts, setup, teardown),
+		cmocka_unit_test(cgroups),
+		cmocka_unit_test_setup_teardown(json_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(output_that_fails, setup, teardown),
+	};
+
+	return RUN(tests);
+}

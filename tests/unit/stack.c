@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Unwinding and checking made-up stacks through the functions of text.S. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "fake.h"
+#include "kc_record.h"
+#include "stack/check.h"
+
+#define BASE 0xffffc90000103000ULL
+#define WORDS 512 /* top at BASE + 0x1000 */
+
+extern const char simple_call[], realigned_pushed[], ambiguous_call[], behind_key_call[];
+
+static struct fake *fake;
+static uint64_t words[WORDS];
+static struct kc_stack stack;
+
+/* Where the next word pushed from the bottom of the picture goes. */
+static size_t at;
+
+static void push(uint64_t word)
+{
+	words[at++] = word;
+}
+
+/* An inactive_task_frame that returns to pc, with bp. */
+static void begin(uint64_t pc, uint64_t bp)
+{
+	memset(words, 0, sizeof(words));
+	stack = (struct kc_stack){ BASE, BASE + sizeof(words), words };
+	at = 0;
+	for (int i = 0; i < 5; i++)
+		push(0);
+	push(bp);
+	push(pc);
+}
+
+/* After `call other` in simple: five bytes of call. */
+#define RETURN_TO(label) ((uint64_t)(label) + 5)
+
+/* The frame of simple() at its call: three words, the slot is the last. */
+static void frame_of_simple(uint64_t slot, uint64_t caller)
+{
+	push(1);
+	push(2);
+	push(slot);
+	push(caller);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fake = fake_new(false);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_free(fake);
+	return 0;
+}
+
+static struct kc_checked_stack check(void)
+{
+	struct kc_checked_stack checked;
+
+	kc_check_stack(&fake->kernel, fake->plans, &stack, &checked);
+	return checked;
+}
+
+/* simple called from simple, then out of text: two slots. */
+static void two_frames(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	checked = check();
+	assert_int_equal(checked.count, 2);
+	assert_int_equal(checked.intact, 2);
+	assert_int_equal(checked.damaged, 0);
+	assert_int_equal(checked.frames[0].slot, BASE + 56 + 16);
+	assert_int_equal(checked.frames[1].slot, BASE + 56 + 32 + 16);
+	/* 0x1234 is no text: bad data, and said so. */
+	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+}
+
+static void damage_in_the_outer_frame(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	frame_of_simple(0x4141414141414141, 0x1234);
+	/* Copies of the canary elsewhere in the frame are not the slot. */
+	words[8] = KC_CANARY_MARK;
+	checked = check();
+	assert_int_equal(checked.intact, 1);
+	assert_int_equal(checked.damaged, 1);
+	assert_int_equal(checked.frames[1].status, KC_CHECK_DAMAGED);
+}
+
+/* realigned() after two pushes: the slot is 0x48 above SP, the CFA hangs on BP. */
+static void realigned_frame(void **state)
+{
+	struct kc_checked_stack checked;
+	uint64_t sp = BASE + 56, bp = sp + 0x60;
+
+	(void)state;
+	begin(RETURN_TO(realigned_pushed), bp);
+	words[(sp + 0x48 - BASE) / 8] = KC_CANARY_MARK;
+	words[(bp - BASE) / 8] = 0;	     /* saved bp */
+	words[(bp + 8 - BASE) / 8] = 0x1234; /* return address */
+	checked = check();
+	assert_int_equal(checked.count, 1);
+	assert_int_equal(checked.intact, 1);
+	assert_int_equal(checked.frames[0].slot, sp + 0x48);
+}
+
+static void not_verifiable(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(ambiguous_call), 0);
+	frame_of_simple(0, 0x1234);
+	checked = check();
+	assert_int_equal(checked.blind[KC_BLIND_AMBIGUOUS], 1);
+	assert_int_equal(checked.damaged, 0);
+
+	begin(RETURN_TO(behind_key_call), 0);
+	frame_of_simple(0, 0x1234);
+	checked = check();
+	assert_int_equal(checked.blind[KC_BLIND_UNREACHED], 1);
+	assert_int_equal(checked.damaged, 0);
+}
+
+static void bad_frames(void **state)
+{
+	struct kc_frame frames[KC_MAX_FRAMES];
+	size_t count;
+
+	(void)state;
+	/* BP points below: the frame does not lie above its callee's. */
+	begin(RETURN_TO(realigned_pushed), BASE - 64);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_NO_PROGRESS);
+	/* BP points beyond the stack. */
+	begin(RETURN_TO(realigned_pushed), BASE + 0x10000);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count),
+			 KC_UNWIND_LEAVES_STACK);
+	/* A stack too short for the first frame. */
+	stack.top = stack.sp + 40;
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count),
+			 KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(count, 0);
+	/* Frames without end. */
+	begin(RETURN_TO(simple_call), 0);
+	while (at + 4 <= WORDS)
+		frame_of_simple(0, RETURN_TO(simple_call));
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count),
+			 KC_UNWIND_LEAVES_STACK);
+	assert_true(count > 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_frames),	   cmocka_unit_test(damage_in_the_outer_frame),
+		cmocka_unit_test(realigned_frame), cmocka_unit_test(not_verifiable),
+		cmocka_unit_test(bad_frames),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Functions as compilers make them, for the slot finder to look at; never
+ * called. FUNC also writes the symbol and the first ORC row, CFA one more row.
+ */
+	.macro CFA reg, offset
+	.pushsection kc_rows, "aw"
+	.quad 661f
+	.short \offset
+	.byte \reg
+	.byte 2			/* call */
+	.popsection
+661:
+	.endm
+
+	.macro FUNC name
+	.balign 16
+	.pushsection kc_names, "aw"
+	.quad \name
+	.quad 662f
+	.popsection
+	.pushsection .rodata.str1.1, "aMS", @progbits, 1
+662:	.string "\name"
+	.popsection
+	.globl \name
+\name:
+	CFA SP, 8
+	.endm
+
+	/* Numbers of KC_ORC_V3's registers. */
+	.set BP, 4
+	.set SP, 5
+	.set BP_INDIRECT, 8
+
+	.section kc_text, "ax"
+
+FUNC __stack_chk_fail
+	ud2
+
+FUNC other
+	ret
+
+FUNC simple			/* the common case: slot CFA-0x10 */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	xor	%eax, %eax
+	.globl	simple_call
+simple_call:
+	call	other
+	.globl	simple_check
+simple_check:
+	mov	0x10(%rsp), %rdx
+	sub	%gs:0x28, %rdx
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC through_rbp		/* frame pointer: slot CFA-0x28 */
+	push	%rbp
+	CFA SP, 16
+	mov	%rsp, %rbp
+	CFA BP, 16
+	push	%rbx
+	sub	$0x18, %rsp
+	mov	%gs:0x28, %rax
+	mov	%rax, -0x18(%rbp)
+	call	other
+	mov	-0x18(%rbp), %rax
+	xor	%gs:0x28, %rax
+	jne	1f
+	mov	-8(%rbp), %rbx
+	leave
+	CFA SP, 8
+	ret
+1:	CFA BP, 16
+	call	__stack_chk_fail
+
+FUNC realigned			/* slot relative to SP, pushes move it */
+	push	%rbp
+	CFA SP, 16
+	mov	%rsp, %rbp
+	CFA BP, 16
+	and	$-32, %rsp
+	sub	$0x40, %rsp
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x38(%rsp)
+	.globl	realigned_call
+realigned_call:
+	call	other
+	push	$1
+	push	$2
+	.globl	realigned_pushed
+realigned_pushed:
+	call	other
+	add	$16, %rsp
+	mov	0x38(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	1f
+	leave
+	CFA SP, 8
+	ret
+1:	CFA BP, 16
+	call	__stack_chk_fail
+
+FUNC early_exit			/* leaves before it seals, shared epilogue */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	test	%rdi, %rdi
+	je	1f
+	mov	%gs:0x28, %rcx
+	mov	%rcx, 8(%rsp)
+	call	other
+	mov	8(%rsp), %rcx
+	sub	%gs:0x28, %rcx
+	jne	2f
+	.globl	early_exit_shared
+early_exit_shared:
+1:	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+2:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC two_checks			/* and a tail call after the second */
+	sub	$0x28, %rsp
+	CFA SP, 0x30
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x20(%rsp)
+	call	other
+	test	%eax, %eax
+	je	1f
+	mov	0x20(%rsp), %rax
+	cmp	%gs:0x28, %rax
+	jne	2f
+	add	$0x28, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x30
+	mov	0x20(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	2f
+	add	$0x28, %rsp
+	CFA SP, 8
+	jmp	other
+2:	CFA SP, 0x30
+	call	__stack_chk_fail
+
+FUNC clang_check		/* guard in a register, slot as memory operand */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	call	other
+	mov	%gs:0x28, %rax
+	cmp	0x10(%rsp), %rax
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC wrong_slot			/* the check reads another word: no plan */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	call	other
+	mov	8(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC overwritten		/* the register no longer holds the guard at the store */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%edi, %eax
+	mov	%rax, 0x10(%rsp)
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+
+FUNC unguarded
+	sub	$8, %rsp
+	CFA SP, 16
+	call	simple
+	add	$8, %rsp
+	CFA SP, 8
+	ret
+
+FUNC ambiguous			/* sealed on one way to a call, not on the other */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	test	%edi, %edi
+	je	1f
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+1:
+	.globl	ambiguous_call
+ambiguous_call:
+	call	other
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+
+FUNC behind_key			/* code that only a static key leads to */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	.globl	behind_key_nop
+behind_key_nop:
+	nopl	0(%rax,%rax,1)
+1:	mov	0x10(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	2f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+	.globl	behind_key_call
+behind_key_call:
+	CFA SP, 0x20
+	call	other
+	jmp	1b
+2:	call	__stack_chk_fail
+
+FUNC has_cold			/* seals here, checks in its .cold part */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	test	%edi, %edi
+	js	has_cold.cold
+	mov	0x10(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC has_cold.cold
+	CFA SP, 0x20
+	.globl	cold_call
+cold_call:
+	call	other
+	mov	0x10(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC orphan.cold		/* whose parent does not exist */
+	call	other
+
+FUNC undecodable		/* before it seals */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	.byte	0x06		/* push %es: not in 64-bit mode */
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	ret
+
+FUNC rip_relative		/* the guard as 6.15 and later name it */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:fake_guard(%rip), %rax
+	mov	%rax, 0x10(%rsp)
+	call	other
+	mov	0x10(%rsp), %rax
+	sub	%gs:fake_guard(%rip), %rax
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC last
+	ret
+
+	.globl	kc_text_end
+kc_text_end:
+
+	.data
+	.globl	fake_guard
+fake_guard:
+	.quad	0
+	.section .note.GNU-stack, "", @progbits
