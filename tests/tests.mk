@@ -34,7 +34,7 @@ $(B)/tests/unit/%: $(B)/asan/tests/%.o $(UNIT_OBJECTS)
 -include $(wildcard $(B)/asan/*/*.d)
 
 check: deps ## all tests: unit tests, then guests on four kernels
-	$(Q)$(MAKE) --no-print-directory all $(B)/tests/app01 $(UNITS)
+	$(Q)$(MAKE) -s --no-print-directory all $(B)/tests/app01 $(UNITS)
 	$(Q)tests/check
 
 check-unit: $(UNITS) ## only the unit tests (no root, seconds)
