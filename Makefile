@@ -73,7 +73,7 @@ $(B)/gen/syscalls.inc:
 
 include tests/tests.mk
 
-demo: deps all $(B)/tests/app01 ## boot a guest and catch a corruption before the panic
+demo: deps all $(APPS) ## boot a guest and catch a corruption before the panic
 	$(Q)tests/demo
 
 deps: ## install what is missing, with apt (as root; else says what)

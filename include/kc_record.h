@@ -149,10 +149,33 @@ struct kc_sweep_config {
 	char comm[KC_COMM_LEN];
 };
 
+/* Checks probed at the same time: each is a perf event that is slow to close. */
+#define KC_MAX_CHECKS 1024
+
+enum kc_check_base {
+	KC_CHECK_BASE_SP = 1,
+	KC_CHECK_BASE_BP = 2,
+};
+
+/* Where the instruction at a probed address finds the slot. */
+struct kc_check_point {
+	__kc_u32 index; /* of its counts */
+	__kc_u32 base;	/* enum kc_check_base */
+	__kc_s64 disp;
+};
+
+struct kc_check_count {
+	__kc_u64 hits; /* comparisons made */
+	__kc_u64 mismatches;
+	__kc_u64 unreadable;
+};
+
 _Static_assert(sizeof(struct kc_record) == 96, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
 _Static_assert(sizeof(struct kc_task_slots) == 32 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 64, "kc_sweep_config layout");
+_Static_assert(sizeof(struct kc_check_point) == 16, "kc_check_point layout");
+_Static_assert(sizeof(struct kc_check_count) == 24, "kc_check_count layout");
 
 #endif

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # How the tests are built and run. Included by the top Makefile.
 
-$(B)/tests/app01: tests/apps/app01.c
+APPS := $(patsubst tests/apps/%.c,$(B)/tests/%,$(wildcard tests/apps/*.c))
+
+$(B)/tests/%: tests/apps/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 $(WARNINGS) -D_GNU_SOURCE -static -pthread -o $@ $<
@@ -34,7 +36,7 @@ $(B)/tests/unit/%: $(B)/asan/tests/%.o $(UNIT_OBJECTS)
 -include $(wildcard $(B)/asan/*/*.d)
 
 check: deps ## all tests: unit tests, then guests on four kernels
-	$(Q)$(MAKE) -s --no-print-directory all $(B)/tests/app01 $(UNITS)
+	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(UNITS)
 	$(Q)tests/check
 
 check-unit: $(UNITS) ## only the unit tests (no root, seconds)

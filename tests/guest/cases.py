@@ -92,6 +92,40 @@ def quiet(kernel):
             f"{coverage['frames_verified']} frames verified, 0 findings")
 
 
+def prove(kernel):
+    """Guard plans proved by running: at each check, slot against canary."""
+    guest = Guest(kernel, "sh /prove.sh", files=["prove.sh"], timeout=600)
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    runs = re.findall(r"^functions (\d+), checks probed (\d+), refused \d+, functions hit (\d+), "
+                      r"comparisons (\d+), mismatches (\d+), unreadable (\d+)$",
+                      guest.output, re.M)
+    need(len(runs) == 2, "two runs", guest)
+    functions, checks, hit, compared, mismatches, unreadable = (
+        sum(int(run[i]) for run in runs) for i in range(6))
+    need(functions == 300, f"{functions} functions probed", guest)
+    need(mismatches == 0 and unreadable == 0, f"{mismatches} mismatches", guest)
+    need(hit >= 15 and compared >= 1000, f"only {hit} functions hit, {compared} compared", guest)
+    seeds = " and ".join(re.findall(r"seed (\d+)", guest.output))
+    return (f"{functions} functions, {checks} checks, {hit} functions hit, {compared} comparisons, "
+            f"0 mismatches, seeds {seeds}")
+
+
+def busy(kernel):
+    """Every sleeping task of a busy guest unwound, no false alarm."""
+    guest = Guest(kernel, "load 60 >/dev/null 2>&1 & app01 60 >/dev/null & "
+                          "kcanary watch --sweep 50 -d 12 -j; echo status: $?")
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    need(not guest.events("finding"), "a false alarm", guest)
+    coverage = guest.events("stats")[-1]["coverage"]
+    need(coverage["not_verifiable"] == 0, f"not verifiable: {coverage['reasons']}", guest)
+    need(guest.value(r"^status: (\d+)") == "0", "status 0", guest)
+    need(coverage["frames_verified"] > 1000, f"{coverage['frames_verified']} frames", guest)
+    return (f"{coverage['passes']} passes, {coverage['tasks_checked']} sleeping tasks, "
+            f"{coverage['frames_verified']} frames verified, {coverage['tasks_moved']} moved, "
+            f"{coverage['unproven']} unproven, 0 findings")
+
+
 def lockdown(kernel):
     guest = Guest(kernel, "kcanary watch -d 1; echo status: $?", "--append",
                   "lockdown=confidentiality")
@@ -100,5 +134,5 @@ def lockdown(kernel):
     return ""
 
 
-CASES = [(kernel, case) for case in (nanosleep, futex, quiet) for kernel in KERNELS]
+CASES = [(kernel, case) for case in (prove, nanosleep, futex, quiet, busy) for kernel in KERNELS]
 CASES.append(("6.12", lockdown))

@@ -13,6 +13,7 @@
 enum kc_exit kc_cmd_watch(int argc, char **argv);
 enum kc_exit kc_cmd_functions(int argc, char **argv);
 enum kc_exit kc_cmd_explain(int argc, char **argv);
+enum kc_exit kc_cmd_prove(int argc, char **argv);
 
 /* argp_parse with our status for bad usage, and numbers that must be numbers. */
 enum kc_exit kc_parse(const struct argp *argp, int argc, char **argv, void *options);

@@ -12,10 +12,14 @@ struct functions_options {
 	struct kc_source source;
 	const char *glob;
 	bool json;
+	bool addresses;
 	unsigned int verbose;
 };
 
+enum { OPTION_ADDRESSES = 0x200 };
+
 static const struct argp_option argp_options[] = {
+	{ "addresses", OPTION_ADDRESSES, NULL, 0, "with -j: raw kernel addresses too", 0 },
 	{ "json", 'j', NULL, 0, "JSON lines instead of a table", 0 },
 	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
 	KC_SOURCE_OPTIONS,
@@ -31,6 +35,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'j':
 		options->json = true;
+		return 0;
+	case OPTION_ADDRESSES:
+		options->addresses = true;
 		return 0;
 	case 'v':
 		options->verbose++;
@@ -102,7 +109,8 @@ static enum kc_exit functions(const struct functions_options *options, struct kc
 			continue;
 		if (!listed++ && !options->json)
 			kc_plans_print_header(stdout);
-		err = kc_plans_print(session->kernel, plan, options->json, stdout);
+		err = kc_plans_print(session->kernel, plan, options->json, options->addresses,
+				     stdout);
 	}
 	if (progress)
 		fprintf(stderr, "\r                              \r");

@@ -13,6 +13,7 @@ static const struct {
 	{ "watch", kc_cmd_watch, "watch sleeping tasks for damaged stack frames" },
 	{ "functions", kc_cmd_functions, "where this kernel's functions keep their canaries" },
 	{ "explain", kc_cmd_explain, "one function: annotated listing, slot, checks" },
+	{ "prove", kc_cmd_prove, "compare slots and canaries at checks as the kernel runs" },
 };
 
 static void print_help(FILE *out)

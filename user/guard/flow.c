@@ -238,7 +238,8 @@ static void follow(struct kc_flow *flow, uint32_t i)
 	size_t nr_edges = kc_kernel_edges(flow->kernel, insn.addr, &edges);
 
 	for (size_t e = 0; e < nr_edges; e++)
-		arrive(flow, edges[e].target, &in);
+		arrive(flow, edges[e].target == KC_EDGE_NEXT ? insn.addr + insn.len : edges[e].target,
+		       &in);
 	if (insn.flow == KC_FLOW_CALL)
 		falls_through = !flow->fail || insn.target != flow->fail;
 	/* A static key's jump was a nop yesterday and may be one tomorrow. */

@@ -131,9 +131,25 @@ static int add_seal(struct kc_plan *plan, size_t *capacity, const struct kc_flow
 	return 0;
 }
 
+#define insn_addr(insns, i) ((insns)[i].insn.addr)
+
+/* The instruction that fetched the word which the check at `at` compares. */
+static const struct kc_flow_insn *load_of(const struct kc_flow *flow, const struct kc_flow_insn *at)
+{
+	size_t i;
+
+	if (at->insn.effect == KC_EFFECT_COMPARE)
+		return at;
+	i = kc_last_at_or_below(flow->insns, flow->count, at->in.slot_load, insn_addr);
+	return i < flow->count && flow->insns[i].insn.addr == at->in.slot_load ? &flow->insns[i]
+									       : NULL;
+}
+
+/* The flow's instructions are sorted by now. */
 static int add_check(struct kc_plan *plan, size_t *capacity, const struct kc_flow *flow,
 		     const struct kc_flow_insn *at)
 {
+	const struct kc_flow_insn *load = load_of(flow, at);
 	int err = kc_grow(plan->checks, *capacity, plan->nr_checks + 1);
 
 	if (err)
@@ -146,9 +162,11 @@ static int add_check(struct kc_plan *plan, size_t *capacity, const struct kc_flo
 		return 0;
 	}
 	plan->checks[plan->nr_checks++] = (struct kc_check){
-		.load = at->insn.effect == KC_EFFECT_COMPARE ? at->insn.addr : at->in.slot_load,
+		.load = load ? load->insn.addr : 0,
 		.compare = at->insn.addr,
 		.rule = { at->in.live, at->in.base, at->in.offset },
+		.through_bp = load && load->insn.base == KC_RBP,
+		.disp = load ? load->insn.disp : 0,
 	};
 	return 0;
 }

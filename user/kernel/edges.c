@@ -2,6 +2,7 @@
 #include "kernel/edges.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "util/array.h"
 #include "util/log.h"
@@ -9,60 +10,80 @@
 #define MAX_ENTRIES (1u << 20)
 
 /*
- * Both tables begin an entry with two self-relative addresses, code and target:
+ * Three tables whose entries begin with self-relative addresses of code:
  *
  *	struct jump_entry              { s32 code, target; s64 key; }
  *	struct exception_table_entry   { s32 insn, fixup; s32 type; }
+ *	struct bug_entry               { s32 bug_addr_disp, ...; u16 line, flags; }
  *
  * jump_entry: Linux commit b34006c425d6 ("x86/jump_table: Use relative
  * references"), v4.20. exception_table_entry: 12 bytes on x86 since Linux
  * commit 548acf19234d ("x86/mm: Expand the exception table logic to allow new
- * handling options"), v4.6.
+ * handling options"), v4.6. bug_entry: see BTF.
  */
 enum {
 	JUMP_SIZE = 16,
 	FIXUP_SIZE = 12,
+	BUGFLAG_WARNING = 1,
 };
 
-static int add_table(struct kc_kernel *kernel, size_t *capacity, uint64_t start, uint64_t count,
-		     size_t entry_size)
+struct table {
+	uint64_t start, count;
+	size_t entry_size;
+	bool bugs;
+};
+
+static void add_entry(struct kc_kernel *kernel, const struct table *table, const char *raw,
+		      uint64_t at)
+{
+	int32_t relative[2];
+	uint16_t flags;
+	struct kc_edge edge;
+
+	memcpy(relative, raw, sizeof(relative));
+	edge.code = at + (int64_t)relative[0];
+	edge.target = at + sizeof(int32_t) + (int64_t)relative[1];
+	if (table->bugs) {
+		memcpy(&flags, raw + kernel->bug_entry.flags, sizeof(flags));
+		if (!(flags & BUGFLAG_WARNING)) /* BUG(): nothing comes after */
+			return;
+		edge.target = KC_EDGE_NEXT;
+	}
+	kernel->edges[kernel->nr_edges++] = edge;
+}
+
+static int add_table(struct kc_kernel *kernel, size_t *capacity, const struct table *table)
 {
 	kc_auto_free char *raw = NULL;
 	int err;
 
-	if (!start || !count)
+	if (!table->start || !table->count || !table->entry_size)
 		return 0;
-	if (count > MAX_ENTRIES)
+	if (table->count > MAX_ENTRIES)
 		return -EBADMSG;
-	raw = malloc(count * entry_size);
+	raw = malloc(table->count * table->entry_size);
 	if (!raw)
 		return -ENOMEM;
-	err = kc_mem_read(kernel->mem, start, raw, count * entry_size);
+	err = kc_mem_read(kernel->mem, table->start, raw, table->count * table->entry_size);
 	if (!err)
-		err = kc_grow(kernel->edges, *capacity, kernel->nr_edges + count);
-	if (err)
-		return err;
-	for (uint64_t i = 0; i < count; i++) {
-		const int32_t *entry = (const int32_t *)(raw + i * entry_size);
-		uint64_t at = start + i * entry_size;
-
-		kernel->edges[kernel->nr_edges++] = (struct kc_edge){
-			.code = at + (int64_t)entry[0],
-			.target = at + sizeof(int32_t) + (int64_t)entry[1],
-		};
-	}
-	return 0;
+		err = kc_grow(kernel->edges, *capacity, kernel->nr_edges + table->count);
+	for (uint64_t i = 0; !err && i < table->count; i++)
+		add_entry(kernel, table, raw + i * table->entry_size,
+			  table->start + i * table->entry_size);
+	return err;
 }
 
 static int add_section(struct kc_kernel *kernel, size_t *capacity, const char *start_name,
-		       const char *stop_name, size_t entry_size)
+		       const char *stop_name, size_t entry_size, bool bugs)
 {
-	uint64_t start = kc_ksyms_data(kernel->ksyms, start_name);
+	struct table table = { .entry_size = entry_size, .bugs = bugs };
 	uint64_t stop = kc_ksyms_data(kernel->ksyms, stop_name);
 
-	if (!start || stop <= start)
+	table.start = kc_ksyms_data(kernel->ksyms, start_name);
+	if (!table.start || stop <= table.start || !entry_size)
 		return -ENOENT;
-	return add_table(kernel, capacity, start, (stop - start) / entry_size, entry_size);
+	table.count = (stop - table.start) / entry_size;
+	return add_table(kernel, capacity, &table);
 }
 
 static int compare_edges(const void *a, const void *b)
@@ -72,27 +93,42 @@ static int compare_edges(const void *a, const void *b)
 	return x->code < y->code ? -1 : x->code > y->code;
 }
 
+static int add_module(struct kc_kernel *kernel, size_t *capacity, const struct kc_module *module)
+{
+	const struct table tables[] = {
+		{ module->jump_entries, module->nr_jump_entries, JUMP_SIZE, false },
+		{ module->fixups, module->nr_fixups, FIXUP_SIZE, false },
+		{ module->bugs, module->nr_bugs, kernel->bug_entry.size, true },
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < kc_countof(tables); i++) {
+		int one = add_table(kernel, capacity, &tables[i]);
+
+		err = err ?: one;
+	}
+	return err;
+}
+
 void kc_edges_load(struct kc_kernel *kernel)
 {
 	size_t capacity = 0;
-	int err, first_err;
+	int err[3], failed;
 
-	first_err = add_section(kernel, &capacity, "__start___jump_table", "__stop___jump_table",
-				JUMP_SIZE);
-	err = add_section(kernel, &capacity, "__start___ex_table", "__stop___ex_table",
-			  FIXUP_SIZE);
+	err[0] = add_section(kernel, &capacity, "__start___jump_table", "__stop___jump_table",
+			     JUMP_SIZE, false);
+	err[1] = add_section(kernel, &capacity, "__start___ex_table", "__stop___ex_table",
+			     FIXUP_SIZE, false);
+	err[2] = add_section(kernel, &capacity, "__start___bug_table", "__stop___bug_table",
+			     kernel->bug_entry.size, true);
+	failed = err[0] ?: err[1] ?: err[2];
 	for (size_t i = 0; i < kernel->nr_modules; i++) {
-		const struct kc_module *module = &kernel->modules[i];
+		int one = add_module(kernel, &capacity, &kernel->modules[i]);
 
-		first_err = first_err ?: err;
-		err = add_table(kernel, &capacity, module->jump_entries, module->nr_jump_entries,
-				JUMP_SIZE);
-		first_err = first_err ?: err;
-		err = add_table(kernel, &capacity, module->fixups, module->nr_fixups, FIXUP_SIZE);
+		failed = failed ?: one;
 	}
-	first_err = first_err ?: err;
-	if (first_err)
-		kc_warn("cannot read all static keys and exception fixups (%s): code that only they "
-			"lead to will not be verified", kc_strerror(first_err));
+	if (failed)
+		kc_warn("cannot read all static keys, fixups and WARNs (%s): code that only they lead "
+			"to will not be verified", kc_strerror(failed));
 	qsort(kernel->edges, kernel->nr_edges, sizeof(*kernel->edges), compare_edges);
 }

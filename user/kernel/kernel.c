@@ -31,6 +31,10 @@ static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf, char *reas
 		missing = "task_struct.stack_canary: built without the stack protector,";
 	if (missing)
 		return fail(reason, -ENOENT, "this kernel's BTF has no %s", missing);
+	if (kc_btf_size(btf, "bug_entry", &kernel->bug_entry.size) ||
+	    kc_btf_offset(btf, "bug_entry", "flags", &kernel->bug_entry.flags) ||
+	    !kc_btf_has(btf, "bug_entry", "bug_addr_disp"))
+		kernel->bug_entry.size = 0;
 	return 0;
 }
 

@@ -41,16 +41,25 @@ struct kc_module {
 	uint64_t text, text_end;
 	uint64_t jump_entries, nr_jump_entries; /* static keys */
 	uint64_t fixups, nr_fixups;		/* exception table */
+	uint64_t bugs, nr_bugs;			/* bug table */
 	struct kc_orc_table orc; /* count 0: none, its frames can't be unwound */
 };
 
 /*
  * Control flow that the instruction at `code` does not show: a static key may
- * patch it between a nop and a jump, or an exception there ends at a fixup.
+ * patch it between a nop and a jump, an exception there ends at a fixup, or it
+ * is the trap of a WARN(), after which the code goes on.
  */
 struct kc_edge {
 	uint64_t code;
-	uint64_t target;
+	uint64_t target; /* KC_EDGE_NEXT: the instruction after it */
+};
+
+#define KC_EDGE_NEXT 0
+
+/* Where struct bug_entry keeps its flags; it grew over time. */
+struct kc_bug_entry {
+	uint32_t size, flags;
 };
 
 struct kc_kernel {
@@ -64,6 +73,7 @@ struct kc_kernel {
 	struct kc_guard guard;
 	struct kc_inactive_frame inactive;
 	struct kc_pt_regs pt_regs;
+	struct kc_bug_entry bug_entry; /* size 0: not known */
 	uint32_t thread_size; /* bytes */
 	uint64_t text, text_end;
 };

@@ -17,6 +17,7 @@ struct layout {
 	uint32_t num_orcs, orc_ip, orc;
 	uint32_t jumps, num_jumps;
 	uint32_t fixups, num_fixups;
+	uint32_t bugs, num_bugs;
 };
 
 static int learn_layout(struct kc_btf *btf, struct layout *ret_layout)
@@ -33,7 +34,9 @@ static int learn_layout(struct kc_btf *btf, struct layout *ret_layout)
 	    kc_btf_offset(btf, "module", "jump_entries", &at.jumps) ||
 	    kc_btf_offset(btf, "module", "num_jump_entries", &at.num_jumps) ||
 	    kc_btf_offset(btf, "module", "extable", &at.fixups) ||
-	    kc_btf_offset(btf, "module", "num_exentries", &at.num_fixups))
+	    kc_btf_offset(btf, "module", "num_exentries", &at.num_fixups) ||
+	    kc_btf_offset(btf, "module", "bug_table", &at.bugs) ||
+	    kc_btf_offset(btf, "module", "num_bugs", &at.num_bugs))
 		return -ENOENT;
 	/*
 	 * core_layout became mem[MOD_TEXT = 0] in Linux commit ac3b43283923
@@ -57,7 +60,7 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 {
 	struct kc_module module = {};
 	uint64_t base, orc_ip, orc;
-	uint32_t text_size, num_orcs, state, num_jumps, num_fixups;
+	uint32_t text_size, num_orcs, state, num_jumps, num_fixups, num_bugs;
 
 	if (kc_mem_read(mem, addr + at->state, &state, sizeof(state)) ||
 	    kc_mem_read(mem, addr + at->name, module.name, sizeof(module.name) - 8) ||
@@ -69,7 +72,9 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 	    kc_mem_read(mem, addr + at->jumps, &module.jump_entries, sizeof(uint64_t)) ||
 	    kc_mem_read(mem, addr + at->num_jumps, &num_jumps, sizeof(num_jumps)) ||
 	    kc_mem_read(mem, addr + at->fixups, &module.fixups, sizeof(uint64_t)) ||
-	    kc_mem_read(mem, addr + at->num_fixups, &num_fixups, sizeof(num_fixups)))
+	    kc_mem_read(mem, addr + at->num_fixups, &num_fixups, sizeof(num_fixups)) ||
+	    kc_mem_read(mem, addr + at->bugs, &module.bugs, sizeof(uint64_t)) ||
+	    kc_mem_read(mem, addr + at->num_bugs, &num_bugs, sizeof(num_bugs)))
 		return -EFAULT;
 	if (state != MODULE_STATE_LIVE)
 		return -EAGAIN;
@@ -77,6 +82,7 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 	module.text_end = base + text_size;
 	module.nr_jump_entries = num_jumps;
 	module.nr_fixups = num_fixups;
+	module.nr_bugs = num_bugs;
 	/* A module that goes away under us leaves no table; so be it. */
 	if (kc_orc_table_read(mem, orc_ip, orc, num_orcs, orc_layout, &module.orc))
 		module.orc = (struct kc_orc_table){};

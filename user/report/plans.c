@@ -2,6 +2,7 @@
 #include "report/plans.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 
 #include "report/report.h"
@@ -37,16 +38,21 @@ static void add_offset(struct json_object *array, uint64_t addr, const struct kc
 	json_object_array_add(array, json_object_new_int64(addr - sym->addr));
 }
 
-static int print_json(const struct kc_kernel *kernel, const struct kc_plan *plan, FILE *out)
+static int print_json(const struct kc_kernel *kernel, const struct kc_plan *plan, bool addresses,
+		      FILE *out)
 {
 	struct json_object *object = json_object_new_object(), *seals = json_object_new_array();
 	struct json_object *checks = json_object_new_array();
-	char rule[24];
+	char rule[24], address[24];
 
 	json_object_object_add(object, "schema", string(KC_SCHEMA));
 	json_object_object_add(object, "type", string("plan"));
 	json_object_object_add(object, "function", string(kc_sym_name(kernel->ksyms, plan->sym)));
 	json_object_object_add(object, "module", string(kc_sym_module(kernel->ksyms, plan->sym)));
+	if (addresses) {
+		snprintf(address, sizeof(address), "0x%" PRIx64, plan->sym->addr);
+		json_object_object_add(object, "address", string(address));
+	}
 	json_object_object_add(object, "size", json_object_new_int64(plan->sym->size));
 	json_object_object_add(object, "slot",
 			       plan->reason == KC_PLAN_OK
@@ -101,9 +107,10 @@ static int print_row(const struct kc_kernel *kernel, const struct kc_plan *plan,
 	return ferror(out) ? -EIO : 0;
 }
 
-int kc_plans_print(const struct kc_kernel *kernel, const struct kc_plan *plan, bool json, FILE *out)
+int kc_plans_print(const struct kc_kernel *kernel, const struct kc_plan *plan, bool json,
+		   bool addresses, FILE *out)
 {
-	return json ? print_json(kernel, plan, out) : print_row(kernel, plan, out);
+	return json ? print_json(kernel, plan, addresses, out) : print_row(kernel, plan, out);
 }
 
 static size_t guarded(const struct kc_plan_totals *totals)

@@ -17,7 +17,9 @@ void kc_plan_totals_add(struct kc_plan_totals *totals, const struct kc_plan *pla
 
 /* 0, or -errno if it could not be written. */
 void kc_plans_print_header(FILE *out);
-int kc_plans_print(const struct kc_kernel *kernel, const struct kc_plan *plan, bool json, FILE *out);
+/* addresses: raw ones too, in JSON; they tell where KASLR put the kernel. */
+int kc_plans_print(const struct kc_kernel *kernel, const struct kc_plan *plan, bool json,
+		   bool addresses, FILE *out);
 int kc_plans_print_totals(const struct kc_plan_totals *totals, bool json, FILE *out);
 
 #endif

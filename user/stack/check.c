@@ -45,12 +45,15 @@ static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 
 	checked->sym = kc_ksyms_find(ksyms, site);
 	checked->plan = kc_plans_at(plans, site);
-	if (checked->plan->reason == KC_PLAN_UNGUARDED ||
-	    checked->plan->reason == KC_PLAN_NO_SEAL) {
+	if (checked->plan->reason == KC_PLAN_UNGUARDED) {
 		checked->status = KC_CHECK_UNGUARDED;
 		return;
 	}
-	if (checked->plan->reason != KC_PLAN_OK) {
+	/*
+	 * "No seal" is about the code that was reached: a symbol's extent may
+	 * also cover a function that has lost its name, and that one may be guarded.
+	 */
+	if (checked->plan->reason != KC_PLAN_OK && checked->plan->reason != KC_PLAN_NO_SEAL) {
 		set_blind(checked, KC_BLIND_NO_PLAN);
 		return;
 	}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Prove guard plans by running: probe the checks of functions chosen at random
+# while the kernel is busy. Several hundred functions, most of them from the parts
+# of the kernel that the load runs through.
+echo 1 >/sys/kernel/rcu_expedited # removing a probe waits for RCU
+for part in vfs_ do_ ksys_ __x64_sys_ path_ filename_ generic_ shmem_ simple_ proc_ seq_ kernfs_ \
+	futex hrtimer nanosleep poll select pipe_ ep_ eventfd sock_ __sys_ unix_ tcp_ udp_ ip_ inet_ \
+	wait_ signal timer_ exec bprm mm_ mmap mprotect vma handle_mm copy_ schedule wake_; do
+	globs="$globs -f *$part*"
+done
+set -f
+
+# prove SAMPLE SECONDS OPTION...: under load. The load ends before the probes are
+# removed: each removal waits for every busy task.
+prove() {
+	sample=$1 seconds=$2
+	shift 2
+	load 600 >/dev/null 2>&1 &
+	kcanary prove -N "$sample" -d "$seconds" "$@" >out 2>err &
+	prover=$!
+	until grep -q 'removing the probes' err || ! kill -0 $prover 2>/dev/null; do sleep 0.5; done
+	killall -9 load
+	wait $prover || status=$?
+	cat err out
+}
+
+status=0
+prove 250 15 $globs
+prove 50 5
+exit $status

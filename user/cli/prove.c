@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "cli/command.h"
+#include "cli/session.h"
+#include "probe/checks.h"
+#include "util/array.h"
+
+#define MAX_GLOBS 64
+
+struct prove_options {
+	const char *globs[MAX_GLOBS];
+	size_t nr_globs;
+	unsigned int sample;
+	unsigned int duration;
+	unsigned int seed;
+	bool seeded;
+	unsigned int verbose;
+};
+
+enum { OPTION_SEED = 0x100 };
+
+static const struct argp_option argp_options[] = {
+	{ "function", 'f', "GLOB", 0, "choose among these functions (repeatable; default all)", 0 },
+	{ "sample", 'N', "COUNT", 0, "how many functions to choose at random (default 64)", 0 },
+	{ "duration", 'd', "SECONDS", 0, "compare for this long (default 10)", 0 },
+	{ "seed", OPTION_SEED, "NUMBER", 0, "repeat an earlier choice", 0 },
+	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
+	{},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct prove_options *options = state->input;
+
+	switch (key) {
+	case 'f':
+		if (options->nr_globs == MAX_GLOBS)
+			argp_error(state, "at most %d GLOBs", MAX_GLOBS);
+		options->globs[options->nr_globs++] = arg;
+		return 0;
+	case 'N':
+		options->sample = kc_parse_number(state, "COUNT", arg, 1, KC_MAX_CHECKS);
+		return 0;
+	case 'd':
+		options->duration = kc_parse_number(state, "SECONDS", arg, 1, 1 << 20);
+		return 0;
+	case OPTION_SEED:
+		options->seed = kc_parse_number(state, "NUMBER", arg, 0, UINT32_MAX);
+		options->seeded = true;
+		return 0;
+	case 'v':
+		options->verbose++;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.doc = "Prove guard plans by running: probe the checks of functions chosen at random, and "
+	       "compare slot and canary each time the kernel is about to."
+	       "\vA mismatch means that a plan is wrong or that a frame is damaged. Probes cost a "
+	       "breakpoint per call, and the kernel takes some 10 ms to remove each: try a small sample "
+	       "first.\n\n"
+	       "Example: kcanary prove -N 100 -f 'vfs_*' -f 'do_sys_*' -d 30",
+};
+
+static bool is_wanted(const struct prove_options *options, const char *name)
+{
+	for (size_t i = 0; i < options->nr_globs; i++)
+		if (!fnmatch(options->globs[i], name, 0))
+			return true;
+	return !options->nr_globs;
+}
+
+/* All planned functions that are wanted, in random order. */
+static int choose(const struct prove_options *options, struct kc_session *session,
+		  const struct kc_plan ***ret_plans, size_t *ret_count)
+{
+	const struct kc_ksyms *ksyms = session->kernel->ksyms;
+	kc_auto_free const struct kc_plan **plans = NULL;
+	size_t count = 0, capacity = 0;
+
+	for (size_t i = 0; i < kc_ksyms_count(ksyms); i++) {
+		const struct kc_sym *sym = kc_ksyms_at(ksyms, i);
+		const struct kc_plan *plan;
+
+		if (!kc_kernel_is_text(session->kernel, sym->addr) ||
+		    !is_wanted(options, kc_sym_name(ksyms, sym)))
+			continue;
+		plan = kc_plans_of(session->plans, sym);
+		if (plan->sym != sym || plan->reason != KC_PLAN_OK || !plan->nr_checks)
+			continue;
+		if (kc_grow(plans, capacity, count + 1))
+			return -ENOMEM;
+		plans[count++] = plan;
+	}
+	for (size_t i = count; i > 1; i--) {
+		size_t other = random() % i;
+		const struct kc_plan *plan = plans[i - 1];
+
+		plans[i - 1] = plans[other];
+		plans[other] = plan;
+	}
+	*ret_plans = kc_take(plans);
+	*ret_count = count;
+	return 0;
+}
+
+static void wait_for(unsigned int seconds)
+{
+	struct timespec time = { .tv_sec = seconds };
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	sigtimedwait(&signals, NULL, &time);
+}
+
+static enum kc_exit tell(struct kc_session *session, struct kc_checks *checks,
+			 const struct kc_plan **plans, size_t count, size_t refused)
+{
+	struct kc_check_count total = {};
+	size_t hit = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct kc_check_count one;
+
+		kc_checks_read(checks, plans[i], &one);
+		hit += one.hits != 0;
+		total.hits += one.hits;
+		total.mismatches += one.mismatches;
+		total.unreadable += one.unreadable;
+		if (one.mismatches || one.unreadable)
+			printf("%s: %lu mismatches, %lu unreadable in %lu comparisons\n",
+			       kc_sym_name(session->kernel->ksyms, plans[i]->sym),
+			       (unsigned long)one.mismatches, (unsigned long)one.unreadable,
+			       (unsigned long)one.hits);
+	}
+	printf("functions %zu, checks probed %zu, refused %zu, functions hit %zu, comparisons %lu, "
+	       "mismatches %lu, unreadable %lu\n",
+	       count, kc_checks_attached(checks), refused, hit, (unsigned long)total.hits,
+	       (unsigned long)total.mismatches, (unsigned long)total.unreadable);
+	if (fflush(stdout) || ferror(stdout))
+		return KC_EXIT_FAILED;
+	return total.mismatches ? KC_EXIT_FINDINGS : KC_EXIT_CLEAN;
+}
+
+static enum kc_exit prove(const struct prove_options *options, struct kc_session *session)
+{
+	struct kc_checks *checks kc_auto(kc_cleanup_checks) = NULL;
+	kc_auto_free const struct kc_plan **plans = NULL;
+	size_t available, chosen = 0, refused = 0;
+	enum kc_exit status;
+	char reason[160];
+	int err;
+
+	srandom(options->seed);
+	if (choose(options, session, &plans, &available)) {
+		kc_error("out of memory");
+		return KC_EXIT_FAILED;
+	}
+	if (!available) {
+		kc_error("no planned function is named like that");
+		return KC_EXIT_USAGE;
+	}
+	if (kc_checks_new(reason, &checks)) {
+		kc_error("%s", reason);
+		return KC_EXIT_CANNOT_RUN;
+	}
+	/* Refused functions make way for others. */
+	for (size_t i = 0; i < available && chosen < options->sample; i++) {
+		err = kc_checks_attach(checks, plans[i]);
+		if (err == -EACCES || err == -EPERM) {
+			kc_error("not permitted to place kprobes (kernel.perf_event_paranoid, "
+				 "lockdown): run as root");
+			return KC_EXIT_CANNOT_RUN;
+		}
+		if (err == -ENOSPC)
+			break;
+		if (err <= 0) {
+			kc_debug("%s: not probed: %s",
+				 kc_sym_name(session->kernel->ksyms, plans[i]->sym),
+				 err ? kc_strerror(err) : "no single load");
+			refused++;
+			continue;
+		}
+		plans[chosen++] = plans[i];
+	}
+	kc_info("seed %u: probing %zu checks of %zu functions (of %zu) for %u s", options->seed,
+		kc_checks_attached(checks), chosen, available, options->duration);
+	wait_for(options->duration);
+	status = tell(session, checks, plans, chosen, refused);
+	kc_info("removing the probes");
+	return status;
+}
+
+enum kc_exit kc_cmd_prove(int argc, char **argv)
+{
+	struct prove_options options = { .sample = 64, .duration = 10 };
+	struct kc_session session = {};
+	enum kc_exit status;
+
+	status = kc_parse(&argp, argc, argv, &options);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	kc_log_set_level(KC_LOG_INFO + options.verbose);
+	if (!options.seeded && getrandom(&options.seed, sizeof(options.seed), 0) < 0)
+		options.seed = time(NULL);
+	status = kc_session_open(&(struct kc_source){}, &session);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	status = prove(&options, &session);
+	kc_session_close(&session);
+	return status;
+}
