@@ -35,11 +35,39 @@ $(B)/tests/unit/%: $(B)/asan/tests/%.o $(UNIT_OBJECTS)
 
 -include $(wildcard $(B)/asan/*/*.d)
 
+# Fuzz targets: libFuzzer, the stages that read what a kernel says.
+FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1
+FUZZ_SOURCES := $(wildcard $(addprefix user/,$(addsuffix /*.c,util kernel guard stack)))
+FUZZ_OBJECTS := $(FUZZ_SOURCES:user/%.c=$(B)/fuzz/obj/%.o)
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+$(B)/fuzz/obj/%.o: user/%.c
+	$(call say,FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZ_OBJECTS)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJECTS) \
+		-lbpf -lelf -lz -lcapstone
+
+-include $(wildcard $(B)/fuzz/obj/*/*.d)
+
+FUZZ_SECONDS ?= 600
+fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (600)
+	$(Q)for f in $(notdir $(FUZZERS)); do echo "$$f:"; tests/fuzz/run $$f $(FUZZ_SECONDS) || exit 1; done
+
 check: deps ## all tests: unit tests, then guests on four kernels
-	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(UNITS)
+	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(UNITS) $(FUZZERS)
 	$(Q)tests/check
 
 check-unit: $(UNITS) ## only the unit tests (no root, seconds)
 	$(Q)tests/check --only unit --only layers
 
-.PHONY: check check-unit
+.PHONY: check check-unit fuzz
+
+bench: all $(APPS) ## measure (figures, never pass or fail)
+	$(Q)tests/bench
+
+.PHONY: bench

@@ -177,7 +177,8 @@ static int collect(struct kc_plan *plan, struct kc_flow *flow)
 	size_t ranges = 0, seals = 0, checks = 0;
 	int err = 0;
 
-	qsort(flow->insns, flow->count, sizeof(*flow->insns), compare_insns);
+	if (flow->count)
+		qsort(flow->insns, flow->count, sizeof(*flow->insns), compare_insns);
 	for (size_t i = 0; !err && i < flow->count; i++) {
 		const struct kc_flow_insn *at = &flow->insns[i];
 
