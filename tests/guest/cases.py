@@ -126,6 +126,20 @@ def busy(kernel):
             f"{coverage['unproven']} unproven, 0 findings")
 
 
+def modules(kernel):
+    guest = Guest(kernel, "sh /modules.sh", files=["modules.sh"])
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    need(re.search(r"^control_write \[stackfault\] +\d+ +CFA-0x[0-9a-f]+ ", guest.output, re.M),
+         "the module's function has no plan", guest)
+    need("seal: slot" in guest.output and "check: compares" in guest.output, "explain", guest)
+    need(int(guest.value(r"^kcore agrees on (\d+) functions") or 0) > 4, "kcore differs", guest)
+    changes = int(guest.value(r"^watch: status [04] after (\d+) changes$") or 0)
+    need(changes >= 3, "the watch did not survive the changes", guest)
+    coverage = guest.events("stats")[-1]["coverage"]
+    need(coverage["findings"] == 0 and coverage["frames_verified"] > 100, str(coverage), guest)
+    return f"{changes} times unloaded and loaded, {coverage['frames_verified']} frames verified"
+
+
 def lockdown(kernel):
     guest = Guest(kernel, "kcanary watch -d 1; echo status: $?", "--append",
                   "lockdown=confidentiality")
@@ -134,5 +148,5 @@ def lockdown(kernel):
     return ""
 
 
-CASES = [(kernel, case) for case in (prove, nanosleep, futex, quiet, busy) for kernel in KERNELS]
+CASES = [(kernel, case) for case in (prove, nanosleep, futex, quiet, busy, modules) for kernel in KERNELS]
 CASES.append(("6.12", lockdown))

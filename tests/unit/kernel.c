@@ -2,9 +2,11 @@
 /* Kernel facts: kallsyms, ORC's bits and tables. */
 #include "unit.h"
 
+#include <bpf/btf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake.h"
 
@@ -50,6 +52,7 @@ static void ksyms_bad_input(void **state)
 	(void)state;
 	assert_int_equal(fake_ksyms("0000000000000000 T a\n0000000000000000 T b\n", &ksyms), -EPERM);
 	assert_int_equal(fake_ksyms("hello world\n", &ksyms), -EINVAL);
+	assert_int_equal(fake_ksyms("ffffffff81000000 T f\nffffffff81000010\n", &ksyms), -EINVAL);
 	assert_int_equal(fake_ksyms("ffffffff81000000 D only_data\n", &ksyms), -EINVAL);
 	assert_int_equal(kc_ksyms_load("/nonexistent", &ksyms), -ENOENT);
 	assert_null(ksyms);
@@ -169,12 +172,39 @@ static void orc_tables(void **state)
 			 -EBADMSG);
 }
 
+/* A kernel whose BTF lacks what we need: refused, with the name of what is missing. */
+static void btf_without_types(void **state)
+{
+	char path[] = "/tmp/kcanary-btf.XXXXXX", reason[160];
+	struct btf *btf = btf__new_empty();
+	struct kc_kernel *kernel = NULL;
+	struct kc_mem mem = {};
+	const void *raw;
+	uint32_t size;
+	int fd;
+
+	(void)state;
+	btf__add_struct(btf, "pt_regs", 168);
+	raw = btf__raw_data(btf, &size);
+	fd = mkstemp(path);
+	assert_int_equal(write(fd, raw, size), size);
+	close(fd);
+	assert_int_equal(kc_kernel_load(&mem, "/dev/null", path, reason, &kernel), -ENOENT);
+	assert_non_null(strstr(reason, "task_struct.stack_canary"));
+	assert_int_equal(kc_kernel_load(&mem, "/dev/null", "/nonexistent", reason, &kernel), -ENOENT);
+	assert_non_null(strstr(reason, "CONFIG_DEBUG_INFO_BTF"));
+	assert_null(kernel);
+	btf__free(btf);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ksyms_sizes_and_names), cmocka_unit_test(ksyms_bad_input),
 		cmocka_unit_test(cold_stems),		 cmocka_unit_test(orc_layouts),
 		cmocka_unit_test(orc_header),		 cmocka_unit_test(orc_tables),
+		cmocka_unit_test(btf_without_types),
 	};
 
 	return RUN(tests);

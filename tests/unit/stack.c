@@ -11,7 +11,8 @@
 #define BASE 0xffffc90000103000ULL
 #define WORDS 512 /* top at BASE + 0x1000 */
 
-extern const char simple_call[], realigned_pushed[], ambiguous_call[], behind_key_call[];
+extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
+	behind_key_call[], interrupt_call[];
 
 static struct fake *fake;
 static uint64_t words[WORDS];
@@ -124,6 +125,57 @@ static void realigned_frame(void **state)
 	assert_int_equal(checked.frames[0].slot, sp + 0x48);
 }
 
+/* A struct pt_regs of a task that was interrupted at pc with this SP. */
+static void push_regs(uint64_t pc, uint64_t cs, uint64_t sp)
+{
+	size_t regs = at;
+
+	at += 21;
+	words[regs + 4] = 0xb0b;
+	words[regs + 16] = pc;
+	words[regs + 17] = cs;
+	words[regs + 19] = sp;
+}
+
+/* Interrupted right at its check: the PC is exact, the slot is still live there. */
+static void interrupted_frame(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(interrupt_call), 0);
+	push_regs((uint64_t)simple_check, 0x10, BASE + (at + 21) * 8);
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	checked = check();
+	assert_int_equal(checked.count, 2);
+	assert_true(checked.frames[1].frame.exact);
+	assert_int_equal(checked.frames[1].frame.bp, 0xb0b);
+	assert_int_equal(checked.intact, 1);
+
+	/* At the function's first instruction nothing is sealed yet. */
+	begin(RETURN_TO(interrupt_call), 0);
+	push_regs(fake_plan(fake, "simple")->sym->addr, 0x10, BASE + (at + 21) * 8);
+	push(0x1234);
+	checked = check();
+	assert_int_equal(checked.frames[1].status, KC_CHECK_NOT_LIVE);
+	assert_int_equal(checked.damaged, 0);
+}
+
+/* Registers of user mode are the end of the stack. */
+static void system_call_frame(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(interrupt_call));
+	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.intact, 1);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 0);
+}
+
 static void not_verifiable(void **state)
 {
 	struct kc_checked_stack checked;
@@ -173,7 +225,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_frames),	   cmocka_unit_test(damage_in_the_outer_frame),
-		cmocka_unit_test(realigned_frame), cmocka_unit_test(not_verifiable),
+		cmocka_unit_test(realigned_frame), cmocka_unit_test(interrupted_frame),
+		cmocka_unit_test(system_call_frame), cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(bad_frames),
 	};
 

@@ -13,6 +13,17 @@
 661:
 	.endm
 
+	/* From here on a struct pt_regs lies at RSP. */
+	.macro REGS
+	.pushsection kc_rows, "aw"
+	.quad 663f
+	.short 0
+	.byte SP
+	.byte 3			/* regs */
+	.popsection
+663:
+	.endm
+
 	.macro FUNC name
 	.balign 16
 	.pushsection kc_names, "aw"
@@ -289,6 +300,13 @@ FUNC rip_relative		/* the guard as 6.15 and later name it */
 	ret
 1:	CFA SP, 0x20
 	call	__stack_chk_fail
+
+FUNC interrupt			/* entry code: saved registers on the stack */
+	REGS
+	.globl	interrupt_call
+interrupt_call:
+	call	other
+	ret
 
 FUNC last
 	ret

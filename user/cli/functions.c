@@ -69,15 +69,18 @@ static const struct argp argp = {
 	       "  kcanary functions -j > plans.json",
 };
 
-/* Progress on a terminal, from the second second on. */
-static void show_progress(const struct timespec *start, size_t done, size_t total, bool *shown)
+static double seconds_since(const struct timespec *start)
 {
 	struct timespec now;
 
-	if (!isatty(STDERR_FILENO) || done % 512)
-		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - start->tv_sec < 2 && done != total)
+	return (now.tv_sec - start->tv_sec) + (now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+/* Progress on a terminal, for those who have waited a second. */
+static void show_progress(const struct timespec *start, size_t done, size_t total, bool *shown)
+{
+	if (done % 512 || !isatty(STDERR_FILENO) || seconds_since(start) < 1)
 		return;
 	fprintf(stderr, "\r%zu of %zu symbols ", done, total);
 	*shown = true;
@@ -88,7 +91,7 @@ static enum kc_exit functions(const struct functions_options *options, struct kc
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	size_t total = kc_ksyms_count(ksyms), listed = 0;
 	struct kc_plan_totals totals = {};
-	struct timespec start, end;
+	struct timespec start;
 	bool progress = false;
 	int err = 0;
 
@@ -114,8 +117,7 @@ static enum kc_exit functions(const struct functions_options *options, struct kc
 	}
 	if (progress)
 		fprintf(stderr, "\r                              \r");
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	totals.seconds = (end.tv_sec - start.tv_sec) + (end.tv_nsec - start.tv_nsec) / 1e9;
+	totals.seconds = seconds_since(&start);
 	if (!err)
 		err = kc_plans_print_totals(&totals, options->json, stdout);
 	if (err) {

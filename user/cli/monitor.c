@@ -305,19 +305,23 @@ static int confirm_suspects(struct kc_monitor *monitor)
 	return err;
 }
 
-static int refresh(struct kc_monitor *monitor)
+/*
+ * Modules came or went: symbols, tables and plans may have. If they can't be
+ * read just now the old ones serve for this pass: what they do not know is
+ * counted as not verifiable, and nothing is confirmed while they are stale.
+ */
+static void refresh(struct kc_monitor *monitor)
 {
 	int err;
 
 	if (!kc_session_is_stale(monitor->session))
-		return 0;
+		return;
 	err = kc_session_reload(monitor->session);
 	if (err)
-		kc_warn("modules changed and the kernel could not be learned again (%s)",
-			kc_strerror(err));
+		kc_debug("modules changed, the kernel could not be learned again yet (%s)",
+			 kc_strerror(err));
 	else
 		kc_debug("modules changed: learned the kernel again");
-	return err;
 }
 
 int kc_monitor_pass(struct kc_monitor *monitor)
@@ -326,9 +330,8 @@ int kc_monitor_pass(struct kc_monitor *monitor)
 	struct kc_pass pass;
 	int err;
 
-	err = refresh(monitor);
-	if (!err)
-		err = kc_sweep_pass(monitor->sweep, 0, on_record, monitor, &pass);
+	refresh(monitor);
+	err = kc_sweep_pass(monitor->sweep, 0, on_record, monitor, &pass);
 	if (err)
 		return err;
 	stats->passes++;

@@ -53,7 +53,17 @@ static bool is_confidential(void)
 	return file && fgets(line, sizeof(line), file) && strstr(line, "[confidentiality]");
 }
 
-static enum kc_exit open_live(struct kc_mem **ret_mem)
+static enum kc_exit open_file(const char *path, struct kc_mem **ret_mem)
+{
+	int err = kc_elfmem_open(path, ret_mem);
+
+	if (err)
+		kc_error("cannot read %s: %s", path,
+			 err == -EINVAL ? "not a 64-bit ELF file" : kc_strerror(err));
+	return err ? KC_EXIT_CANNOT_RUN : KC_EXIT_CLEAN;
+}
+
+static enum kc_exit open_live(bool kcore, struct kc_mem **ret_mem)
 {
 	int err;
 
@@ -67,6 +77,8 @@ static enum kc_exit open_live(struct kc_mem **ret_mem)
 			 "stacks, so there is nothing kcanary could do here");
 		return KC_EXIT_CANNOT_RUN;
 	}
+	if (kcore)
+		return open_file("/proc/kcore", ret_mem);
 	err = kc_kmem_open(ret_mem);
 	if (err == -EPERM || err == -EACCES) {
 		kc_error("not permitted to load BPF programs: run as root, or with CAP_BPF, "
@@ -81,16 +93,6 @@ static enum kc_exit open_live(struct kc_mem **ret_mem)
 	return KC_EXIT_CLEAN;
 }
 
-static enum kc_exit open_file(const char *path, struct kc_mem **ret_mem)
-{
-	int err = kc_elfmem_open(path, ret_mem);
-
-	if (err)
-		kc_error("cannot read %s: %s", path,
-			 err == -EINVAL ? "not a 64-bit ELF file" : kc_strerror(err));
-	return err ? KC_EXIT_CANNOT_RUN : KC_EXIT_CLEAN;
-}
-
 enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *ret_session)
 {
 	struct kc_session session = {};
@@ -99,7 +101,7 @@ enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *
 
 	libbpf_set_print(log_libbpf);
 	status = source->vmlinux ? open_file(source->vmlinux, &session.mem)
-				 : open_live(&session.mem);
+				 : open_live(source->kcore, &session.mem);
 	if (status != KC_EXIT_CLEAN)
 		return status;
 	session.modules_hash = source->vmlinux ? 0 : hash_modules();

@@ -17,6 +17,7 @@ struct kc_session {
 struct kc_source {
 	const char *vmlinux;  /* an ELF file instead of live memory */
 	const char *kallsyms; /* with it: its symbols, addresses as linked (nokaslr) */
+	bool kcore;	      /* the running kernel through /proc/kcore instead of BPF */
 };
 
 /*

@@ -8,13 +8,16 @@
 enum {
 	KC_OPTION_VMLINUX = 0x100,
 	KC_OPTION_KALLSYMS,
+	KC_OPTION_KCORE,
 };
 
 #define KC_SOURCE_OPTIONS                                                                        \
 	{ "vmlinux", KC_OPTION_VMLINUX, "FILE", 0,                                               \
 	  "look at this kernel (an ELF file) instead of the running one", 10 },                  \
 	{ "kallsyms", KC_OPTION_KALLSYMS, "FILE", 0,                                             \
-	  "with --vmlinux: its symbols, a copy of /proc/kallsyms under 'nokaslr'", 10 }
+	  "with --vmlinux: its symbols, a copy of /proc/kallsyms under 'nokaslr'", 10 },         \
+	{ "kcore", KC_OPTION_KCORE, NULL, 0,                                                     \
+	  "read this kernel through /proc/kcore instead of a BPF program", 10 }
 
 static inline bool kc_source_option(int key, char *arg, struct kc_source *source)
 {
@@ -22,6 +25,8 @@ static inline bool kc_source_option(int key, char *arg, struct kc_source *source
 		source->vmlinux = arg;
 	else if (key == KC_OPTION_KALLSYMS)
 		source->kallsyms = arg;
+	else if (key == KC_OPTION_KCORE)
+		source->kcore = true;
 	else
 		return false;
 	return true;

@@ -200,7 +200,7 @@ int kc_ksyms_parse(FILE *file, struct kc_ksyms **ret_ksyms)
 {
 	struct kc_ksyms *ksyms kc_auto(kc_cleanup_ksyms) = calloc(1, sizeof(*ksyms));
 	kc_auto_free struct raw *raws = NULL;
-	size_t count = 0, capacity = 0, line_size = 0;
+	size_t count = 0, malformed = 0, capacity = 0, line_size = 0;
 	kc_auto_free char *line = NULL;
 	bool addresses = false;
 	uint16_t vmlinux;
@@ -215,11 +215,17 @@ int kc_ksyms_parse(FILE *file, struct kc_ksyms **ret_ksyms)
 		err = kc_grow(raws, capacity, count + 1);
 		if (!err)
 			err = parse_line(ksyms, line, &raws[count]);
+		if (err == -EINVAL) {
+			malformed++;
+			continue;
+		}
 		if (err)
 			return err;
 		addresses |= raws[count].addr != 0;
 		count++;
 	}
+	if (malformed > count / 100)
+		return -EINVAL;
 	if (ferror(file))
 		return -EIO;
 	if (count && !addresses)

@@ -37,8 +37,10 @@ struct kc_ksyms;
 
 /*
  * Read a file in kallsyms' format. Errors: -EPERM if all addresses are zero
- * (kptr_restrict, or no CAP_SYSLOG), -EINVAL if it holds no text symbols or a
- * line can't be understood, or the errno of reading it.
+ * (kptr_restrict, or no CAP_SYSLOG), -EINVAL if it holds no text symbols or is
+ * in another format, or the errno of reading it. A few lines that make no sense
+ * are passed over: a module that is just being loaded shows symbols without a
+ * type (seen on 6.1).
  */
 int kc_ksyms_load(const char *path, struct kc_ksyms **ret_ksyms);
 int kc_ksyms_parse(FILE *file, struct kc_ksyms **ret_ksyms);

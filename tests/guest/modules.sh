@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Functions of a module have plans too; /proc/kcore tells the same as BPF; and a
+# module that comes and goes disturbs nobody.
+insmod /lib/stackfault.ko || exit 90
+kcanary functions control_write
+kcanary explain control_write | grep -e 'seal: slot' -e 'check: compares'
+kcanary functions -j '*nanosleep*' | grep '"type":"plan"' >by-bpf
+kcanary functions -j --kcore '*nanosleep*' | grep '"type":"plan"' >by-kcore
+cmp by-bpf by-kcore && echo "kcore agrees on $(wc -l <by-kcore) functions"
+
+app01 120 >/dev/null &
+kcanary watch --sweep 20 -d 15 -j >out 2>err &
+watcher=$!
+until grep -q '"type":"start"' out; do sleep 0.1; done
+changes=0
+while kill -0 $watcher 2>/dev/null; do
+	rmmod stackfault
+	insmod /lib/stackfault.ko
+	changes=$((changes + 1))
+	[ $((changes % 8)) = 0 ] && kcanary functions control_write >/dev/null
+done
+wait $watcher
+echo "watch: status $? after $changes changes"
+cat err
+grep '"type":"stats"' out | tail -n 1
