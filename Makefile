@@ -44,7 +44,7 @@ all: $(B)/kcanary ## build build/kcanary, one static binary
 
 $(B)/kcanary: $(OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -static -o $@.full $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -static -Wl,--gc-sections -o $@.full $^ $(LDLIBS)
 	$(Q)strip -o $@ $@.full
 
 # Generated headers must exist before the first compile; after it the
