@@ -147,8 +147,8 @@ static __always_inline int check_slots(struct seq_file *seq, struct task_struct 
 		for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
 			if (i >= count_of(cached))
 				break;
-			failed |= bpf_probe_read_kernel(&word, sizeof(word),
-							(void *)cached->slot[i]);
+			failed |=
+				bpf_probe_read_kernel(&word, sizeof(word), (void *)cached->slot[i]);
 			out->damage[i].slot = cached->slot[i];
 			kc_describe(&out->damage[i], word, canary, &at);
 		}
@@ -209,8 +209,7 @@ static __always_inline void scrub(struct stack_record *out, __u64 canary, bool h
 
 /* Copy and scrub a stack. The same results as check_slots(). */
 static __always_inline int copy_stack(struct seq_file *seq, struct task_struct *task,
-				      const struct kc_record *head, __u64 stack,
-				      bool have_bpf_loop)
+				      const struct kc_record *head, __u64 stack, bool have_bpf_loop)
 {
 	__u64 canary = task->stack_canary;
 	__u64 bytes = head->top - head->sp;

@@ -60,10 +60,10 @@ enum kc_record_kind {
  * it is the same sleep of the same thread as in an earlier record.
  */
 struct kc_record {
-	__kc_u32 size; /* of the whole record, bytes */
-	__kc_u16 kind; /* enum kc_record_kind */
+	__kc_u32 size;	/* of the whole record, bytes */
+	__kc_u16 kind;	/* enum kc_record_kind */
 	__kc_u16 count; /* words or damages that follow */
-	__kc_u32 pid;  /* process (thread group) */
+	__kc_u32 pid;	/* process (thread group) */
 	__kc_u32 tid;
 	__kc_u64 start_ns; /* thread's start, boot time */
 	__kc_u64 switches; /* nvcsw + nivcsw */
@@ -123,24 +123,24 @@ struct kc_task_slots {
 
 /* Totals of one pass; user space clears them before it. */
 struct kc_pass {
-	__kc_u64 tasks;		/* that matched the filter */
-	__kc_u64 filtered;	/* that did not */
-	__kc_u64 running;	/* on a CPU now: the probes' business, not the sweep's */
-	__kc_u64 dead;		/* zombies and tasks whose stack is gone */
-	__kc_u64 moved;		/* ran while it was being read: next pass */
-	__kc_u64 unreadable;	/* stack or saved SP outside of what a stack can be */
-	__kc_u64 copied;	/* stack records */
-	__kc_u64 cached;	/* verified in the kernel, nothing copied */
-	__kc_u64 cached_slots;	/* slots seen to be intact that way */
-	__kc_u64 damaged;	/* damage records */
+	__kc_u64 tasks;	       /* that matched the filter */
+	__kc_u64 filtered;     /* that did not */
+	__kc_u64 running;      /* on a CPU now: the probes' business, not the sweep's */
+	__kc_u64 dead;	       /* zombies and tasks whose stack is gone */
+	__kc_u64 moved;	       /* ran while it was being read: next pass */
+	__kc_u64 unreadable;   /* stack or saved SP outside of what a stack can be */
+	__kc_u64 copied;       /* stack records */
+	__kc_u64 cached;       /* verified in the kernel, nothing copied */
+	__kc_u64 cached_slots; /* slots seen to be intact that way */
+	__kc_u64 damaged;      /* damage records */
 };
 
 /* Which tasks, and what the kernel side needs to know of this kernel. */
 struct kc_sweep_config {
-	__kc_u32 pid;	    /* 0: all */
-	__kc_u32 comm_len;  /* 0: all; bytes of comm including its NUL */
-	__kc_u32 only_tid;  /* 0: all; confirming pass of one thread */
-	__kc_u32 self;	    /* pid of kcanary, never swept: it is running */
+	__kc_u32 pid;	   /* 0: all */
+	__kc_u32 comm_len; /* 0: all; bytes of comm including its NUL */
+	__kc_u32 only_tid; /* 0: all; confirming pass of one thread */
+	__kc_u32 self;	   /* pid of kcanary, never swept: it is running */
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;

@@ -98,10 +98,10 @@ static const struct {
 	const char *name;
 	void (*wait)(void);
 } waits[] = {
-	{ "a01-futex", wait_futex },   { "a01-futex-t", wait_futex_timeout },
+	{ "a01-futex", wait_futex },	 { "a01-futex-t", wait_futex_timeout },
 	{ "a01-sleep", wait_nanosleep }, { "a01-poll", wait_poll },
-	{ "a01-select", wait_select }, { "a01-epoll", wait_epoll },
-	{ "a01-pipe", wait_pipe },     { "a01-socket", wait_socket },
+	{ "a01-select", wait_select },	 { "a01-epoll", wait_epoll },
+	{ "a01-pipe", wait_pipe },	 { "a01-socket", wait_socket },
 };
 
 #define NR_WAITS (sizeof(waits) / sizeof(waits[0]))

@@ -95,11 +95,25 @@ static void read_file(const char *path)
 static void proc_and_sys(void)
 {
 	static const char *const paths[] = {
-		"/proc/self/status", "/proc/self/maps",	 "/proc/self/stat", "/proc/meminfo",
-		"/proc/stat",	     "/proc/loadavg",	 "/proc/mounts",    "/proc/net/tcp",
-		"/proc/net/unix",    "/proc/interrupts", "/proc/vmstat",    "/proc/self/cgroup",
-		"/proc/self/smaps",  "/proc/uptime",	 "/proc/version",   "/proc/self/limits",
-		"/sys/kernel/uevent_seqnum", "/proc/sys/kernel/hostname", "/proc/cpuinfo",
+		"/proc/self/status",
+		"/proc/self/maps",
+		"/proc/self/stat",
+		"/proc/meminfo",
+		"/proc/stat",
+		"/proc/loadavg",
+		"/proc/mounts",
+		"/proc/net/tcp",
+		"/proc/net/unix",
+		"/proc/interrupts",
+		"/proc/vmstat",
+		"/proc/self/cgroup",
+		"/proc/self/smaps",
+		"/proc/uptime",
+		"/proc/version",
+		"/proc/self/limits",
+		"/sys/kernel/uevent_seqnum",
+		"/proc/sys/kernel/hostname",
+		"/proc/cpuinfo",
 	};
 	DIR *dir = opendir("/proc");
 
@@ -148,7 +162,8 @@ static void pipes_and_events(void)
 
 static void sockets(void)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int pair[2], listener, client, server, udp;
 

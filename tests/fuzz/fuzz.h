@@ -13,18 +13,18 @@
 
 #include "kernel/kernel.h"
 
-#define TEXT	0xffffffff81000000ULL
-#define ORC_IP	0xffffffff82000000ULL
-#define ORC	0xffffffff82800000ULL
+#define TEXT   0xffffffff81000000ULL
+#define ORC_IP 0xffffffff82000000ULL
+#define ORC    0xffffffff82800000ULL
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define require(condition)                                                     \
-	do {                                                                   \
-		if (!(condition)) {                                            \
+#define require(condition)                                                              \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
 			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                               \
-		}                                                              \
+			abort();                                                        \
+		}                                                                       \
 	} while (0)
 
 struct window {

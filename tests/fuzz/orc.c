@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz.windows[0] = (struct window){ ORC_IP, data + 2, count * 4 };
 	fuzz.windows[1] = (struct window){ ORC, data + 2 + count * 4, count * 6 };
 	/* data[1] off by a few: a count that does not fit what is there. */
-	if (!kc_orc_table_read(&fuzz.mem, ORC_IP, ORC, count + (data[1] & 3), data[0] % 5, &table)) {
+	if (!kc_orc_table_read(&fuzz.mem, ORC_IP, ORC, count + (data[1] & 3), data[0] % 5,
+			       &table)) {
 		for (size_t i = 0; i < table.count; i++) {
 			uint64_t pc = table.ip_addr + 4 * i + (int64_t)table.ip[i];
 			struct kc_cfi_row row;

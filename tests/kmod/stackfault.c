@@ -101,8 +101,8 @@ static const struct {
 	const char *symbol;
 	kprobe_pre_handler_t handler;
 } futex_sleepers[] = {
-	{ "futex_do_wait", first_argument },	   /* v6.16 */
-	{ "futex_wait_queue", second_argument },   /* v5.16 */
+	{ "futex_do_wait", first_argument },	 /* v6.16 */
+	{ "futex_wait_queue", second_argument }, /* v5.16 */
 	{ "futex_wait_queue_me", second_argument },
 };
 
@@ -120,8 +120,8 @@ static bool sleeps_below(struct task_struct *task, void *addr)
 	unsigned long stack = (unsigned long)task->stack;
 	unsigned long a = (unsigned long)addr;
 
-	return task_state(task) != 0 && !READ_ONCE(task->on_cpu) && stack &&
-	       a > task->thread.sp && a >= stack && a + MAX_OVERFLOW * 2 < stack + THREAD_SIZE;
+	return task_state(task) != 0 && !READ_ONCE(task->on_cpu) && stack && a > task->thread.sp &&
+	       a >= stack && a + MAX_OVERFLOW * 2 < stack + THREAD_SIZE;
 }
 
 static int overflow(struct object *object, pid_t tid, size_t bytes)

@@ -50,7 +50,8 @@ static void ksyms_bad_input(void **state)
 	struct kc_ksyms *ksyms = NULL;
 
 	(void)state;
-	assert_int_equal(fake_ksyms("0000000000000000 T a\n0000000000000000 T b\n", &ksyms), -EPERM);
+	assert_int_equal(fake_ksyms("0000000000000000 T a\n0000000000000000 T b\n", &ksyms),
+			 -EPERM);
 	assert_int_equal(fake_ksyms("hello world\n", &ksyms), -EINVAL);
 	assert_int_equal(fake_ksyms("ffffffff81000000 T f\nffffffff81000010\n", &ksyms), -EINVAL);
 	assert_int_equal(fake_ksyms("ffffffff81000000 D only_data\n", &ksyms), -EINVAL);
@@ -162,9 +163,9 @@ static void orc_tables(void **state)
 	/* Truncated, absurd, unsorted, unreadable. */
 	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x2000, 0, KC_ORC_V3, &table),
 			 -EBADMSG);
-	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x2000, 1ULL << 40, KC_ORC_V3,
-					   &table),
-			 -EBADMSG);
+	assert_int_equal(
+		kc_orc_table_read(&memory.mem, 0x1000, 0x2000, 1ULL << 40, KC_ORC_V3, &table),
+		-EBADMSG);
 	assert_int_equal(kc_orc_table_read(&memory.mem, 0x1000, 0x3000, 3, KC_ORC_V3, &table),
 			 -EFAULT);
 	memory.ip[1] = 0x10;
@@ -191,7 +192,8 @@ static void btf_without_types(void **state)
 	close(fd);
 	assert_int_equal(kc_kernel_load(&mem, "/dev/null", path, reason, &kernel), -ENOENT);
 	assert_non_null(strstr(reason, "task_struct.stack_canary"));
-	assert_int_equal(kc_kernel_load(&mem, "/dev/null", "/nonexistent", reason, &kernel), -ENOENT);
+	assert_int_equal(kc_kernel_load(&mem, "/dev/null", "/nonexistent", reason, &kernel),
+			 -ENOENT);
 	assert_non_null(strstr(reason, "CONFIG_DEBUG_INFO_BTF"));
 	assert_null(kernel);
 	btf__free(btf);
@@ -201,9 +203,12 @@ static void btf_without_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ksyms_sizes_and_names), cmocka_unit_test(ksyms_bad_input),
-		cmocka_unit_test(cold_stems),		 cmocka_unit_test(orc_layouts),
-		cmocka_unit_test(orc_header),		 cmocka_unit_test(orc_tables),
+		cmocka_unit_test(ksyms_sizes_and_names),
+		cmocka_unit_test(ksyms_bad_input),
+		cmocka_unit_test(cold_stems),
+		cmocka_unit_test(orc_layouts),
+		cmocka_unit_test(orc_header),
+		cmocka_unit_test(orc_tables),
 		cmocka_unit_test(btf_without_types),
 	};
 

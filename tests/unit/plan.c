@@ -152,11 +152,16 @@ static void rip_relative_guard(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(simple),	 cmocka_unit_test(through_rbp),
-		cmocka_unit_test(realigned),	 cmocka_unit_test(early_exit),
-		cmocka_unit_test(several_checks), cmocka_unit_test(clang),
-		cmocka_unit_test(refused),	 cmocka_unit_test(ambiguity),
-		cmocka_unit_test(static_key),	 cmocka_unit_test(cold_part),
+		cmocka_unit_test(simple),
+		cmocka_unit_test(through_rbp),
+		cmocka_unit_test(realigned),
+		cmocka_unit_test(early_exit),
+		cmocka_unit_test(several_checks),
+		cmocka_unit_test(clang),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(ambiguity),
+		cmocka_unit_test(static_key),
+		cmocka_unit_test(cold_part),
 		cmocka_unit_test(rip_relative_guard),
 	};
 

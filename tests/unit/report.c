@@ -39,7 +39,9 @@ static int setup(void **state)
 	finding = (struct kc_finding){
 		.engine = "sweep",
 		.task = { .pid = 10, .tid = 11, .comm = "a\"b\\\xff\n", .leader_comm = "App01" },
-		.damage = { .slot = 0x1050, .changed_bytes = 0xff, .changed_bits = KC_BITS_MORE,
+		.damage = { .slot = 0x1050,
+			    .changed_bytes = 0xff,
+			    .changed_bits = KC_BITS_MORE,
 			    .found = KC_FOUND_ASCII },
 		.stack = { .sp = 0x1000, .top = 0x1200, .words = words },
 		.checked = &checked,

@@ -8,7 +8,7 @@
 #include "kc_record.h"
 #include "stack/check.h"
 
-#define BASE 0xffffc90000103000ULL
+#define BASE  0xffffc90000103000ULL
 #define WORDS 512 /* top at BASE + 0x1000 */
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
@@ -205,27 +205,24 @@ static void bad_frames(void **state)
 	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_NO_PROGRESS);
 	/* BP points beyond the stack. */
 	begin(RETURN_TO(realigned_pushed), BASE + 0x10000);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count),
-			 KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_LEAVES_STACK);
 	/* A stack too short for the first frame. */
 	stack.top = stack.sp + 40;
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count),
-			 KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_LEAVES_STACK);
 	assert_int_equal(count, 0);
 	/* Frames without end. */
 	begin(RETURN_TO(simple_call), 0);
 	while (at + 4 <= WORDS)
 		frame_of_simple(0, RETURN_TO(simple_call));
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count),
-			 KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_LEAVES_STACK);
 	assert_true(count > 100);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_frames),	   cmocka_unit_test(damage_in_the_outer_frame),
-		cmocka_unit_test(realigned_frame), cmocka_unit_test(interrupted_frame),
+		cmocka_unit_test(two_frames),	     cmocka_unit_test(damage_in_the_outer_frame),
+		cmocka_unit_test(realigned_frame),   cmocka_unit_test(interrupted_frame),
 		cmocka_unit_test(system_call_frame), cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(bad_frames),
 	};

@@ -7,8 +7,10 @@
 #define CANARY 0x8d3c5f1e77a2b400ULL
 
 static const struct kc_places places = {
-	.stack = 0xffffc90000100000, .stack_top = 0xffffc90000104000,
-	.text = 0xffffffff81000000, .text_end = 0xffffffff82000000,
+	.stack = 0xffffc90000100000,
+	.stack_top = 0xffffc90000104000,
+	.text = 0xffffffff81000000,
+	.text_end = 0xffffffff82000000,
 };
 
 static void scrub_marks_the_canary(void **state)

@@ -196,8 +196,7 @@ static int on_confirming_record(const struct kc_record *record, void *arg)
 		cache_slots(confirmation->monitor, record, &confirmation->checked);
 		confirmation->copied = true;
 	} else if (record->kind == KC_RECORD_DAMAGE && record->count <= KC_TASK_SLOTS) {
-		memcpy(confirmation->damage, record + 1,
-		       record->count * sizeof(struct kc_damage));
+		memcpy(confirmation->damage, record + 1, record->count * sizeof(struct kc_damage));
 		confirmation->nr_damage = record->count;
 		confirmation->damaged = true;
 	}
@@ -278,7 +277,8 @@ static int confirm(struct kc_monitor *monitor, const struct sleep_id *sleep)
 	if (err)
 		return err;
 	/* Code that moved while we looked makes our own slots doubtful. */
-	if (confirmation->copied && confirmation->damaged && !kc_session_is_stale(monitor->session)) {
+	if (confirmation->copied && confirmation->damaged &&
+	    !kc_session_is_stale(monitor->session)) {
 		for (size_t i = 0; !err && i < confirmation->checked.count; i++) {
 			const struct kc_checked_frame *frame = &confirmation->checked.frames[i];
 			const struct kc_damage *damage = damage_of(confirmation, frame->slot);

@@ -68,8 +68,10 @@ static enum kc_exit open_live(bool kcore, struct kc_mem **ret_mem)
 	int err;
 
 	if (access(KC_BTF_PATH, R_OK)) {
-		kc_error("no type information at " KC_BTF_PATH " (%s): kcanary needs a kernel built "
-			 "with CONFIG_DEBUG_INFO_BTF", kc_strerror(errno));
+		kc_error("no type information at " KC_BTF_PATH
+			 " (%s): kcanary needs a kernel built "
+			 "with CONFIG_DEBUG_INFO_BTF",
+			 kc_strerror(errno));
 		return KC_EXIT_CANNOT_RUN;
 	}
 	if (is_confidential()) {
@@ -86,8 +88,10 @@ static enum kc_exit open_live(bool kcore, struct kc_mem **ret_mem)
 		return KC_EXIT_CANNOT_RUN;
 	}
 	if (err) {
-		kc_error("this kernel can't run kcanary's BPF programs (%s): it needs raw tracepoint "
-			 "programs that can be run on request, Linux 5.10 or later", kc_strerror(err));
+		kc_error(
+			"this kernel can't run kcanary's BPF programs (%s): it needs raw tracepoint "
+			"programs that can be run on request, Linux 5.10 or later",
+			kc_strerror(err));
 		return KC_EXIT_CANNOT_RUN;
 	}
 	return KC_EXIT_CLEAN;

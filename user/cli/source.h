@@ -11,13 +11,23 @@ enum {
 	KC_OPTION_KCORE,
 };
 
-#define KC_SOURCE_OPTIONS                                                                        \
-	{ "vmlinux", KC_OPTION_VMLINUX, "FILE", 0,                                               \
-	  "look at this kernel (an ELF file) instead of the running one", 10 },                  \
-	{ "kallsyms", KC_OPTION_KALLSYMS, "FILE", 0,                                             \
-	  "with --vmlinux: its symbols, a copy of /proc/kallsyms under 'nokaslr'", 10 },         \
-	{ "kcore", KC_OPTION_KCORE, NULL, 0,                                                     \
-	  "read this kernel through /proc/kcore instead of a BPF program", 10 }
+#define KC_SOURCE_OPTIONS                                                                   \
+	{ "vmlinux",                                                                        \
+	  KC_OPTION_VMLINUX,                                                                \
+	  "FILE",                                                                           \
+	  0,                                                                                \
+	  "look at this kernel (an ELF file) instead of the running one",                   \
+	  10 },                                                                             \
+		{ "kallsyms",                                                               \
+		  KC_OPTION_KALLSYMS,                                                       \
+		  "FILE",                                                                   \
+		  0,                                                                        \
+		  "with --vmlinux: its symbols, a copy of /proc/kallsyms under 'nokaslr'",  \
+		  10 },                                                                     \
+	{                                                                                   \
+		"kcore", KC_OPTION_KCORE, NULL, 0,                                          \
+			"read this kernel through /proc/kcore instead of a BPF program", 10 \
+	}
 
 static inline bool kc_source_option(int key, char *arg, struct kc_source *source)
 {

@@ -219,14 +219,15 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 		kc_error("cannot write to %s: %s", options->output ?: "stdout", kc_strerror(err));
 		return KC_EXIT_FAILED;
 	}
-	err = kc_sweep_new(&(struct kc_sweep_options){
-				   .pid = options->pid,
-				   .comm = options->comm,
-				   .thread_size = session->kernel->thread_size,
-				   .text = session->kernel->text,
-				   .text_end = session->kernel->text_end,
-			   },
-			   reason, &sweep);
+	err = kc_sweep_new(
+		&(struct kc_sweep_options){
+			.pid = options->pid,
+			.comm = options->comm,
+			.thread_size = session->kernel->thread_size,
+			.text = session->kernel->text,
+			.text_end = session->kernel->text_end,
+		},
+		reason, &sweep);
 	if (err) {
 		kc_error("%s", reason);
 		return KC_EXIT_CANNOT_RUN;

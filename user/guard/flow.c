@@ -65,8 +65,7 @@ static bool merge(struct kc_flow_state *into, const struct kc_flow_state *from)
 {
 	struct kc_flow_state old = *into;
 
-	if (into->live != from->live || into->base != from->base ||
-	    into->offset != from->offset) {
+	if (into->live != from->live || into->base != from->base || into->offset != from->offset) {
 		into->live = KC_LIVE_UNKNOWN;
 		into->base = 0;
 		into->offset = 0;
@@ -160,8 +159,7 @@ bool kc_flow_is_seal(const struct kc_flow_insn *at)
 bool kc_flow_is_check(const struct kc_flow_insn *at)
 {
 	return at->insn.effect == KC_EFFECT_GUARD_CHECK ||
-	       (at->insn.effect == KC_EFFECT_COMPARE &&
-		(at->in.guard_regs & bit_of(at->insn.reg)));
+	       (at->insn.effect == KC_EFFECT_COMPARE && (at->in.guard_regs & bit_of(at->insn.reg)));
 }
 
 bool kc_flow_checks_slot(const struct kc_flow *flow, const struct kc_flow_insn *at)
@@ -238,7 +236,8 @@ static void follow(struct kc_flow *flow, uint32_t i)
 	size_t nr_edges = kc_kernel_edges(flow->kernel, insn.addr, &edges);
 
 	for (size_t e = 0; e < nr_edges; e++)
-		arrive(flow, edges[e].target == KC_EDGE_NEXT ? insn.addr + insn.len : edges[e].target,
+		arrive(flow,
+		       edges[e].target == KC_EDGE_NEXT ? insn.addr + insn.len : edges[e].target,
 		       &in);
 	if (insn.flow == KC_FLOW_CALL)
 		falls_through = !flow->fail || insn.target != flow->fail;

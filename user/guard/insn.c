@@ -53,6 +53,7 @@ void kc_decoder_free(struct kc_decoder *decoder)
 }
 
 /* The 64-bit register that a register is a part of. */
+/* clang-format off */
 static uint8_t gpr_of(x86_reg reg)
 {
 	switch (reg) {
@@ -81,6 +82,7 @@ static uint8_t gpr_of(x86_reg reg)
 	default: return KC_NO_GPR;
 	}
 }
+/* clang-format on */
 
 static uint16_t bit_of(x86_reg reg)
 {

@@ -13,8 +13,22 @@
 #include "kernel/kernel.h"
 
 enum kc_gpr {
-	KC_RAX, KC_RCX, KC_RDX, KC_RBX, KC_RSP, KC_RBP, KC_RSI, KC_RDI,
-	KC_R8, KC_R9, KC_R10, KC_R11, KC_R12, KC_R13, KC_R14, KC_R15,
+	KC_RAX,
+	KC_RCX,
+	KC_RDX,
+	KC_RBX,
+	KC_RSP,
+	KC_RBP,
+	KC_RSI,
+	KC_RDI,
+	KC_R8,
+	KC_R9,
+	KC_R10,
+	KC_R11,
+	KC_R12,
+	KC_R13,
+	KC_R14,
+	KC_R15,
 	KC_NO_GPR = 255,
 };
 

@@ -79,9 +79,7 @@ static void annotate(const struct listing *listing, struct line *line)
 	struct kc_slot_rule rule = kc_plan_rule_at(plan, addr), named;
 	char text[24], note[64];
 
-	line->bar = rule.live == KC_LIVE_SEALED	   ? '|'
-		    : rule.live == KC_LIVE_UNKNOWN ? '?'
-						   : ' ';
+	line->bar = rule.live == KC_LIVE_SEALED ? '|' : rule.live == KC_LIVE_UNKNOWN ? '?' : ' ';
 	for (size_t i = 0; i < plan->nr_seals; i++) {
 		if (plan->seals[i] == addr && kc_flow_slot(listing->kernel, &line->insn, &named)) {
 			snprintf(note, sizeof(note), "seal: slot is %s",

@@ -8,18 +8,18 @@
 
 #define CS_ERR_ARCH 2 /* "unsupported architecture" */
 
-#define NOT_OURS(arch)                                                                   \
-	int arch##_global_init(void *handle);                                            \
-	int arch##_option(void *handle, int type, size_t value);                         \
-	int arch##_global_init(void *handle)                                             \
-	{                                                                                \
-		(void)handle;                                                            \
-		return CS_ERR_ARCH;                                                      \
-	}                                                                                \
-	int arch##_option(void *handle, int type, size_t value)                          \
-	{                                                                                \
-		(void)handle, (void)type, (void)value;                                   \
-		return CS_ERR_ARCH;                                                      \
+#define NOT_OURS(arch)                                           \
+	int arch##_global_init(void *handle);                    \
+	int arch##_option(void *handle, int type, size_t value); \
+	int arch##_global_init(void *handle)                     \
+	{                                                        \
+		(void)handle;                                    \
+		return CS_ERR_ARCH;                              \
+	}                                                        \
+	int arch##_option(void *handle, int type, size_t value)  \
+	{                                                        \
+		(void)handle, (void)type, (void)value;           \
+		return CS_ERR_ARCH;                              \
 	}
 
 NOT_OURS(AArch64)

@@ -21,15 +21,15 @@
 
 enum kc_plan_reason {
 	KC_PLAN_OK = 0,
-	KC_PLAN_UNGUARDED,	 /* the code does not refer to the guard: nothing to check */
-	KC_PLAN_NO_SEAL,	 /* refers to the guard, never stores it in its frame */
-	KC_PLAN_NOT_COMPILED,	 /* no symbol, no size, or generated at run time */
-	KC_PLAN_UNREADABLE,	 /* its text can't be read */
-	KC_PLAN_UNDECODABLE,	 /* an instruction before any seal is not understood */
+	KC_PLAN_UNGUARDED,    /* the code does not refer to the guard: nothing to check */
+	KC_PLAN_NO_SEAL,      /* refers to the guard, never stores it in its frame */
+	KC_PLAN_NOT_COMPILED, /* no symbol, no size, or generated at run time */
+	KC_PLAN_UNREADABLE,   /* its text can't be read */
+	KC_PLAN_UNDECODABLE,  /* an instruction before any seal is not understood */
 	KC_PLAN_TOO_LARGE,
-	KC_PLAN_NO_CFA,		 /* the seal's address can't be tied to the frame */
-	KC_PLAN_DISAGREES,	 /* a check compares something that is not the sealed slot */
-	KC_PLAN_COLD_ORPHAN,	 /* a .cold part that no parent was seen to enter */
+	KC_PLAN_NO_CFA,	     /* the seal's address can't be tied to the frame */
+	KC_PLAN_DISAGREES,   /* a check compares something that is not the sealed slot */
+	KC_PLAN_COLD_ORPHAN, /* a .cold part that no parent was seen to enter */
 	KC_PLAN_NO_MEMORY,
 	KC_PLAN_NR_REASONS,
 };
@@ -45,9 +45,9 @@ enum kc_slot_base {
 };
 
 enum kc_live {
-	KC_LIVE_NO,	 /* before the seal, after the check */
-	KC_LIVE_SEALED,	 /* the slot must hold the canary */
-	KC_LIVE_UNKNOWN, /* sealed on one way here and not on another */
+	KC_LIVE_NO,	   /* before the seal, after the check */
+	KC_LIVE_SEALED,	   /* the slot must hold the canary */
+	KC_LIVE_UNKNOWN,   /* sealed on one way here and not on another */
 	KC_LIVE_UNREACHED, /* no known control flow leads here */
 };
 
@@ -63,8 +63,8 @@ struct kc_range {
 };
 
 struct kc_check {
-	uint64_t load;	  /* the instruction that fetches the slot; 0: several do */
-	uint64_t compare; /* the one that compares with the guard */
+	uint64_t load;		  /* the instruction that fetches the slot; 0: several do */
+	uint64_t compare;	  /* the one that compares with the guard */
 	struct kc_slot_rule rule; /* of the slot, at `load` */
 	bool through_bp;	  /* the operand of `load`: disp(%rbp), else disp(%rsp) */
 	int32_t disp;

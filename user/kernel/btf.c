@@ -108,8 +108,7 @@ static int find_member(const struct btf *btf, const struct btf_type *type, const
 	return -ENOENT;
 }
 
-int kc_btf_offset(struct kc_btf *btf, const char *type_name, const char *path,
-		  uint32_t *ret_offset)
+int kc_btf_offset(struct kc_btf *btf, const char *type_name, const char *path, uint32_t *ret_offset)
 {
 	const struct btf_type *type = find_type(btf, type_name);
 	uint32_t offset = 0;

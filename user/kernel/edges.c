@@ -129,7 +129,8 @@ void kc_edges_load(struct kc_kernel *kernel)
 	}
 	if (failed)
 		kc_warn("cannot read all static keys, fixups and WARNs (%s): code that only they lead "
-			"to will not be verified", kc_strerror(failed));
+			"to will not be verified",
+			kc_strerror(failed));
 	if (kernel->nr_edges)
 		qsort(kernel->edges, kernel->nr_edges, sizeof(*kernel->edges), compare_edges);
 }

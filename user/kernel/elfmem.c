@@ -75,8 +75,9 @@ int kc_elfmem_open(const char *path, struct kc_mem **ret_mem)
 		free(elf);
 		return -EINVAL;
 	}
-	elf->mem = (struct kc_mem){
-		.read = elfmem_read, .destroy = elfmem_destroy, .name = "ELF file" };
+	elf->mem = (struct kc_mem){ .read = elfmem_read,
+				    .destroy = elfmem_destroy,
+				    .name = "ELF file" };
 	elf->count = header.e_phnum;
 	elf->fd = fd;
 	fd = -1;

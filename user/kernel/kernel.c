@@ -111,8 +111,9 @@ static int load_orc(struct kc_kernel *kernel, enum kc_orc_layout layout, char *r
 	int err;
 
 	if (!ip || !ip_end || !entries || !entries_end)
-		return fail(reason, -ENOENT, "this kernel has no ORC unwind tables "
-					     "(CONFIG_UNWINDER_ORC, with all symbols in kallsyms)");
+		return fail(reason, -ENOENT,
+			    "this kernel has no ORC unwind tables "
+			    "(CONFIG_UNWINDER_ORC, with all symbols in kallsyms)");
 	if (ip_end <= ip || entries_end <= entries ||
 	    (entries_end - entries) / sizeof(struct kc_orc_raw) != count)
 		return fail(reason, -EBADMSG, "the ORC tables' two parts differ in length");
@@ -156,7 +157,8 @@ int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const ch
 	if (err)
 		return fail(ret_reason, err,
 			    "no type information at %s (%s): kcanary needs a kernel built with "
-			    "CONFIG_DEBUG_INFO_BTF", btf_path, kc_strerror(err));
+			    "CONFIG_DEBUG_INFO_BTF",
+			    btf_path, kc_strerror(err));
 	err = load_layouts(kernel, btf, ret_reason);
 	if (!err)
 		err = load_symbols(kernel, kallsyms_path, ret_reason);
@@ -176,7 +178,8 @@ int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const ch
 				      &kernel->nr_modules);
 		if (err)
 			kc_warn("cannot read the list of modules (%s): their frames will be "
-				"counted as not verifiable", kc_strerror(err));
+				"counted as not verifiable",
+				kc_strerror(err));
 	}
 	kc_edges_load(kernel);
 	*ret_kernel = kc_take(kernel);

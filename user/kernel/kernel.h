@@ -42,7 +42,7 @@ struct kc_module {
 	uint64_t jump_entries, nr_jump_entries; /* static keys */
 	uint64_t fixups, nr_fixups;		/* exception table */
 	uint64_t bugs, nr_bugs;			/* bug table */
-	struct kc_orc_table orc; /* count 0: none, its frames can't be unwound */
+	struct kc_orc_table orc;		/* count 0: none, its frames can't be unwound */
 };
 
 /*
@@ -74,7 +74,7 @@ struct kc_kernel {
 	struct kc_inactive_frame inactive;
 	struct kc_pt_regs pt_regs;
 	struct kc_bug_entry bug_entry; /* size 0: not known */
-	uint32_t thread_size; /* bytes */
+	uint32_t thread_size;	       /* bytes */
 	uint64_t text, text_end;
 };
 

@@ -8,13 +8,26 @@
 
 /* The symbols other than functions that somebody asks for. */
 static const char *const kept[] = {
-	"__stack_chk_guard",	"fixed_percpu_data",   "modules",
-	"__start_orc_unwind",	"__stop_orc_unwind",   "__start_orc_unwind_ip",
-	"__stop_orc_unwind_ip", "__start_orc_header",  "__stop_orc_header",
-	"__start___jump_table", "__stop___jump_table", "__start___ex_table",
-	"__stop___ex_table",	"_stext",	       "_etext",
-	"__start___bug_table",	"__stop___bug_table",
-	"init_stack",		"__end_init_task",     "__end_init_stack",
+	"__stack_chk_guard",
+	"fixed_percpu_data",
+	"modules",
+	"__start_orc_unwind",
+	"__stop_orc_unwind",
+	"__start_orc_unwind_ip",
+	"__stop_orc_unwind_ip",
+	"__start_orc_header",
+	"__stop_orc_header",
+	"__start___jump_table",
+	"__stop___jump_table",
+	"__start___ex_table",
+	"__stop___ex_table",
+	"_stext",
+	"_etext",
+	"__start___bug_table",
+	"__stop___bug_table",
+	"init_stack",
+	"__end_init_task",
+	"__end_init_stack",
 };
 
 struct alias {

@@ -7,7 +7,7 @@
 #include "kernel/btf.h"
 #include "util/array.h"
 
-#define MAX_MODULES 8192
+#define MAX_MODULES	  8192
 #define MODULE_STATE_LIVE 0
 
 /* Where struct module keeps what we need, all relative to the struct. */

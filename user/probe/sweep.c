@@ -189,8 +189,7 @@ void kc_sweep_trim(struct kc_sweep *sweep)
 		previous = &key;
 		if (bpf_map_lookup_elem(sweep->slots_fd, &key, &entry))
 			continue;
-		if (sweep->pass - entry.pass > KEEP_PASSES &&
-		    !kc_grow(stale, capacity, count + 1))
+		if (sweep->pass - entry.pass > KEEP_PASSES && !kc_grow(stale, capacity, count + 1))
 			stale[count++] = key;
 	}
 	for (size_t i = 0; i < count; i++)

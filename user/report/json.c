@@ -249,13 +249,12 @@ static void json_finding(struct kc_report *report, const struct kc_finding *find
 	json_object_object_add(event, "verdict", verdict_object(&finding->verdict));
 	json_object_object_add(event, "process", process_object(finding));
 	json_object_object_add(event, "syscall", syscall_object(&finding->process));
-	json_object_object_add(event, "code",
-			       code_object(report->kernel,
-					   &finding->checked->frames[finding->frame]));
+	json_object_object_add(
+		event, "code",
+		code_object(report->kernel, &finding->checked->frames[finding->frame]));
 	json_object_object_add(event, "frame", frame_object(finding));
 	json_object_object_add(views, "host", host_view(&report->host));
-	json_object_object_add(views, "backtrace",
-			       view_lines(report, finding, kc_view_backtrace));
+	json_object_object_add(views, "backtrace", view_lines(report, finding, kc_view_backtrace));
 	json_object_object_add(views, "stack", view_lines(report, finding, kc_view_stack));
 	json_object_object_add(views, "disassembly",
 			       view_lines(report, finding, kc_view_disassembly));

@@ -7,7 +7,6 @@
 
 #include "report/report.h"
 
-
 void kc_plan_totals_add(struct kc_plan_totals *totals, const struct kc_plan *plan)
 {
 	totals->functions++;
@@ -54,14 +53,12 @@ static int print_json(const struct kc_kernel *kernel, const struct kc_plan *plan
 		json_object_object_add(object, "address", string(address));
 	}
 	json_object_object_add(object, "size", json_object_new_int64(plan->sym->size));
-	json_object_object_add(object, "slot",
-			       plan->reason == KC_PLAN_OK
-				       ? string(kc_slot_rule_text(&plan->rule, rule))
-				       : NULL);
-	json_object_object_add(object, "reason",
-			       plan->reason == KC_PLAN_OK
-				       ? NULL
-				       : string(kc_plan_reason_text(plan->reason)));
+	json_object_object_add(
+		object, "slot",
+		plan->reason == KC_PLAN_OK ? string(kc_slot_rule_text(&plan->rule, rule)) : NULL);
+	json_object_object_add(
+		object, "reason",
+		plan->reason == KC_PLAN_OK ? NULL : string(kc_plan_reason_text(plan->reason)));
 	for (size_t i = 0; i < plan->nr_seals; i++)
 		add_offset(seals, plan->seals[i], plan->sym);
 	for (size_t i = 0; i < plan->nr_checks; i++)
@@ -134,8 +131,7 @@ int kc_plans_print_totals(const struct kc_plan_totals *totals, bool json, FILE *
 			json_object_object_add(reasons, kc_plan_reason_text(i),
 					       json_object_new_int64(totals->by_reason[i]));
 		json_object_object_add(object, "by_reason", reasons);
-		json_object_object_add(object, "seconds",
-				       json_object_new_double(totals->seconds));
+		json_object_object_add(object, "seconds", json_object_new_double(totals->seconds));
 		emit(object, out);
 		return written(out);
 	}

@@ -27,15 +27,15 @@ struct kc_start {
 /* What has been seen so far. Without it, silence would mean nothing. */
 struct kc_stats {
 	uint64_t passes;
-	uint64_t tasks;		  /* looked at in the last pass */
+	uint64_t tasks;				   /* looked at in the last pass */
 	uint64_t running, dead, moved, unreadable; /* of them, all passes */
 	uint64_t tasks_checked;	  /* stack copies unwound and cached stacks re-verified */
 	uint64_t frames_verified; /* slots seen to hold the canary, all passes */
 	uint64_t blind[KC_BLIND_NR];
 	uint64_t plan_blind[KC_PLAN_NR_REASONS]; /* KC_BLIND_NO_PLAN, by the plan's reason */
 	uint64_t unwind_ends[KC_UNWIND_NR_ENDS];
-	uint64_t uncached;  /* stacks with more slots than the cache takes */
-	uint64_t unproven;  /* differences that a second read could not confirm */
+	uint64_t uncached; /* stacks with more slots than the cache takes */
+	uint64_t unproven; /* differences that a second read could not confirm */
 	uint64_t findings;
 	uint64_t repeated;  /* sightings of damage that was already reported */
 	double cpu_seconds; /* our own */

@@ -163,15 +163,16 @@ static void text_stop(struct kc_report *report, const struct kc_stats *stats, co
 	uint64_t blind = kc_stats_blind(stats);
 
 	(void)report;
-	kc_info("%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why,
-		stats->seconds, stats->passes, stats->findings);
+	kc_info("%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why, stats->seconds,
+		stats->passes, stats->findings);
 	kc_info("tasks in the last pass: %" PRIu64 "; sleeping tasks verified: %" PRIu64
 		", frames verified: %" PRIu64 ", not verifiable: %" PRIu64,
 		stats->tasks, stats->tasks_checked, stats->frames_verified, blind);
 	if (blind)
 		print_blind(stats);
 	if (stats->unproven)
-		kc_info("differences that a second read did not confirm: %" PRIu64, stats->unproven);
+		kc_info("differences that a second read did not confirm: %" PRIu64,
+			stats->unproven);
 	kc_info("own CPU: %.2f s (%.2f %% of one)", stats->cpu_seconds,
 		stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0.0);
 }

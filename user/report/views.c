@@ -55,8 +55,7 @@ void kc_view_backtrace(const struct kc_kernel *kernel, const struct kc_finding *
 		fprintf(out, "#%-2zu depth 0x%-5lx %-44s %s%s%s\n", i,
 			finding->stack.top - frame->frame.sp,
 			kc_place_text(kernel, frame->frame.pc, place), status_text(frame),
-			slot ? ", slot " : "",
-			slot ? kc_slot_rule_text(&frame->rule, rule) : "");
+			slot ? ", slot " : "", slot ? kc_slot_rule_text(&frame->rule, rule) : "");
 	}
 	if (checked->end != KC_UNWIND_COMPLETE)
 		fprintf(out, "... %s\n", kc_unwind_end_text(checked->end));
@@ -97,7 +96,8 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 			break;
 		fprintf(out, "depth 0x%-5lx ", finding->stack.top - addr);
 		if (addr == finding->damage.slot)
-			fprintf(out, "(%s)  <- slot, DAMAGED", kc_found_name(finding->damage.found));
+			fprintf(out, "(%s)  <- slot, DAMAGED",
+				kc_found_name(finding->damage.found));
 		else
 			print_word(kernel, &finding->stack, word, out);
 		if (addr == damaged->sp)

@@ -45,8 +45,10 @@ struct cursor {
 static bool is_trampoline(const struct kc_kernel *kernel, uint64_t pc)
 {
 	static const char *const names[] = {
-		"kretprobe_trampoline",	      "__kretprobe_trampoline",
-		"arch_rethook_trampoline",    "return_to_handler",
+		"kretprobe_trampoline",
+		"__kretprobe_trampoline",
+		"arch_rethook_trampoline",
+		"return_to_handler",
 	};
 	const struct kc_sym *sym = kc_ksyms_find(kernel->ksyms, pc);
 
@@ -117,7 +119,8 @@ static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t
 		*ret_end = KC_UNWIND_COMPLETE;
 		return false;
 	}
-	if (row->caller == KC_CALLER_REGS && !kc_stack_word(at->stack, regs + layout->bp, &caller.bp)) {
+	if (row->caller == KC_CALLER_REGS &&
+	    !kc_stack_word(at->stack, regs + layout->bp, &caller.bp)) {
 		*ret_end = KC_UNWIND_LEAVES_STACK;
 		return false;
 	}

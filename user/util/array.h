@@ -34,17 +34,17 @@ static inline int kc_grow_bytes(void **items, size_t *capacity, size_t need, siz
  * Index of the last of `count` ascending keys that is <= key, or count if all
  * are greater. key_at(items, i) reads one key.
  */
-#define kc_last_at_or_below(items, count, key, key_at)             \
-	({                                                         \
-		size_t low = 0, high = (count);                    \
-		while (low < high) {                               \
-			size_t middle = low + (high - low) / 2;    \
-			if (key_at((items), middle) <= (key))      \
-				low = middle + 1;                  \
-			else                                       \
-				high = middle;                     \
-		}                                                  \
-		low ? low - 1 : (size_t)(count);                   \
+#define kc_last_at_or_below(items, count, key, key_at)          \
+	({                                                      \
+		size_t low = 0, high = (count);                 \
+		while (low < high) {                            \
+			size_t middle = low + (high - low) / 2; \
+			if (key_at((items), middle) <= (key))   \
+				low = middle + 1;               \
+			else                                    \
+				high = middle;                  \
+		}                                               \
+		low ? low - 1 : (size_t)(count);                \
 	})
 
 #endif

@@ -36,18 +36,18 @@ static inline void kc_cleanup_file(FILE **file)
 #define kc_auto_fd	    kc_auto(kc_cleanup_fd)
 #define kc_auto_file	    kc_auto(kc_cleanup_file)
 
-#define kc_take(pointer)                         \
-	({                                       \
+#define kc_take(pointer)                           \
+	({                                         \
 		typeof(pointer) taken = (pointer); \
-		(pointer) = NULL;                \
-		taken;                           \
+		(pointer) = NULL;                  \
+		taken;                             \
 	})
 
 /* Define cleanup_NAME(), a guard's destructor for a `type *` freed by `destroy`. */
-#define KC_DEFINE_AUTO(name, type, destroy)                      \
-	static inline void kc_cleanup_##name(type **object)      \
-	{                                                        \
-		destroy(*object);                                \
+#define KC_DEFINE_AUTO(name, type, destroy)                 \
+	static inline void kc_cleanup_##name(type **object) \
+	{                                                   \
+		destroy(*object);                           \
 	}
 
 #endif

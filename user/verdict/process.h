@@ -12,8 +12,8 @@
 struct kc_process {
 	char executable[256];
 	char cgroup[256];
-	char unit[128];		/* systemd unit, the last *.service or *.scope in the cgroup */
-	char container_id[65];	/* 64 hex digits in the cgroup's path */
+	char unit[128];	       /* systemd unit, the last *.service or *.scope in the cgroup */
+	char container_id[65]; /* 64 hex digits in the cgroup's path */
 	bool in_syscall;
 	long syscall_nr;
 	const char *syscall_name; /* NULL if this build does not know the number */

@@ -6,12 +6,9 @@
 #include "verdict/finding.h"
 
 static const char *const class_names[] = {
-	[KC_CLASS_UNKNOWN] = "unknown",
-	[KC_CLASS_LINEAR_OVERFLOW] = "linear-overflow",
-	[KC_CLASS_STRAY_WRITE] = "stray-write",
-	[KC_CLASS_BIT_FLIP] = "bit-flip",
-	[KC_CLASS_DECREMENT] = "decrement",
-	[KC_CLASS_WIDESPREAD] = "widespread",
+	[KC_CLASS_UNKNOWN] = "unknown",		[KC_CLASS_LINEAR_OVERFLOW] = "linear-overflow",
+	[KC_CLASS_STRAY_WRITE] = "stray-write", [KC_CLASS_BIT_FLIP] = "bit-flip",
+	[KC_CLASS_DECREMENT] = "decrement",	[KC_CLASS_WIDESPREAD] = "widespread",
 };
 _Static_assert(kc_countof(class_names) == KC_CLASS_NR, "a name for each class");
 
@@ -39,7 +36,10 @@ const char *kc_found_name(enum kc_found found)
 const char *kc_bits_name(enum kc_bits bits)
 {
 	static const char *const names[] = {
-		"0", [KC_BITS_ONE] = "1", [KC_BITS_TWO] = "2", [KC_BITS_3_TO_8] = "3-8",
+		"0",
+		[KC_BITS_ONE] = "1",
+		[KC_BITS_TWO] = "2",
+		[KC_BITS_3_TO_8] = "3-8",
 		[KC_BITS_MORE] = "more",
 	};
 
@@ -47,7 +47,7 @@ const char *kc_bits_name(enum kc_bits bits)
 }
 
 __attribute__((format(printf, 2, 3))) static void because(struct kc_verdict *verdict,
-							   const char *format, ...)
+							  const char *format, ...)
 {
 	va_list args;
 
@@ -104,12 +104,14 @@ static void judge_slot(struct kc_finding *finding)
 	} else if (prefix) {
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
 		verdict->confidence = "medium";
-		because(verdict, "only the slot's lowest %u bytes changed: a write from below ended there",
+		because(verdict,
+			"only the slot's lowest %u bytes changed: a write from below ended there",
 			prefix);
 	} else {
 		verdict->class = KC_CLASS_STRAY_WRITE;
 		verdict->confidence = "low";
-		because(verdict, "the slot was replaced and the word below it holds something else");
+		because(verdict,
+			"the slot was replaced and the word below it holds something else");
 	}
 	because(verdict, "found in the slot: %s", kc_found_name(damage->found));
 }
