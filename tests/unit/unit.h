@@ -3,11 +3,12 @@
 #ifndef KC_TESTS_UNIT_H
 #define KC_TESTS_UNIT_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #define RUN(tests) cmocka_run_group_tests(tests, NULL, NULL)
 
