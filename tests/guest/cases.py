@@ -78,7 +78,7 @@ def quiet(kernel):
          f"verified {coverage['frames_verified']} in {coverage['tasks_checked']}", guest)
 
     said(guest, "quiet-text", 0, "0 findings", "frames verified: ", "not verifiable: 0")
-    said(guest, "no-match", 0, "no thread or process is named 'nosuch' yet")
+    said(guest, "no-match", 4, "no thread or process is named 'nosuch' yet")
     said(guest, "bad-option", 2, "unrecognized option")
     said(guest, "bad-number", 2, "MS must be a number from 10")
     said(guest, "bad-command", 2, "unknown command 'frobnicate'")
@@ -86,6 +86,8 @@ def quiet(kernel):
     said(guest, "full-stdout", 5, "No space left on device")
     said(guest, "closed-stdout", 5, "cannot write to stdout")
     said(guest, "not-root", 3, "run as root")
+    said(guest, "pid-namespace", 3, "pid namespace of its own")
+    said(guest, "append", 0, "6 lines")
     said(guest, "no-btf", 3, "CONFIG_DEBUG_INFO_BTF")
     said(guest, "interrupt", 0, "stopped after", "0 findings")
     return (f"{coverage['tasks_checked']} sleeping tasks, "
@@ -111,19 +113,29 @@ def prove(kernel):
             f"0 mismatches, seeds {seeds}")
 
 
+# How a stack may end early on a healthy kernel: a task that was interrupted in code
+# for which the tables say so themselves (a retpoline thunk, for one).
+HONEST_ENDS = ("the unwind tables do not cover this place",
+               "code without unwind tables (generated, or an unreadable module)",
+               "the frame hangs on a register that was not saved")
+
+
 def busy(kernel):
-    """Every sleeping task of a busy guest unwound, no false alarm."""
+    """Every sleeping task of a busy guest: unwound, or a reason; no false alarm."""
     guest = Guest(kernel, "load 60 >/dev/null 2>&1 & app01 60 >/dev/null & "
-                          "kcanary watch --sweep 50 -d 12 -j; echo status: $?")
+                          "kcanary watch --sweep 50 -d 12 -j -v; echo status: $?")
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     need(not guest.events("finding"), "a false alarm", guest)
     coverage = guest.events("stats")[-1]["coverage"]
-    need(coverage["not_verifiable"] == 0, f"not verifiable: {coverage['reasons']}", guest)
-    need(guest.value(r"^status: (\d+)") == "0", "status 0", guest)
+    reasons = {why: n for why, n in coverage["reasons"].items() if n}
+    need(not set(reasons) - set(HONEST_ENDS), f"not verifiable: {reasons}", guest)
+    need(coverage["unproven"] == 0 and coverage["stale_passes"] == 0, str(coverage), guest)
+    need(sum(reasons.values()) * 1000 < coverage["tasks_checked"], f"too many: {reasons}", guest)
+    need(guest.value(r"^status: (\d+)") == ("4" if reasons else "0"), "status", guest)
     need(coverage["frames_verified"] > 1000, f"{coverage['frames_verified']} frames", guest)
     return (f"{coverage['passes']} passes, {coverage['tasks_checked']} sleeping tasks, "
-            f"{coverage['frames_verified']} frames verified, {coverage['tasks_moved']} moved, "
-            f"{coverage['unproven']} unproven, 0 findings")
+            f"{coverage['frames_verified']} frames verified, {sum(reasons.values())} not, "
+            f"{coverage['tasks_moved']} moved, 0 findings")
 
 
 def modules(kernel):

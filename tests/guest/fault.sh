@@ -16,10 +16,10 @@ poll() {
 	done
 }
 
-insmod /lib/stackfault.ko || exit 90
 : >out
 kcanary watch -n App01 --sweep 200 "$@" 2>err | tee out &
 poll "kcanary to start" grep -q -e '"type":"start"' -e '^watching' out
+insmod /lib/stackfault.ko || exit 90 # modules change while it watches
 app01 8 >app &
 app=$!
 poll "App01" grep -q ready app

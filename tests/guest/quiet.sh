@@ -30,6 +30,12 @@ echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd 2>/dev/null ||
 	{ mkdir -p /etc && echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd; }
 chmod 777 /tmp
 run not-root su -s /bin/sh nobody -c 'kcanary watch -d 1'
+run pid-namespace unshare -f -p --mount-proc kcanary watch -d 1
+# A second run adds to what the first has written: start, stats and stop of each.
+twice() {
+	kcanary watch -d 1 -j -o kept && kcanary watch -d 1 -j -o kept && echo "$(wc -l <kept) lines"
+}
+run append twice
 mount -t tmpfs none /sys/kernel/btf
 run no-btf kcanary watch -d 1
 umount /sys/kernel/btf

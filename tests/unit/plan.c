@@ -92,6 +92,12 @@ static void clang(void **state)
 	assert_planned(fake_plan(fake, "clang_check"), KC_SLOT_CFA, -0x10, 1);
 }
 
+static void unknown_to_capstone(void **state)
+{
+	(void)state;
+	assert_planned(fake_plan(fake, "unknown_to_capstone"), KC_SLOT_CFA, -0x10, 1);
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -152,17 +158,12 @@ static void rip_relative_guard(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(simple),
-		cmocka_unit_test(through_rbp),
-		cmocka_unit_test(realigned),
-		cmocka_unit_test(early_exit),
-		cmocka_unit_test(several_checks),
-		cmocka_unit_test(clang),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(ambiguity),
-		cmocka_unit_test(static_key),
-		cmocka_unit_test(cold_part),
-		cmocka_unit_test(rip_relative_guard),
+		cmocka_unit_test(simple),	  cmocka_unit_test(through_rbp),
+		cmocka_unit_test(realigned),	  cmocka_unit_test(early_exit),
+		cmocka_unit_test(several_checks), cmocka_unit_test(clang),
+		cmocka_unit_test(refused),	  cmocka_unit_test(unknown_to_capstone),
+		cmocka_unit_test(ambiguity),	  cmocka_unit_test(static_key),
+		cmocka_unit_test(cold_part),	  cmocka_unit_test(rip_relative_guard),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -72,6 +72,8 @@ static void verdicts(void **state)
 	words[9] = 9;
 	finding.damage.changed_bytes = 0x07;
 	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
+	finding.damage.changed_bytes = 0x06; /* the lowest byte was written with a zero */
+	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
 	finding.damage.changed_bytes = 0x0a; /* a gap: not from below */
 	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
 	finding.damage.small_delta = 1;
@@ -112,11 +114,11 @@ static void json_lines(void **state)
 
 	(void)state;
 	close(mkstemp(path));
-	assert_int_equal(kc_report_new(&fake->kernel, path, true, &report), 0);
+	assert_int_equal(kc_report_new(path, true, &report), 0);
 	kc_host_read(&host);
 	kc_judge(&finding, 0);
 	assert_int_equal(kc_report_start(report, &(struct kc_start){ .host = &host }), 0);
-	assert_int_equal(kc_report_finding(report, &finding), 0);
+	assert_int_equal(kc_report_finding(report, &fake->kernel, &finding), 0);
 	assert_int_equal(kc_report_notice(report, "a \"notice\"\n"), 0);
 	assert_int_equal(kc_report_stop(report, &stats, "stopped"), 0);
 	kc_report_free(report);
@@ -151,8 +153,8 @@ static void output_that_fails(void **state)
 
 	(void)state;
 	kc_host_read(&host);
-	assert_int_equal(kc_report_new(&fake->kernel, "/nonexistent/x", true, &report), -ENOENT);
-	assert_int_equal(kc_report_new(&fake->kernel, "/dev/full", false, &report), 0);
+	assert_int_equal(kc_report_new("/nonexistent/x", true, &report), -ENOENT);
+	assert_int_equal(kc_report_new("/dev/full", false, &report), 0);
 	assert_int_equal(kc_report_start(report, &(struct kc_start){ .host = &host }), -ENOSPC);
 	kc_report_free(report);
 }

@@ -286,6 +286,21 @@ FUNC undecodable		/* before it seals */
 	mov	%rax, 0x10(%rsp)
 	ret
 
+FUNC unknown_to_capstone	/* rdpkru before the check */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	.byte	0x0f, 0x01, 0xee
+	mov	0x10(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
 FUNC rip_relative		/* the guard as 6.15 and later name it */
 	sub	$0x18, %rsp
 	CFA SP, 0x20

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "report/views.h"
 #include "util/array.h"
 
 /* Passes between two looks for cache entries that nobody uses any more. */
@@ -33,6 +34,7 @@ struct kc_monitor {
 	size_t nr_suspects, suspects_capacity;
 	struct reported *reported;
 	size_t nr_reported, reported_capacity;
+	unsigned int failed_reloads; /* in a row */
 	bool output_failed;
 };
 
@@ -108,22 +110,23 @@ static void count_stack(struct kc_stats *stats, const struct kc_checked_stack *c
 }
 
 /*
- * Hand the slots of a checked stack to the kernel side, damaged ones included:
- * confirming them is its work. A stack that could not be checked in full is
- * not cached, so that its blind spots are counted in every pass.
+ * Hand the slots of a checked stack to the kernel side: all of them, damaged or
+ * not, or for a confirmation the damaged ones. A stack that could not be
+ * checked in full is not cached otherwise, so that its blind spots are counted
+ * in every pass.
  */
 static void cache_slots(struct kc_monitor *monitor, const struct kc_record *record,
-			const struct kc_checked_stack *checked)
+			const struct kc_checked_stack *checked, bool only_damaged)
 {
 	uint64_t slots[KC_MAX_FRAMES];
 	size_t count = 0;
 
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
-		if (checked->blind[i] && !checked->damaged)
+		if (checked->blind[i] && !only_damaged)
 			return;
 	for (size_t i = 0; i < checked->count; i++)
-		if (checked->frames[i].status == KC_CHECK_INTACT ||
-		    checked->frames[i].status == KC_CHECK_DAMAGED)
+		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
+		    (checked->frames[i].status == KC_CHECK_INTACT && !only_damaged))
 			slots[count++] = checked->frames[i].slot;
 	if (kc_sweep_cache(monitor->sweep, record, slots, count))
 		monitor->stats.uncached++;
@@ -165,6 +168,31 @@ static int on_damage(struct kc_monitor *monitor, const struct kc_record *record)
 	return 0;
 }
 
+/* With -v: where exactly a stack could not be followed or a frame not verified. */
+static void explain_blind(const struct kc_monitor *monitor, const struct kc_record *record,
+			  const struct kc_checked_stack *checked)
+{
+	const struct kc_kernel *kernel = monitor->session->kernel;
+	char place[160];
+
+	if (kc_log_get_level() < KC_LOG_DEBUG)
+		return;
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_UNKNOWN)
+			kc_debug("tid %u, frame %zu, %s: %s", record->tid, i,
+				 kc_place_text(kernel, checked->frames[i].frame.pc, place),
+				 kc_blind_text(checked->frames[i].blind));
+	if (checked->end != KC_UNWIND_COMPLETE)
+		kc_debug("tid %u, unwinding ended after %zu frames, the last at %s: %s",
+			 record->tid, checked->count,
+			 checked->count
+				 ? kc_place_text(kernel,
+						 checked->frames[checked->count - 1].frame.pc,
+						 place)
+				 : "none",
+			 kc_unwind_end_text(checked->end));
+}
+
 static int on_record(const struct kc_record *record, void *arg)
 {
 	struct kc_monitor *monitor = arg;
@@ -174,7 +202,8 @@ static int on_record(const struct kc_record *record, void *arg)
 		return on_damage(monitor, record);
 	check_record(monitor, record, &checked);
 	count_stack(&monitor->stats, &checked);
-	cache_slots(monitor, record, &checked);
+	explain_blind(monitor, record, &checked);
+	cache_slots(monitor, record, &checked, false);
 	for (size_t i = 0; i < checked.count; i++)
 		if (checked.frames[i].status == KC_CHECK_DAMAGED &&
 		    !is_reported(monitor, record, checked.frames[i].slot))
@@ -193,7 +222,7 @@ static int on_confirming_record(const struct kc_record *record, void *arg)
 		confirmation->record = *record;
 		memcpy(confirmation->words, record + 1, record->count * sizeof(uint64_t));
 		check_record(confirmation->monitor, record, &confirmation->checked);
-		cache_slots(confirmation->monitor, record, &confirmation->checked);
+		cache_slots(confirmation->monitor, record, &confirmation->checked, true);
 		confirmation->copied = true;
 	} else if (record->kind == KC_RECORD_DAMAGE && record->count <= KC_TASK_SLOTS) {
 		memcpy(confirmation->damage, record + 1, record->count * sizeof(struct kc_damage));
@@ -246,14 +275,15 @@ static int report_frame(struct kc_monitor *monitor, const struct confirmation *c
 	int err;
 
 	clock_gettime(CLOCK_REALTIME, &finding.time);
-	kc_process_read(finding.task.pid, finding.task.tid, &finding.process);
+	kc_process_read(finding.task.pid, finding.task.tid, finding.task.start_ns,
+			&finding.process);
 	kc_judge(&finding, other_damaged_tasks(monitor, finding.task.tid));
 	err = kc_grow(monitor->reported, monitor->reported_capacity, monitor->nr_reported + 1);
 	if (err)
 		return err;
 	monitor->reported[monitor->nr_reported++] =
 		(struct reported){ confirmation->sleep, damage->slot };
-	err = kc_report_finding(monitor->report, &finding);
+	err = kc_report_finding(monitor->report, monitor->session->kernel, &finding);
 	monitor->output_failed |= err != 0;
 	return err;
 }
@@ -274,6 +304,8 @@ static int confirm(struct kc_monitor *monitor, const struct sleep_id *sleep)
 	if (!err && confirmation->copied)
 		err = kc_sweep_pass(monitor->sweep, sleep->tid, on_confirming_record, confirmation,
 				    &pass);
+	/* The next pass looks at all of this stack's slots again. */
+	kc_sweep_uncache(monitor->sweep, sleep->tid);
 	if (err)
 		return err;
 	/* Code that moved while we looked makes our own slots doubtful. */
@@ -305,10 +337,13 @@ static int confirm_suspects(struct kc_monitor *monitor)
 	return err;
 }
 
+/* Reloads that may fail in a row before it is worth a warning: modules take time to load. */
+#define PATIENCE 5
+
 /*
- * Modules came or went: symbols, tables and plans may have. If they can't be
- * read just now the old ones serve for this pass: what they do not know is
- * counted as not verifiable, and nothing is confirmed while they are stale.
+ * Modules came or went: symbols, tables and plans may have, and what the kernel
+ * side was told of them. If they can't be read just now the old ones serve for
+ * this pass; it is counted, since nothing is confirmed while they are stale.
  */
 static void refresh(struct kc_monitor *monitor)
 {
@@ -317,11 +352,17 @@ static void refresh(struct kc_monitor *monitor)
 	if (!kc_session_is_stale(monitor->session))
 		return;
 	err = kc_session_reload(monitor->session);
-	if (err)
-		kc_debug("modules changed, the kernel could not be learned again yet (%s)",
-			 kc_strerror(err));
-	else
+	if (!err) {
 		kc_debug("modules changed: learned the kernel again");
+		kc_sweep_flush(monitor->sweep);
+		monitor->failed_reloads = 0;
+		return;
+	}
+	monitor->stats.stale++;
+	if (++monitor->failed_reloads == PATIENCE)
+		kc_warn("modules changed and the kernel can't be learned again (%s): nothing can be "
+			"confirmed until that works",
+			kc_strerror(err));
 }
 
 int kc_monitor_pass(struct kc_monitor *monitor)

@@ -138,7 +138,10 @@ static enum kc_exit tell(struct kc_session *session, struct kc_checks *checks,
 	for (size_t i = 0; i < count; i++) {
 		struct kc_check_count one;
 
-		kc_checks_read(checks, plans[i], &one);
+		if (kc_checks_read(checks, plans[i], &one)) {
+			kc_error("the probes' counts can't be read");
+			return KC_EXIT_FAILED;
+		}
 		hit += one.hits != 0;
 		total.hits += one.hits;
 		total.mismatches += one.mismatches;
@@ -155,7 +158,9 @@ static enum kc_exit tell(struct kc_session *session, struct kc_checks *checks,
 	       (unsigned long)total.mismatches, (unsigned long)total.unreadable);
 	if (fflush(stdout) || ferror(stdout))
 		return KC_EXIT_FAILED;
-	return total.mismatches ? KC_EXIT_FINDINGS : KC_EXIT_CLEAN;
+	if (total.mismatches)
+		return KC_EXIT_FINDINGS;
+	return !total.hits || total.unreadable ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
 }
 
 static enum kc_exit prove(const struct prove_options *options, struct kc_session *session)

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "kernel/btf.h"
 #include "kernel/elfmem.h"
@@ -27,22 +28,50 @@ static int log_libbpf(enum libbpf_print_level level, const char *format, va_list
 	return 0;
 }
 
-/* FNV-1a over /proc/modules without its reference counts; 0 if unreadable. */
+static void hash_text(uint64_t *hash, const char *text)
+{
+	for (; *text; text++)
+		*hash = (*hash ^ (unsigned char)*text) * 0x100000001b3ULL; /* FNV-1a */
+}
+
+/*
+ * What tells one set of loaded modules from another: /proc/modules without its
+ * reference counts, and each module's folder in sysfs, which is a new inode with
+ * every load, even of the same name at the same address. 0 if unreadable.
+ */
 static uint64_t hash_modules(void)
 {
 	kc_auto_file FILE *file = fopen("/proc/modules", "re");
+	char name[128], size[32], state[32], addr[32], text[512];
 	uint64_t hash = 0xcbf29ce484222325ULL;
-	char line[1024], name[128], state[32], addr[32];
+	kc_auto_free char *line = NULL;
+	size_t line_size = 0;
+	struct stat status;
 
-	while (file && fgets(line, sizeof(line), file)) {
+	if (!file)
+		return 0;
+	while (getline(&line, &line_size, file) > 0) {
 		/* name size references users state address */
-		if (sscanf(line, "%127s %*s %*s %*s %31s %31s", name, state, addr) != 3)
+		if (sscanf(line, "%127s %31s %*s %*s %31s %31s", name, size, state, addr) != 4)
 			continue;
-		snprintf(line, sizeof(line), "%s %s %s\n", name, state, addr);
-		for (const char *c = line; *c; c++)
-			hash = (hash ^ (unsigned char)*c) * 0x100000001b3ULL;
+		snprintf(text, sizeof(text), "/sys/module/%s", name);
+		if (stat(text, &status))
+			status = (struct stat){};
+		snprintf(text, sizeof(text), "%s %s %s %s %lu %ld.%ld\n", name, size, state, addr,
+			 status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+		hash_text(&hash, text);
 	}
 	return hash;
+}
+
+/* Task numbers in BPF are the initial namespace's; elsewhere they would name others. */
+static bool in_initial_pid_namespace(void)
+{
+	char name[64];
+	ssize_t len = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+
+	name[len < 0 ? 0 : len] = '\0';
+	return len < 0 || !strcmp(name, "pid:[4026531836]"); /* PROC_PID_INIT_INO */
 }
 
 static bool is_confidential(void)
@@ -72,6 +101,11 @@ static enum kc_exit open_live(bool kcore, struct kc_mem **ret_mem)
 			 " (%s): kcanary needs a kernel built "
 			 "with CONFIG_DEBUG_INFO_BTF",
 			 kc_strerror(errno));
+		return KC_EXIT_CANNOT_RUN;
+	}
+	if (!in_initial_pid_namespace()) {
+		kc_error("this is a pid namespace of its own: run kcanary in the host's "
+			 "(docker run --pid=host), or it would confuse one process with another");
 		return KC_EXIT_CANNOT_RUN;
 	}
 	if (is_confidential()) {

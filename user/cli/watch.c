@@ -25,7 +25,8 @@ static const struct argp_option argp_options[] = {
 	{ "duration", 'd', "SECONDS", 0, "end after this time", 0 },
 	{ "sweep", 's', "MS", 0, "time from one pass to the next (default 1000, at least 10)", 0 },
 	{ "json", 'j', NULL, 0, "JSON lines instead of text", 0 },
-	{ "output", 'o', "FILE", 0, "write there instead of to stdout; findings are synced", 0 },
+	{ "output", 'o', "FILE", 0,
+	  "append there instead of writing to stdout; findings are synced", 0 },
 	{ "verbose", 'v', NULL, 0, "say more on stderr; twice: libbpf's words too", 0 },
 	{},
 };
@@ -201,7 +202,8 @@ static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_report *repor
 		return KC_EXIT_FAILED;
 	if (stats->findings)
 		return KC_EXIT_FINDINGS;
-	return kc_stats_blind(stats) ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
+	/* Nothing found by looking at nothing is not clean. */
+	return kc_stats_blind(stats) || !stats->frames_verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
 }
 
 static enum kc_exit watch(const struct watch_options *options, struct kc_session *session)
@@ -214,7 +216,7 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	char reason[160];
 	int err;
 
-	err = kc_report_new(session->kernel, options->output, options->json, &report);
+	err = kc_report_new(options->output, options->json, &report);
 	if (err) {
 		kc_error("cannot write to %s: %s", options->output ?: "stdout", kc_strerror(err));
 		return KC_EXIT_FAILED;

@@ -215,15 +215,55 @@ static void find_writes(const cs_insn *insn, struct kc_insn *out)
 		out->writes = (out->writes | KC_CALL_CLOBBERS) & ~(1u << KC_RSP);
 }
 
+/*
+ * Instructions that kernels use and Capstone 4 does not know; the code behind
+ * them would not be reached. RDSSP names its register in the last byte's low bits.
+ */
+static const struct unknown {
+	const char *text;
+	uint8_t len;
+	uint8_t bytes[5];
+	uint8_t last_mask;
+	uint16_t writes;
+} unknown[] = {
+	{ "rdpkru", 3, { 0x0f, 0x01, 0xee }, 0xff, 1u << KC_RAX | 1u << KC_RDX },
+	{ "wrpkru", 3, { 0x0f, 0x01, 0xef }, 0xff, 0 },
+	{ "serialize", 3, { 0x0f, 0x01, 0xe8 }, 0xff, 0 },
+	{ "rmpadjust", 4, { 0xf3, 0x0f, 0x01, 0xfe }, 0xff, 1u << KC_RAX },
+	{ "rmpupdate", 4, { 0xf2, 0x0f, 0x01, 0xfe }, 0xff, 1u << KC_RAX },
+	{ "psmash", 4, { 0xf3, 0x0f, 0x01, 0xff }, 0xff, 1u << KC_RAX },
+	{ "pvalidate", 4, { 0xf2, 0x0f, 0x01, 0xff }, 0xff, 1u << KC_RAX },
+	{ "rdsspq", 5, { 0xf3, 0x48, 0x0f, 0x1e, 0xc8 }, 0xf8, 0xffff & ~(1u << KC_RSP) },
+};
+
+static const struct unknown *find_unknown(const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		const struct unknown *one = &unknown[i];
+
+		if (len >= one->len && !memcmp(bytes, one->bytes, one->len - 1) &&
+		    (bytes[one->len - 1] & one->last_mask) == one->bytes[one->len - 1])
+			return one;
+	}
+	return NULL;
+}
+
 bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uint64_t addr,
 	       struct kc_insn *ret_insn)
 {
 	cs_insn *insn = decoder->insn;
 	const cs_x86_op *ops = insn->detail->x86.operands;
 	struct kc_insn out = { .addr = addr, .reg = KC_NO_GPR, .base = KC_NO_GPR };
+	const struct unknown *one = find_unknown(bytes, len);
 	uint64_t next = addr;
 	uint8_t count;
 
+	if (one) {
+		out.len = one->len;
+		out.writes = one->writes;
+		*ret_insn = out;
+		return true;
+	}
 	if (!cs_disasm_iter(decoder->handle, &bytes, &len, &next, insn))
 		return false;
 	out.len = insn->size;
@@ -250,8 +290,11 @@ bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uin
 const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, size_t len,
 			   uint64_t addr)
 {
+	const struct unknown *one = find_unknown(bytes, len);
 	uint64_t next = addr;
 
+	if (one)
+		return one->text;
 	if (!cs_disasm_iter(decoder->text_handle, &bytes, &len, &next, decoder->insn))
 		return "(bad)";
 	snprintf(decoder->text, sizeof(decoder->text), "%s%s%s", decoder->insn->mnemonic,

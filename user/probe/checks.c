@@ -139,26 +139,31 @@ int kc_checks_attach(struct kc_checks *checks, const struct kc_plan *plan)
 	return attached;
 }
 
-void kc_checks_read(struct kc_checks *checks, const struct kc_plan *plan,
-		    struct kc_check_count *ret_count)
+int kc_checks_read(struct kc_checks *checks, const struct kc_plan *plan,
+		   struct kc_check_count *ret_count)
 {
 	int cpus = libbpf_num_possible_cpus();
 	kc_auto_free struct kc_check_count *counts = NULL;
+	struct kc_check_count total = {};
 
-	*ret_count = (struct kc_check_count){};
 	if (cpus <= 0)
-		return;
+		return cpus ?: -EINVAL;
 	counts = calloc(cpus, sizeof(*counts));
-	for (uint32_t i = 0; counts && i < checks->count; i++) {
-		if (checks->attached[i].plan != plan ||
-		    bpf_map_lookup_elem(bpf_map__fd(checks->skel->maps.counts), &i, counts))
+	if (!counts)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < checks->count; i++) {
+		if (checks->attached[i].plan != plan)
 			continue;
+		if (bpf_map_lookup_elem(bpf_map__fd(checks->skel->maps.counts), &i, counts))
+			return -errno;
 		for (int cpu = 0; cpu < cpus; cpu++) {
-			ret_count->hits += counts[cpu].hits;
-			ret_count->mismatches += counts[cpu].mismatches;
-			ret_count->unreadable += counts[cpu].unreadable;
+			total.hits += counts[cpu].hits;
+			total.mismatches += counts[cpu].mismatches;
+			total.unreadable += counts[cpu].unreadable;
 		}
 	}
+	*ret_count = total;
+	return 0;
 }
 
 size_t kc_checks_attached(const struct kc_checks *checks)

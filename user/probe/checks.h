@@ -24,9 +24,9 @@ KC_DEFINE_AUTO(checks, struct kc_checks, kc_checks_free)
  */
 int kc_checks_attach(struct kc_checks *checks, const struct kc_plan *plan);
 
-/* Totals of the checks that one kc_checks_attach() call attached. */
-void kc_checks_read(struct kc_checks *checks, const struct kc_plan *plan,
-		    struct kc_check_count *ret_count);
+/* Totals of the checks that one kc_checks_attach() call attached. 0 or -errno. */
+int kc_checks_read(struct kc_checks *checks, const struct kc_plan *plan,
+		   struct kc_check_count *ret_count);
 
 size_t kc_checks_attached(const struct kc_checks *checks);
 

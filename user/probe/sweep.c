@@ -100,6 +100,8 @@ static int check_record(const struct kc_record *record)
 
 	if (!each || record->size != sizeof(*record) + record->count * each)
 		return -EPROTO;
+	if (record->kind == KC_RECORD_STACK && record->count * each != record->top - record->sp)
+		return -EPROTO;
 	return 0;
 }
 
@@ -132,7 +134,9 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 	int err = 0;
 
 	config->only_tid = only_tid;
-	config->pass = ++sweep->pass;
+	if (!only_tid) /* confirming passes do not age the cache */
+		sweep->pass++;
+	config->pass = sweep->pass;
 	memset(pass, 0, sizeof(*pass));
 	sweep->len = 0;
 	fd = bpf_iter_create(bpf_link__fd(sweep->link));
@@ -178,7 +182,8 @@ void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid)
 	bpf_map_delete_elem(sweep->slots_fd, &tid);
 }
 
-void kc_sweep_trim(struct kc_sweep *sweep)
+/* Drop the entries that no pass has used for more than `keep` passes. */
+static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
 {
 	kc_auto_free uint32_t *stale = NULL;
 	size_t count = 0, capacity = 0;
@@ -189,9 +194,19 @@ void kc_sweep_trim(struct kc_sweep *sweep)
 		previous = &key;
 		if (bpf_map_lookup_elem(sweep->slots_fd, &key, &entry))
 			continue;
-		if (sweep->pass - entry.pass > KEEP_PASSES && !kc_grow(stale, capacity, count + 1))
+		if (sweep->pass + 1 - entry.pass > keep && !kc_grow(stale, capacity, count + 1))
 			stale[count++] = key;
 	}
 	for (size_t i = 0; i < count; i++)
 		bpf_map_delete_elem(sweep->slots_fd, &stale[i]);
+}
+
+void kc_sweep_flush(struct kc_sweep *sweep)
+{
+	drop_unused(sweep, 0);
+}
+
+void kc_sweep_trim(struct kc_sweep *sweep)
+{
+	drop_unused(sweep, KEEP_PASSES);
 }

@@ -48,6 +48,9 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record, const
 		   size_t count);
 void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid);
 
+/* Drop everything: the plans behind it may no longer hold. */
+void kc_sweep_flush(struct kc_sweep *sweep);
+
 /* Drop what no pass has used for a while: threads that ran on or ended. */
 void kc_sweep_trim(struct kc_sweep *sweep);
 

@@ -7,7 +7,6 @@
 
 struct kc_report {
 	const struct kc_format *format;
-	const struct kc_kernel *kernel;
 	FILE *out;
 	bool regular; /* a file: synced after each finding */
 	uint64_t seq; /* of the last event written */
@@ -17,7 +16,8 @@ struct kc_report {
 /* Each writes one event to report->out; errors show on the stream. */
 struct kc_format {
 	void (*start)(struct kc_report *report, const struct kc_start *start);
-	void (*finding)(struct kc_report *report, const struct kc_finding *finding);
+	void (*finding)(struct kc_report *report, const struct kc_kernel *kernel,
+			const struct kc_finding *finding);
 	void (*notice)(struct kc_report *report, const char *text);
 	void (*stats)(struct kc_report *report, const struct kc_stats *stats);
 	void (*stop)(struct kc_report *report, const struct kc_stats *stats, const char *why);

@@ -150,7 +150,10 @@ static json *process_object(const struct kc_finding *finding)
 	add_bytes(object, "executable", process->executable, sizeof(process->executable));
 	add_bytes(object, "cgroup", process->cgroup, sizeof(process->cgroup));
 	add_string(object, "container_id", process->container_id[0] ? process->container_id : NULL);
-	add_string(object, "unit", process->unit[0] ? process->unit : NULL);
+	if (process->unit[0])
+		add_bytes(object, "unit", process->unit, sizeof(process->unit));
+	else
+		add_string(object, "unit", NULL);
 	add_u64(object, "start_time", finding->task.start_ns);
 	json_object_object_add(object, "kernel_thread",
 			       json_object_new_boolean(finding->task.flags & KC_RECORD_KTHREAD));
@@ -218,7 +221,7 @@ static json *frame_object(const struct kc_finding *finding)
 }
 
 /* A view as an array of its lines. */
-static json *view_lines(struct kc_report *report, const struct kc_finding *finding,
+static json *view_lines(const struct kc_kernel *kernel, const struct kc_finding *finding,
 			void (*view)(const struct kc_kernel *, const struct kc_finding *, FILE *))
 {
 	json *lines = json_object_new_array();
@@ -228,7 +231,7 @@ static json *view_lines(struct kc_report *report, const struct kc_finding *findi
 
 	if (!memory)
 		return lines;
-	view(report->kernel, finding, memory);
+	view(kernel, finding, memory);
 	fclose(memory);
 	for (char *line = text, *end; line && *line; line = end) {
 		size_t line_len = strcspn(line, "\n");
@@ -240,7 +243,8 @@ static json *view_lines(struct kc_report *report, const struct kc_finding *findi
 	return lines;
 }
 
-static void json_finding(struct kc_report *report, const struct kc_finding *finding)
+static void json_finding(struct kc_report *report, const struct kc_kernel *kernel,
+			 const struct kc_finding *finding)
 {
 	json *event = new_event(report, "finding", &finding->time, finding->boot_ns);
 	json *views = json_object_new_object();
@@ -249,15 +253,14 @@ static void json_finding(struct kc_report *report, const struct kc_finding *find
 	json_object_object_add(event, "verdict", verdict_object(&finding->verdict));
 	json_object_object_add(event, "process", process_object(finding));
 	json_object_object_add(event, "syscall", syscall_object(&finding->process));
-	json_object_object_add(
-		event, "code",
-		code_object(report->kernel, &finding->checked->frames[finding->frame]));
+	json_object_object_add(event, "code",
+			       code_object(kernel, &finding->checked->frames[finding->frame]));
 	json_object_object_add(event, "frame", frame_object(finding));
 	json_object_object_add(views, "host", host_view(&report->host));
-	json_object_object_add(views, "backtrace", view_lines(report, finding, kc_view_backtrace));
-	json_object_object_add(views, "stack", view_lines(report, finding, kc_view_stack));
+	json_object_object_add(views, "backtrace", view_lines(kernel, finding, kc_view_backtrace));
+	json_object_object_add(views, "stack", view_lines(kernel, finding, kc_view_stack));
 	json_object_object_add(views, "disassembly",
-			       view_lines(report, finding, kc_view_disassembly));
+			       view_lines(kernel, finding, kc_view_disassembly));
 	json_object_object_add(event, "views", views);
 	emit(report, event);
 }
@@ -295,6 +298,7 @@ static json *coverage_object(const struct kc_stats *stats)
 	json_object_object_add(object, "reasons", blind);
 	add_u64(object, "uncached", stats->uncached);
 	add_u64(object, "unproven", stats->unproven);
+	add_u64(object, "stale_passes", stats->stale);
 	add_u64(object, "findings", stats->findings);
 	add_u64(object, "repeated", stats->repeated);
 	add_double(object, "cpu_seconds", stats->cpu_seconds);

@@ -6,8 +6,7 @@
 
 #include "report/format.h"
 
-int kc_report_new(const struct kc_kernel *kernel, const char *path, bool json,
-		  struct kc_report **ret_report)
+int kc_report_new(const char *path, bool json, struct kc_report **ret_report)
 {
 	struct kc_report *report kc_auto(kc_cleanup_report) = calloc(1, sizeof(*report));
 	struct stat status;
@@ -15,11 +14,10 @@ int kc_report_new(const struct kc_kernel *kernel, const char *path, bool json,
 
 	if (!report)
 		return -ENOMEM;
-	report->kernel = kernel;
 	report->format = json ? &kc_format_json : &kc_format_text;
 	kc_host_read(&report->host);
 	/* Findings name processes and kernel internals: for root's eyes. */
-	fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
+	fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
 		  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return -errno;
@@ -59,10 +57,11 @@ int kc_report_start(struct kc_report *report, const struct kc_start *start)
 	return commit(report, false);
 }
 
-int kc_report_finding(struct kc_report *report, struct kc_finding *finding)
+int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
+		      const struct kc_finding *finding)
 {
 	errno = 0;
-	report->format->finding(report, finding);
+	report->format->finding(report, kernel, finding);
 	return commit(report, true);
 }
 
@@ -89,7 +88,7 @@ int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const
 
 uint64_t kc_stats_blind(const struct kc_stats *stats)
 {
-	uint64_t blind = stats->unreadable;
+	uint64_t blind = stats->unreadable + stats->unproven + stats->stale;
 
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
 		blind += stats->blind[i];

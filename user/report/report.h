@@ -36,6 +36,7 @@ struct kc_stats {
 	uint64_t unwind_ends[KC_UNWIND_NR_ENDS];
 	uint64_t uncached; /* stacks with more slots than the cache takes */
 	uint64_t unproven; /* differences that a second read could not confirm */
+	uint64_t stale;	   /* passes with what was known before modules changed */
 	uint64_t findings;
 	uint64_t repeated;  /* sightings of damage that was already reported */
 	double cpu_seconds; /* our own */
@@ -43,22 +44,23 @@ struct kc_stats {
 };
 
 /*
- * path NULL: stdout. json: one object a line. The kernel is borrowed, for
- * symbols. -errno if the file can't be opened.
+ * path NULL: stdout; a file is appended to, since what it holds may be the last
+ * words before a panic. json: one object a line. -errno if it can't be opened.
  */
-int kc_report_new(const struct kc_kernel *kernel, const char *path, bool json,
-		  struct kc_report **ret_report);
+int kc_report_new(const char *path, bool json, struct kc_report **ret_report);
 void kc_report_free(struct kc_report *report);
 KC_DEFINE_AUTO(report, struct kc_report, kc_report_free)
 
 int kc_report_start(struct kc_report *report, const struct kc_start *start);
-int kc_report_finding(struct kc_report *report, struct kc_finding *finding);
+/* The kernel, for symbols and text, is the one that the finding was made with. */
+int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
+		      const struct kc_finding *finding);
 int kc_report_notice(struct kc_report *report, const char *text);
 int kc_report_stats(struct kc_report *report, const struct kc_stats *stats);
 /* The end: totals, and why it ended. */
 int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const char *why);
 
-/* Frames and stacks that could not be verified, all reasons together. */
+/* What could not be verified, all reasons together: frames, stacks, differences. */
 uint64_t kc_stats_blind(const struct kc_stats *stats);
 
 #endif

@@ -36,7 +36,7 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 }
 
 /* One view: a heading and the view's lines, indented. */
-static void print_view(struct kc_report *report, const struct kc_finding *finding,
+static void print_view(FILE *out, const struct kc_kernel *kernel, const struct kc_finding *finding,
 		       const char *heading,
 		       void (*view)(const struct kc_kernel *, const struct kc_finding *, FILE *))
 {
@@ -46,42 +46,42 @@ static void print_view(struct kc_report *report, const struct kc_finding *findin
 
 	if (!memory)
 		return;
-	view(report->kernel, finding, memory);
+	view(kernel, finding, memory);
 	fclose(memory);
-	fprintf(report->out, "  %s\n", heading);
+	fprintf(out, "  %s\n", heading);
 	for (char *line = text, *end; line && *line; line = end) {
 		end = line + strcspn(line, "\n");
-		fprintf(report->out, "    %.*s\n", (int)(end - line), line);
+		fprintf(out, "    %.*s\n", (int)(end - line), line);
 		end += *end == '\n';
 	}
 }
 
-/* comm is arbitrary bytes: nothing of it may reach the terminal unseen. */
-static const char *safe_comm(const char comm[KC_COMM_LEN], char text[static KC_COMM_LEN + 1])
+/* Names are arbitrary bytes: nothing of them may reach the terminal unseen. */
+static void print_bytes(FILE *out, const char *bytes, size_t max)
 {
-	for (size_t i = 0; i < KC_COMM_LEN; i++) {
-		text[i] = comm[i];
-		if (comm[i] && ((unsigned char)comm[i] < ' ' || (unsigned char)comm[i] > '~'))
-			text[i] = '?';
-	}
-	text[KC_COMM_LEN] = '\0';
-	return text;
+	for (size_t i = 0; i < max && bytes[i]; i++)
+		fputc(bytes[i] < ' ' || bytes[i] > '~' ? '?' : bytes[i], out);
 }
 
 static void print_task(FILE *out, const struct kc_finding *finding)
 {
 	const struct kc_process *process = &finding->process;
-	char comm[KC_COMM_LEN + 1], leader[KC_COMM_LEN + 1];
 
-	fprintf(out, "  task     thread %s, tid %u, of process %s, pid %u",
-		safe_comm(finding->task.comm, comm), finding->task.tid,
-		safe_comm(finding->task.leader_comm, leader), finding->task.pid);
+	fprintf(out, "  task     thread ");
+	print_bytes(out, finding->task.comm, KC_COMM_LEN);
+	fprintf(out, ", tid %u, of process ", finding->task.tid);
+	print_bytes(out, finding->task.leader_comm, KC_COMM_LEN);
+	fprintf(out, ", pid %u", finding->task.pid);
 	if (finding->task.flags & KC_RECORD_KTHREAD)
 		fprintf(out, " (kernel thread)");
-	if (process->executable[0])
-		fprintf(out, ", %s", process->executable);
-	if (process->unit[0])
-		fprintf(out, ", unit %s", process->unit);
+	if (process->executable[0]) {
+		fprintf(out, ", ");
+		print_bytes(out, process->executable, sizeof(process->executable));
+	}
+	if (process->unit[0]) {
+		fprintf(out, ", unit ");
+		print_bytes(out, process->unit, sizeof(process->unit));
+	}
 	if (process->container_id[0])
 		fprintf(out, ", container %.12s", process->container_id);
 	fprintf(out, "\n");
@@ -97,14 +97,15 @@ static void print_task(FILE *out, const struct kc_finding *finding)
 	}
 }
 
-static void text_finding(struct kc_report *report, const struct kc_finding *finding)
+static void text_finding(struct kc_report *report, const struct kc_kernel *kernel,
+			 const struct kc_finding *finding)
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 	FILE *out = report->out;
 	char place[160], rule[24];
 
 	fprintf(out, "\nFINDING %" PRIu64 ": canary overwritten in %s, ", finding->seq,
-		kc_place_text(report->kernel, frame->frame.pc, place));
+		kc_place_text(kernel, frame->frame.pc, place));
 	print_time(out, &finding->time);
 	fprintf(out, ", boot %.3f s\n", finding->boot_ns / 1e9);
 	print_task(out, finding);
@@ -117,10 +118,10 @@ static void text_finding(struct kc_report *report, const struct kc_finding *find
 	for (size_t i = 0; i < finding->verdict.nr_why; i++)
 		fprintf(out, "           %s\n", finding->verdict.why[i]);
 	fprintf(out, "  ahead    the kernel panics when this thread returns through %s\n",
-		frame->sym ? kc_sym_name(report->kernel->ksyms, frame->sym) : "this frame");
-	print_view(report, finding, "backtrace", kc_view_backtrace);
-	print_view(report, finding, "stack", kc_view_stack);
-	print_view(report, finding, "disassembly", kc_view_disassembly);
+		frame->sym ? kc_sym_name(kernel->ksyms, frame->sym) : "this frame");
+	print_view(out, kernel, finding, "backtrace", kc_view_backtrace);
+	print_view(out, kernel, finding, "stack", kc_view_stack);
+	print_view(out, kernel, finding, "disassembly", kc_view_disassembly);
 	fprintf(out, "\n");
 }
 
@@ -132,6 +133,12 @@ static void text_notice(struct kc_report *report, const char *text)
 
 static void print_blind(const struct kc_stats *stats)
 {
+	if (stats->unproven)
+		kc_info("  %" PRIu64 " differences that a second read did not confirm",
+			stats->unproven);
+	if (stats->stale)
+		kc_info("  %" PRIu64 " passes while the kernel's modules were not known",
+			stats->stale);
 	if (stats->unreadable)
 		kc_info("  %" PRIu64 " stacks: not readable", stats->unreadable);
 	for (size_t i = 0; i < KC_BLIND_NR; i++) {
@@ -170,9 +177,6 @@ static void text_stop(struct kc_report *report, const struct kc_stats *stats, co
 		stats->tasks, stats->tasks_checked, stats->frames_verified, blind);
 	if (blind)
 		print_blind(stats);
-	if (stats->unproven)
-		kc_info("differences that a second read did not confirm: %" PRIu64,
-			stats->unproven);
 	kc_info("own CPU: %.2f s (%.2f %% of one)", stats->cpu_seconds,
 		stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0.0);
 }

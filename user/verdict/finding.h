@@ -48,7 +48,7 @@ struct kc_finding {
 };
 
 /*
- * Judge. damaged_tasks is how many other tasks were found damaged lately.
+ * Judge. damaged_tasks is how many other tasks were found damaged so far.
  * Reads nothing but the finding; fills finding->verdict.
  */
 void kc_judge(struct kc_finding *finding, size_t damaged_tasks);

@@ -66,16 +66,41 @@ void kc_process_parse_cgroup(const char *path, struct kc_process *process)
 	}
 }
 
+/* The unified hierarchy's line is "0::/path", beside others on a hybrid host. */
 static void read_cgroup(uint32_t pid, uint32_t tid, struct kc_process *process)
 {
-	char line[sizeof(process->cgroup)]; /* "0::" more than it needs */
+	char path[96], line[sizeof(process->cgroup)]; /* "0::" more than it needs */
+	kc_auto_file FILE *file = NULL;
 
-	/* The unified hierarchy's line, "0::/path", is the only or the first one asked for. */
-	read_line(pid, tid, "cgroup", line, sizeof(line));
-	if (strncmp(line, "0::", 3) != 0)
-		return;
-	snprintf(process->cgroup, sizeof(process->cgroup), "%s", line + 3);
-	kc_process_parse_cgroup(process->cgroup, process);
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/cgroup", pid, tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "0::", 3) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(process->cgroup, sizeof(process->cgroup), "%s", line + 3);
+		kc_process_parse_cgroup(process->cgroup, process);
+	}
+}
+
+/*
+ * Is the thread of this number still the one that started then? /proc tells
+ * the start in ticks, field 22 of stat, behind a name that may hold anything.
+ */
+static bool is_same_thread(uint32_t pid, uint32_t tid, uint64_t start_ns)
+{
+	unsigned long long ticks;
+	char line[1024], *fields;
+
+	read_line(pid, tid, "stat", line, sizeof(line));
+	fields = strrchr(line, ')');
+	if (!fields ||
+	    sscanf(fields + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+		   "%*d %*d %llu",
+		   &ticks) != 1)
+		return false;
+	return ticks == start_ns / (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
 static void read_syscall(uint32_t pid, uint32_t tid, struct kc_process *process)
@@ -94,7 +119,7 @@ static void read_syscall(uint32_t pid, uint32_t tid, struct kc_process *process)
 		process->syscall_name = syscall_names[process->syscall_nr];
 }
 
-void kc_process_read(uint32_t pid, uint32_t tid, struct kc_process *ret_process)
+void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, struct kc_process *ret_process)
 {
 	char path[64];
 	ssize_t len;
@@ -105,4 +130,7 @@ void kc_process_read(uint32_t pid, uint32_t tid, struct kc_process *ret_process)
 	ret_process->executable[len < 0 ? 0 : len] = '\0';
 	read_cgroup(pid, tid, ret_process);
 	read_syscall(pid, tid, ret_process);
+	/* Asked last: if the number was given to another meanwhile, nothing of it stays. */
+	if (!is_same_thread(pid, tid, start_ns))
+		*ret_process = (struct kc_process){};
 }

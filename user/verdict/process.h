@@ -20,7 +20,8 @@ struct kc_process {
 	uint64_t args[KC_SYSCALL_ARGS];
 };
 
-void kc_process_read(uint32_t pid, uint32_t tid, struct kc_process *ret_process);
+/* start_ns (boot time) tells the thread from a later one of the same number. */
+void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, struct kc_process *ret_process);
 
 /* Split a cgroup path into unit and container id (both may end up empty). */
 void kc_process_parse_cgroup(const char *path, struct kc_process *process);

@@ -71,11 +71,15 @@ static size_t same_words_below(const struct kc_finding *finding)
 	return count;
 }
 
-/* Bytes changed from the lowest one up without a gap, and not all: 1..7, else 0. */
+/*
+ * How far up from the slot's lowest byte a write from below came: 1..7, or 0 if
+ * the changed bytes are no such run. The canary's lowest byte is zero, so a zero
+ * written there does not show.
+ */
 static unsigned int changed_prefix(uint8_t mask)
 {
 	for (unsigned int n = 1; n < 8; n++)
-		if (mask == (1u << n) - 1)
+		if (mask && (mask | 1) == (1u << n) - 1)
 			return n;
 	return 0;
 }
@@ -87,7 +91,12 @@ static void judge_slot(struct kc_finding *finding)
 	unsigned int prefix = changed_prefix(damage->changed_bytes);
 	size_t below = same_words_below(finding);
 
-	if (damage->changed_bits == KC_BITS_ONE || damage->changed_bits == KC_BITS_TWO) {
+	if (prefix == 1) {
+		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
+		because(verdict,
+			"only the slot's lowest byte changed: one byte too many from below, "
+			"or a counter that was raised there");
+	} else if (damage->changed_bits == KC_BITS_ONE || damage->changed_bits == KC_BITS_TWO) {
 		verdict->class = KC_CLASS_BIT_FLIP;
 		verdict->confidence = damage->small_delta ? "medium" : "high";
 		because(verdict, "%s of the slot's 64 bits changed",
@@ -96,9 +105,10 @@ static void judge_slot(struct kc_finding *finding)
 		verdict->class = KC_CLASS_DECREMENT;
 		verdict->confidence = "medium";
 		because(verdict, "the slot differs from the canary by a small number");
-	} else if (below && damage->found != KC_FOUND_ZERO) {
+	} else if (below) {
+		/* Zeros lie about on every stack; any other pattern does not. */
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
-		verdict->confidence = "high";
+		verdict->confidence = damage->found == KC_FOUND_ZERO ? "low" : "high";
 		because(verdict, "%zu word%s right below the slot hold the same pattern", below,
 			below == 1 ? "" : "s");
 	} else if (prefix) {
@@ -109,7 +119,6 @@ static void judge_slot(struct kc_finding *finding)
 			prefix);
 	} else {
 		verdict->class = KC_CLASS_STRAY_WRITE;
-		verdict->confidence = "low";
 		because(verdict,
 			"the slot was replaced and the word below it holds something else");
 	}
@@ -125,7 +134,8 @@ void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
 	judge_slot(finding);
 	if (damaged_tasks >= 2 || finding->checked->damaged > 1) {
 		verdict->class = KC_CLASS_WIDESPREAD;
-		because(verdict, "%zu frames of this stack and %zu other tasks are damaged too",
+		because(verdict,
+			"%zu other frames of this stack are damaged, and since the start %zu other tasks",
 			finding->checked->damaged - 1, damaged_tasks);
 	}
 	because(verdict, "read three times while the task provably did not run");
