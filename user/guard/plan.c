@@ -164,7 +164,6 @@ static int add_check(struct kc_plan *plan, size_t *capacity, const struct kc_flo
 	plan->checks[plan->nr_checks++] = (struct kc_check){
 		.load = load ? load->insn.addr : 0,
 		.compare = at->insn.addr,
-		.rule = { at->in.live, at->in.base, at->in.offset },
 		.through_bp = load && load->insn.base == KC_RBP,
 		.disp = load ? load->insn.disp : 0,
 	};

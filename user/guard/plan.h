@@ -63,10 +63,9 @@ struct kc_range {
 };
 
 struct kc_check {
-	uint64_t load;		  /* the instruction that fetches the slot; 0: several do */
-	uint64_t compare;	  /* the one that compares with the guard */
-	struct kc_slot_rule rule; /* of the slot, at `load` */
-	bool through_bp;	  /* the operand of `load`: disp(%rbp), else disp(%rsp) */
+	uint64_t load;	  /* the instruction that fetches the slot; 0: several do */
+	uint64_t compare; /* the one that compares with the guard */
+	bool through_bp;  /* the operand of `load`: disp(%rbp), else disp(%rsp) */
 	int32_t disp;
 };
 
