@@ -18,6 +18,14 @@ class Guest:
     """The end of a guest: status, lines of its output, the console's log."""
 
     def __init__(self, kernel, command, *options, files=(), timeout=240):
+        # A text patch that another CPU sees half done is the emulator's fault
+        # (see tests/vm/run), whenever it strikes: such a guest is run again.
+        for _ in range(3):
+            self.run(kernel, command, options, files, timeout)
+            if "int3: 0000" not in self.log:
+                break
+
+    def run(self, kernel, command, options, files, timeout):
         with tempfile.NamedTemporaryFile(suffix=".log") as log:
             adds = [word for name in files for word in ("--add", os.path.join(HERE, name))]
             done = subprocess.run(
