@@ -152,6 +152,20 @@ def modules(kernel):
     return f"{changes} times unloaded and loaded, {coverage['frames_verified']} frames verified"
 
 
+def patched(kernel):
+    """Breakpoints in the text that plans are made from: no false alarm."""
+    guest = Guest(kernel, "sh /patched.sh", files=["patched.sh"])
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    need(not guest.events("finding"), "a false alarm", guest)
+    need(guest.value(r"^watch: status (\d+)") == "0", "watch", guest)
+    need(guest.value(r"^prove: status (\d+)") == "0", "prove", guest)
+    checks = int(guest.value(r"checks probed (\d+)") or 0)
+    need(checks >= 6, f"only {checks} checks probed", guest)
+    coverage = guest.events("stats")[-1]["coverage"]
+    need(coverage["frames_verified"] > 100, str(coverage), guest)
+    return f"{checks} breakpoints, {coverage['frames_verified']} frames verified, 0 findings"
+
+
 def lockdown(kernel):
     guest = Guest(kernel, "kcanary watch -d 1; echo status: $?", "--append",
                   "lockdown=confidentiality")
@@ -160,5 +174,5 @@ def lockdown(kernel):
     return ""
 
 
-CASES = [(kernel, case) for case in (prove, nanosleep, futex, quiet, busy, modules) for kernel in KERNELS]
+CASES = [(kernel, case) for case in (prove, nanosleep, futex, quiet, busy, modules, patched) for kernel in KERNELS]
 CASES.append(("6.12", lockdown))
