@@ -20,7 +20,7 @@ poll() {
 kcanary watch -n App01 --sweep 200 "$@" 2>err | tee out &
 poll "kcanary to start" grep -q -e '"type":"start"' -e '^watching' out
 insmod /lib/stackfault.ko || exit 90 # modules change while it watches
-app01 8 >app &
+app01 12 >app &
 app=$!
 poll "App01" grep -q ready app
 tid=$(sed -n "s/^$thread //p" app)

@@ -40,7 +40,9 @@ class Guest:
 
     def tail(self):
         """What to show of a guest that did not do as it should."""
-        shown = self.lines[-25:] + self.errors.splitlines()[-5:] + self.log.splitlines()[-10:]
+        log = self.log.splitlines()
+        faults = [line for line in log if re.search(r"Oops|BUG:|RIP: 0010|WARNING:", line)]
+        shown = self.lines[-25:] + self.errors.splitlines()[-5:] + faults[:6] + log[-10:]
         return "\n".join("    | " + line for line in shown)
 
     def events(self, kind=None, prefix=""):
