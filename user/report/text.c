@@ -28,11 +28,11 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 		host->name, host->release, host->machine, host->cpus,
 		host->memory / (double)(1 << 30), host->uptime / 3600, host->uptime / 60 % 60,
 		host->load[0], host->load[1], host->load[2], host->tasks);
-	fprintf(report->out, "watching %s%s%s every %u ms\n",
+	fprintf(report->out, "watching %s%s every %u ms\n",
 		start->comm  ? "threads and processes named "
 		: start->pid ? "one process"
 			     : "all tasks",
-		start->comm ?: "", "", start->period);
+		start->comm ?: "", start->period);
 }
 
 /* One view: a heading and the view's lines, indented. */

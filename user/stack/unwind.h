@@ -53,10 +53,6 @@ enum kc_unwind_end {
 };
 
 const char *kc_unwind_end_text(enum kc_unwind_end end);
-static inline bool kc_unwind_is_bad(enum kc_unwind_end end)
-{
-	return end >= KC_UNWIND_LEAVES_STACK;
-}
 
 #define KC_MAX_FRAMES 128
 
