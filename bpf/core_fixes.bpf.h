@@ -59,4 +59,22 @@ static __always_inline __u64 task_stack(struct task_struct *task)
 	return stack;
 }
 
+/*
+ * Is the task in the cgroup of this id, or in one below it? Of the unified
+ * hierarchy only: its id is the inode number of the cgroup's folder.
+ */
+#define MAX_CGROUP_LEVELS 32
+
+static __always_inline bool task_in_cgroup(struct task_struct *task, __u64 id)
+{
+	struct cgroup_subsys_state *css = &task->cgroups->dfl_cgrp->self;
+
+	for (__u32 i = 0; i < MAX_CGROUP_LEVELS && css; i++) {
+		if (css->cgroup->kn->id == id)
+			return true;
+		css = css->parent;
+	}
+	return false;
+}
+
 #endif

@@ -18,6 +18,9 @@
 #define TASK_DEAD  0x80
 #define PF_KTHREAD 0x00200000
 
+/* What CONFIG_GCC_PLUGIN_STACKLEAK (CONFIG_KSTACK_ERASE) leaves in unused words. */
+#define STACK_POISON (-0xBEEFULL)
+
 char LICENSE[] SEC("license") = "GPL";
 
 struct kc_sweep_config config;
@@ -26,8 +29,8 @@ struct kc_pass pass;
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, KC_CACHED_TASKS);
-	__type(key, __u32); /* tid */
+	__uint(max_entries, 1); /* user space sizes it to the host */
+	__type(key, __u32);	/* tid */
 	__type(value, struct kc_task_slots);
 } slots SEC(".maps");
 
@@ -89,11 +92,15 @@ static __always_inline bool comm_is(const char *comm)
 	return true;
 }
 
-static __always_inline bool wanted(const struct kc_record *head)
+static __always_inline bool wanted(struct task_struct *task, const struct kc_record *head)
 {
 	if (config.only_tid && head->tid != config.only_tid)
 		return false;
 	if (config.pid && head->pid != config.pid)
+		return false;
+	if (config.tid && head->tid != config.tid)
+		return false;
+	if (config.by_cgroup && !task_in_cgroup(task, config.cgroup))
 		return false;
 	return !config.comm_len || comm_is(head->comm) || comm_is(head->leader_comm);
 }
@@ -108,22 +115,72 @@ static __always_inline void identify(struct task_struct *task, struct kc_record 
 			      task->group_leader->comm);
 }
 
-static __always_inline __u32 count_of(const struct kc_task_slots *cached)
+static __always_inline __u32 slots_of(const struct kc_task_slots *cached)
 {
-	return *(volatile __u32 *)&cached->count;
+	return *(volatile __u16 *)&cached->nr_slots;
+}
+
+static __always_inline __u32 returns_of(const struct kc_task_slots *cached)
+{
+	return *(volatile __u16 *)&cached->nr_returns;
+}
+
+/* A word that can't be read is no evidence. */
+static __always_inline bool end_gone(__u64 stack)
+{
+	__u64 word;
+
+	return !bpf_probe_read_kernel(&word, sizeof(word), (void *)stack) &&
+	       word != KC_STACK_END_MAGIC;
+}
+
+/* How many words right below the slot hold what it holds now. */
+static __always_inline __u8 same_below(__u64 slot, __u64 found)
+{
+	__u64 word, other = 0;
+	__u8 count = 0;
+
+	for (__u32 i = 1; i <= KC_BELOW; i++) {
+		word = ~found;
+		bpf_probe_read_kernel(&word, sizeof(word), (void *)(slot - 8 * i));
+		other |= word ^ found;
+		count += kc_mask_if_zero(other) & 1;
+	}
+	return count;
+}
+
+/* What became of one task in this pass. */
+enum outcome {
+	SAID,	 /* all there is to say */
+	LATER,	 /* the record did not fit into the buffer: the kernel asks again */
+	CHANGED, /* not as it was cached: copy the stack */
+};
+
+/* The hash of the return addresses that were cached; any other if one can't be read. */
+static __always_inline __u64 hash_returns(const struct kc_task_slots *cached, __u64 top)
+{
+	__u64 hash = 0, word;
+
+	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
+		if (i >= returns_of(cached))
+			break;
+		word = 0;
+		bpf_probe_read_kernel(&word, sizeof(word), (void *)(top - 8ULL * cached->ret[i]));
+		hash = kc_hash_word(hash, word);
+	}
+	return hash;
 }
 
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
- * them if one differs, from a second read. Returns 0 when all was said, 1 if
- * the record could not be written yet.
+ * them if one differs, from a second read.
  *
  * Two loops, not one that counts what it finds, and each reads the count anew:
  * the verifier follows every value of a counter through every iteration.
  */
-static __always_inline int check_slots(struct seq_file *seq, struct task_struct *task,
-				       const struct kc_record *head, struct kc_task_slots *cached,
-				       __u64 stack)
+static __always_inline enum outcome check_slots(struct seq_file *seq, struct task_struct *task,
+						const struct kc_record *head,
+						struct kc_task_slots *cached, __u64 stack)
 {
 	__u64 canary = task->stack_canary;
 	struct kc_places at = {
@@ -133,32 +190,37 @@ static __always_inline int check_slots(struct seq_file *seq, struct task_struct 
 		.text_end = config.text_end,
 	};
 	struct damage_record *out;
-	__u64 differing = 0, failed = 0, word = 0;
+	__u64 differing = head->flags & KC_RECORD_END_GONE, failed = 0, word = 0;
 	__u32 zero = 0;
 
+	if (hash_returns(cached, head->top) != cached->returns_hash)
+		return CHANGED;
 	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-		if (i >= count_of(cached))
+		if (i >= slots_of(cached))
 			break;
-		failed |= bpf_probe_read_kernel(&word, sizeof(word), (void *)cached->slot[i]);
+		failed |= bpf_probe_read_kernel(&word, sizeof(word),
+						(void *)(head->top - 8ULL * cached->slot[i]));
 		differing |= word ^ canary;
 	}
 	out = bpf_map_lookup_elem(&damage_scratch, &zero);
 	if (differing && out) {
 		for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-			if (i >= count_of(cached))
+			__u64 slot = head->top - 8ULL * cached->slot[i];
+
+			if (i >= slots_of(cached))
 				break;
-			failed |=
-				bpf_probe_read_kernel(&word, sizeof(word), (void *)cached->slot[i]);
-			out->damage[i].slot = cached->slot[i];
+			failed |= bpf_probe_read_kernel(&word, sizeof(word), (void *)slot);
+			out->damage[i].slot = slot;
 			kc_describe(&out->damage[i], word, canary, &at);
+			out->damage[i].same_below = same_below(slot, word);
 		}
 	}
 	if (failed || !same_sleep(task, head, stack)) {
 		pass.moved++;
-		return 0;
+		return SAID;
 	}
 	if (differing && out) {
-		__u32 count = count_of(cached);
+		__u32 count = slots_of(cached);
 		__u64 len = sizeof(out->head) + count * sizeof(out->damage[0]);
 
 		out->head = *head;
@@ -167,90 +229,136 @@ static __always_inline int check_slots(struct seq_file *seq, struct task_struct 
 		out->head.size = len;
 		barrier_var(len);
 		if (len > sizeof(*out))
-			return 0;
+			return SAID;
 		if (bpf_seq_write(seq, out, len))
-			return 1;
+			return LATER;
 		pass.damaged++;
 	} else {
-		pass.cached_slots += count_of(cached);
+		pass.cached_slots += slots_of(cached);
 	}
 	cached->pass = config.pass;
 	pass.cached++;
-	return 0;
+	return SAID;
 }
 
-struct scrub_context {
+/*
+ * Work on a whole stack is done in pieces, by global functions: the verifier
+ * looks into each once and not at every call, and no kernel needs bpf_loop().
+ */
+#define PIECE 64 /* words */
+_Static_assert(KC_STACK_WORDS % PIECE == 0, "whole pieces");
+
+/* Scrub one piece of stack_scratch. */
+__attribute__((noinline)) int scrub_piece(__u32 first, __u64 canary, __u64 stack)
+{
+	struct kc_own_stack own = { stack, config.thread_size };
 	struct stack_record *out;
-	__u64 canary;
-};
+	__u32 zero = 0;
 
-static long scrub_word(__u32 i, struct scrub_context *ctx)
-{
-	if (i >= KC_STACK_WORDS)
-		return 1;
-	ctx->out->words[i] = kc_scrub(ctx->out->words[i], ctx->canary);
+	out = bpf_map_lookup_elem(&stack_scratch, &zero);
+	if (!out || first > KC_STACK_WORDS - PIECE)
+		return 0;
+	for (__u32 i = 0; i < PIECE; i++)
+		out->words[first + i] = kc_scrub(out->words[first + i], canary, &own);
 	return 0;
 }
 
-static __always_inline void scrub(struct stack_record *out, __u64 canary, bool have_bpf_loop)
+/* Index of the lowest word of the piece that was ever written; PIECE: none. */
+__attribute__((noinline)) int lowest_used(__u32 first)
 {
-	struct scrub_context ctx = { .out = out, .canary = canary };
+	struct stack_record *out;
+	__u64 lowest = PIECE;
+	__u32 zero = 0;
 
-	if (have_bpf_loop) {
-		bpf_loop(out->head.count, scrub_word, &ctx, 0);
-		return;
+	out = bpf_map_lookup_elem(&stack_scratch, &zero);
+	if (!out || first > KC_STACK_WORDS - PIECE)
+		return 0;
+	for (__u32 i = 0; i < PIECE; i++) {
+		__u64 at = PIECE - 1 - i, word = out->words[first + at];
+		__u64 unused = kc_mask_if_zero(word) | kc_mask_if_zero(word ^ STACK_POISON);
+
+		lowest = (lowest & unused) | (at & ~unused);
 	}
-	for (__u32 i = 0; i < KC_STACK_WORDS; i++) {
-		if (i >= *(volatile __u16 *)&out->head.count)
-			break;
-		out->words[i] = kc_scrub(out->words[i], canary);
-	}
+	return lowest;
 }
 
-/* Copy and scrub a stack. The same results as check_slots(). */
-static __always_inline int copy_stack(struct seq_file *seq, struct task_struct *task,
-				      const struct kc_record *head, __u64 stack, bool have_bpf_loop)
+/* Copy [from, to) of a stack. How many bytes; 0: unreadable, or too many. */
+static __always_inline __u64 read_stack(struct stack_record *out, __u64 from, __u64 to)
 {
-	__u64 canary = task->stack_canary;
-	__u64 bytes = head->top - head->sp;
+	__u64 bytes = to - from;
+
+	barrier_var(bytes);
+	if (bytes > sizeof(out->words) || bpf_probe_read_kernel(out->words, bytes, (void *)from))
+		return 0;
+	return bytes;
+}
+
+/* Where the deepest word lies that this stack's task has ever written. */
+static __always_inline __u64 find_high_water(struct stack_record *out, __u64 stack, __u64 sp)
+{
+	__u64 from = stack + sizeof(__u64); /* above the magic */
+	__u64 words = from < sp ? read_stack(out, from, sp) / sizeof(__u64) : 0;
+
+	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
+		__u64 at;
+
+		if (first >= words)
+			break;
+		at = lowest_used(first);
+		if (at < PIECE && first + at < words)
+			return from + (first + at) * sizeof(__u64);
+		if (at < PIECE)
+			break;
+	}
+	return sp;
+}
+
+/* Copy and scrub a stack. */
+static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task_struct *task,
+					       struct kc_record *head, __u64 stack)
+{
+	__u64 canary = task->stack_canary, bytes;
 	struct stack_record *out;
 	__u32 zero = 0;
 
 	out = bpf_map_lookup_elem(&stack_scratch, &zero);
 	if (!out)
-		return 0;
-	barrier_var(bytes);
-	if (bytes > sizeof(out->words)) {
-		pass.unreadable++;
-		return 0;
+		return SAID;
+	if (config.high_water)
+		head->high_water = find_high_water(out, stack, head->sp);
+	bytes = read_stack(out, head->sp, head->top);
+	/* Also if it is not handed out: the scratch must not keep a canary. */
+	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
+		if (first * sizeof(__u64) >= bytes)
+			break;
+		scrub_piece(first, canary, stack);
 	}
-	if (bpf_probe_read_kernel(out->words, bytes, (void *)head->sp)) {
-		/* A stack that vanished is a task that moved on. */
-		if (same_sleep(task, head, stack))
-			pass.unreadable++;
-		else
-			pass.moved++;
-		return 0;
-	}
+	/* A stack that vanished is a task that moved on. */
 	if (!same_sleep(task, head, stack)) {
 		pass.moved++;
-		return 0;
+		return SAID;
+	}
+	barrier_var(bytes);
+	if (!bytes || bytes > sizeof(out->words)) {
+		pass.unreadable++;
+		return SAID;
 	}
 	out->head = *head;
 	out->head.kind = KC_RECORD_STACK;
 	out->head.count = bytes / sizeof(__u64);
 	out->head.size = sizeof(out->head) + bytes;
-	scrub(out, canary, have_bpf_loop);
 	if (bpf_seq_write(seq, out, sizeof(out->head) + bytes))
-		return 1;
+		return LATER;
 	pass.copied++;
-	return 0;
+	return SAID;
 }
 
-static __always_inline int sweep(struct bpf_iter__task *ctx, bool have_bpf_loop)
+SEC("iter/task")
+int kc_sweep(struct bpf_iter__task *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
+	enum outcome outcome = CHANGED;
 	struct kc_task_slots *cached;
 	struct kc_record head = {};
 	__u64 stack;
@@ -260,7 +368,7 @@ static __always_inline int sweep(struct bpf_iter__task *ctx, bool have_bpf_loop)
 	identify(task, &head);
 	if (head.pid == config.self)
 		return 0;
-	if (!wanted(&head)) {
+	if (!wanted(task, &head)) {
 		pass.filtered++;
 		return 0;
 	}
@@ -289,31 +397,16 @@ static __always_inline int sweep(struct bpf_iter__task *ctx, bool have_bpf_loop)
 	}
 	if (task->flags & PF_KTHREAD)
 		head.flags |= KC_RECORD_KTHREAD;
+	if (end_gone(stack))
+		head.flags |= KC_RECORD_END_GONE;
 
 	cached = bpf_map_lookup_elem(&slots, &head.tid);
 	if (cached && cached->start_ns == head.start_ns && cached->switches == head.switches &&
-	    cached->sp == head.sp) {
-		if (check_slots(seq, task, &head, cached, stack) == 0)
-			pass.tasks++;
-	} else if (copy_stack(seq, task, &head, stack, have_bpf_loop) == 0) {
+	    cached->sp == head.sp)
+		outcome = check_slots(seq, task, &head, cached, stack);
+	if (outcome == CHANGED)
+		outcome = copy_stack(seq, task, &head, stack);
+	if (outcome == SAID)
 		pass.tasks++;
-	}
 	return 0;
-}
-
-/*
- * Two programs, of which one is loaded: bpf_loop() came with Linux commit
- * e6f2dd0f8067 ("bpf: Add bpf_loop helper"), v5.17, and a kernel without it
- * refuses even a dead reference to a callback.
- */
-SEC("iter/task")
-int kc_sweep(struct bpf_iter__task *ctx)
-{
-	return sweep(ctx, true);
-}
-
-SEC("?iter/task")
-int kc_sweep_bounded(struct bpf_iter__task *ctx)
-{
-	return sweep(ctx, false);
 }

@@ -26,36 +26,75 @@ static __always_inline __kc_u64 kc_zero_bytes(__kc_u64 x)
 	return ~(low7 | x) & KC_BYTES_HIGH;
 }
 
+/* Keep clang from seeing through a mask and making it a branch again. */
+#define kc_opaque(x) asm volatile("" : "+r"(x))
+
+/* All ones if the highest bit is set, else zero. */
+static __always_inline __kc_u64 kc_mask_if_negative(__kc_u64 x)
+{
+	__kc_u64 mask = (__kc_u64)((__kc_s64)x >> 63);
+
+	kc_opaque(mask);
+	return mask;
+}
+
 /* All ones if x is zero, else zero. */
 static __always_inline __kc_u64 kc_mask_if_zero(__kc_u64 x)
 {
 	__kc_u64 negative = -x;
 
-	asm volatile("" : "+r"(negative)); /* or clang makes it a branch again */
-	return ((x | negative) >> 63) - 1;
+	kc_opaque(negative);
+	return ~kc_mask_if_negative(x | negative);
 }
 
+/* All ones if all eight bytes of x lie within 0x20..0x7e, else zero. */
+static __always_inline __kc_u64 kc_mask_if_ascii(__kc_u64 x)
+{
+	__kc_u64 low7 = x & ~KC_BYTES_HIGH;
+	__kc_u64 not_control = low7 + 0x6060606060606060ULL;
+	__kc_u64 is_del = low7 + KC_BYTES_ONE;
+
+	return kc_mask_if_zero((x | ~not_control | is_del) & KC_BYTES_HIGH);
+}
+
+/* The stack that a word lies on; stacks are aligned to their size. */
+struct kc_own_stack {
+	__kc_u64 start;
+	__kc_u64 size; /* a power of two */
+};
+
 /*
- * A word of a stack copy as user space may see it.
+ * A word of a stack copy as user space may see it; see KC_CANARY_MARK.
  *
  * The canary's lowest byte is always zero (CANARY_MASK, Linux commit
  * 022204048423 ("stackprotector: Increase the per-task stack canary's random
  * range from 32 bits to 64 bits on 64-bit platforms"), v4.12), so seven bytes
- * are secret. A word that shares three or more of them in place may be a
- * damaged or shifted copy: the shared bytes are cut out.
+ * are secret. A number or a text that shares three or more of them in place may
+ * be a damaged copy: the shared bytes are cut out. Another task's canary is
+ * plain data here, and hidden as such.
  *
  * Written without a branch: the verifier of a kernel without bpf_loop() walks
  * through this once per word of the largest stack.
  */
-static __always_inline __kc_u64 kc_scrub(__kc_u64 word, __kc_u64 canary)
+static __always_inline __kc_u64 kc_scrub(__kc_u64 word, __kc_u64 canary,
+					 const struct kc_own_stack *stack)
 {
 	__kc_u64 same = (kc_zero_bytes(word ^ canary) & ~0xffULL) >> 7;
 	__kc_u64 shared = (same * KC_BYTES_ONE) >> 56;
+	__kc_u64 cut = (same * 0xff) & kc_mask_if_negative(2 - shared);
 	__kc_u64 is_canary = kc_mask_if_zero(word ^ canary);
-	__kc_u64 is_mark = kc_mask_if_zero(word ^ KC_CANARY_MARK);
-	__kc_u64 cut = (same * 0xff) & (__kc_u64)((__kc_s64)(2 - shared) >> 63);
+	__kc_u64 is_plain = kc_mask_if_zero(word >> 32) | kc_mask_if_ascii(word);
+	/* An address just past the top is a frame's end, and still this stack's. */
+	__kc_u64 is_place = kc_mask_if_zero(~word >> 31) |
+			    kc_mask_if_zero(((word - 1) ^ stack->start) & ~(stack->size - 1));
+	__kc_u64 is_user = kc_mask_if_zero(word >> 47);
+	__kc_u64 is_kernel = kc_mask_if_zero(~word >> 56);
+	__kc_u64 hidden = (KC_HIDDEN_USER & is_user) | (KC_HIDDEN_KERNEL & is_kernel) |
+			  (KC_HIDDEN_DATA & ~is_user & ~is_kernel);
+	__kc_u64 told = (word & is_place) | (word & ~cut & is_plain & ~is_place) |
+			(hidden & ~is_place & ~is_plain);
 
-	return ((word & ~cut & ~is_canary) | (KC_CANARY_MARK & is_canary)) ^ is_mark;
+	return (told & ~is_canary) | (KC_CANARY_MARK & is_canary);
 }
 
 /* Bits set in x; BPF has no instruction for it. */
@@ -65,17 +104,6 @@ static __always_inline __kc_u64 kc_popcount(__kc_u64 x)
 	x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
 	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
 	return (x * KC_BYTES_ONE) >> 56;
-}
-
-/* All eight bytes within 0x20..0x7e. */
-static __always_inline int kc_is_ascii(__kc_u64 x)
-{
-	__kc_u64 low7 = x & ~KC_BYTES_HIGH;
-	__kc_u64 at_least_space = low7 + 0x6060606060606060ULL;
-	__kc_u64 is_del = low7 + KC_BYTES_ONE;
-
-	return !(x & KC_BYTES_HIGH) && (at_least_space & KC_BYTES_HIGH) == KC_BYTES_HIGH &&
-	       !(is_del & KC_BYTES_HIGH);
 }
 
 struct kc_places {
@@ -89,7 +117,7 @@ static __always_inline __kc_u8 kc_classify(__kc_u64 word, const struct kc_places
 		return KC_FOUND_ZERO;
 	if (word < 0x10000)
 		return KC_FOUND_SMALL;
-	if (kc_is_ascii(word))
+	if (kc_mask_if_ascii(word))
 		return KC_FOUND_ASCII;
 	if (word < 0x0000800000000000ULL)
 		return KC_FOUND_USER;
@@ -98,7 +126,7 @@ static __always_inline __kc_u8 kc_classify(__kc_u64 word, const struct kc_places
 	if (word >= at->text && word < at->text_end)
 		return KC_FOUND_TEXT;
 	/* The kernel's half begins here with five-level paging, higher with four. */
-	if (word >= 0xff00000000000000ULL)
+	if (word >> 56 == 0xff)
 		return KC_FOUND_KERNEL;
 	return KC_FOUND_OTHER;
 }
@@ -119,7 +147,6 @@ static __always_inline void kc_describe(struct kc_damage *damage, __kc_u64 word,
 					   : KC_BITS_MORE;
 	damage->found = kc_classify(word, at);
 	damage->small_delta = diff && word - canary + 4096 <= 8192;
-	damage->pad = 0;
 }
 
 #endif

@@ -36,23 +36,32 @@ typedef __s64 __kc_s64;
 /* Most of a stack that is copied, in words: x86-64's THREAD_SIZE is 16 KiB. */
 #define KC_STACK_WORDS 2048
 
-/* Slots of one task that the kernel side re-checks by itself. */
+/* Slots, and return addresses, of one task that the kernel side re-checks by itself. */
 #define KC_TASK_SLOTS 48
 
-/* Threads whose slots can be cached: sized for the incident's host (12,533). */
-#define KC_CACHED_TASKS 65536
-
 /*
- * The canary never leaves the kernel. In a stack copy every word that equals
- * the task's canary is replaced by this marker, and that is what user space
- * looks for in a slot. A word that happened to hold the marker itself becomes
- * its complement, so the marker proves that the canary was there.
+ * The canary never leaves the kernel, nor does anything else that unwinding can
+ * do without. In a stack copy a word that equals the task's canary is replaced by
+ * KC_CANARY_MARK, which is what user space looks for in a slot. Only numbers below
+ * 2^32, kernel text, addresses in this very stack and printable text are copied
+ * as they are; every other word is replaced by the mark of its class. No word
+ * that is copied as it is can look like a mark.
  */
-#define KC_CANARY_MARK 0x9e5ea1ed51071a5bULL
+#define KC_CANARY_MARK	 0x9e5ea1ed51071a5bULL
+#define KC_HIDDEN_USER	 0x9e5ea1ed00000001ULL /* was a user-space address, or a number like one */
+#define KC_HIDDEN_KERNEL 0x9e5ea1ed00000002ULL /* was some other kernel address */
+#define KC_HIDDEN_DATA	 0x9e5ea1ed00000003ULL /* was anything else */
+
+/* Kernel text, modules and generated code lie above; with KASLR and without. */
+#define KC_TEXT_HALF 0xffffffff80000000ULL
+
+/* The lowest word of every stack, STACK_END_MAGIC in include/uapi/linux/magic.h. */
+#define KC_STACK_END_MAGIC 0x57AC6E9DULL
 
 enum kc_record_kind {
 	KC_RECORD_STACK = 1,  /* words[] follow: thread.sp .. top of the stack, scrubbed */
-	KC_RECORD_DAMAGE = 2, /* damage[] follow, one per cached slot; at least one differed */
+	KC_RECORD_DAMAGE = 2, /* damage[] follow, one per cached slot; at least one differed,
+			       * or the end of the stack did */
 };
 
 /*
@@ -65,19 +74,21 @@ struct kc_record {
 	__kc_u16 count; /* words or damages that follow */
 	__kc_u32 pid;	/* process (thread group) */
 	__kc_u32 tid;
-	__kc_u64 start_ns; /* thread's start, boot time */
-	__kc_u64 switches; /* nvcsw + nivcsw */
-	__kc_u64 sp;	   /* thread.sp: struct inactive_task_frame is here */
-	__kc_u64 top;	   /* end of the stack: task->stack + THREAD_SIZE */
-	__kc_u64 boot_ns;  /* when it was read */
-	__kc_u32 state;	   /* task->__state */
-	__kc_u32 flags;	   /* enum kc_record_flag */
+	__kc_u64 start_ns;   /* thread's start, boot time */
+	__kc_u64 switches;   /* nvcsw + nivcsw */
+	__kc_u64 sp;	     /* thread.sp: struct inactive_task_frame is here */
+	__kc_u64 top;	     /* end of the stack: task->stack + THREAD_SIZE */
+	__kc_u64 boot_ns;    /* when it was read */
+	__kc_u32 state;	     /* task->__state */
+	__kc_u32 flags;	     /* enum kc_record_flag */
+	__kc_u64 high_water; /* lowest word that is not zero; 0: was not looked for */
 	char comm[KC_COMM_LEN];
 	char leader_comm[KC_COMM_LEN];
 };
 
 enum kc_record_flag {
 	KC_RECORD_KTHREAD = 1,
+	KC_RECORD_END_GONE = 2, /* the stack's lowest word is not KC_STACK_END_MAGIC */
 };
 
 /* What was found in a slot instead of the canary, told without telling it. */
@@ -87,8 +98,11 @@ struct kc_damage {
 	__kc_u8 changed_bits;  /* enum kc_bits */
 	__kc_u8 found;	       /* enum kc_found */
 	__kc_u8 small_delta;   /* 1: found - canary lies within +-4096 */
-	__kc_u32 pad;
+	__kc_u8 same_below;    /* words right below the slot that hold the same; at most KC_BELOW */
+	__kc_u8 pad[3];
 };
+
+#define KC_BELOW 4
 
 enum kc_bits {
 	KC_BITS_ONE = 1,
@@ -109,17 +123,27 @@ enum kc_found {
 };
 
 /*
- * Slots of one task, written by user space after it unwound a stack copy, read
- * by every later pass. Valid only for the sleep it was derived from.
+ * What is re-checked of one task, written by user space after it unwound a stack
+ * copy, read by every later pass: the slots, which must hold the canary, and the
+ * return addresses, which must hash as they did. Valid only for the sleep it was
+ * derived from.
  */
 struct kc_task_slots {
 	__kc_u64 start_ns;
 	__kc_u64 switches;
 	__kc_u64 sp;
-	__kc_u32 count;
-	__kc_u32 pass; /* last pass that found the task asleep in this sleep */
-	__kc_u64 slot[KC_TASK_SLOTS];
+	__kc_u64 returns_hash; /* kc_hash_word() over the return addresses in order */
+	__kc_u32 pass;	       /* last pass that found the task asleep in this sleep */
+	__kc_u16 nr_slots;
+	__kc_u16 nr_returns;
+	__kc_u16 slot[KC_TASK_SLOTS]; /* words below the stack's top */
+	__kc_u16 ret[KC_TASK_SLOTS];
 };
+
+static inline __kc_u64 kc_hash_word(__kc_u64 hash, __kc_u64 word)
+{
+	return (hash ^ word) * 0x100000001b3ULL; /* FNV-1a's prime */
+}
 
 /* Totals of one pass; user space clears them before it. */
 struct kc_pass {
@@ -137,15 +161,18 @@ struct kc_pass {
 
 /* Which tasks, and what the kernel side needs to know of this kernel. */
 struct kc_sweep_config {
-	__kc_u32 pid;	   /* 0: all */
-	__kc_u32 comm_len; /* 0: all; bytes of comm including its NUL */
-	__kc_u32 only_tid; /* 0: all; confirming pass of one thread */
-	__kc_u32 self;	   /* pid of kcanary, never swept: it is running */
+	__kc_u32 pid;	     /* 0: all */
+	__kc_u32 tid;	     /* 0: all */
+	__kc_u32 comm_len;   /* 0: all; bytes of comm including its NUL */
+	__kc_u32 by_cgroup;  /* 1: only tasks in `cgroup` or below it */
+	__kc_u32 only_tid;   /* 0: all; confirming pass of one thread */
+	__kc_u32 self;	     /* pid of kcanary, never swept: it is running */
+	__kc_u32 high_water; /* 1: look how deep each stack has ever been */
+	__kc_u32 pass;
+	__kc_u64 cgroup; /* id in the unified hierarchy: the inode of its folder */
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;
-	__kc_u32 pass;
-	__kc_u32 pad;
 	char comm[KC_COMM_LEN];
 };
 
@@ -170,11 +197,11 @@ struct kc_check_count {
 	__kc_u64 unreadable;
 };
 
-_Static_assert(sizeof(struct kc_record) == 96, "kc_record layout");
+_Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
-_Static_assert(sizeof(struct kc_task_slots) == 32 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
+_Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_slots layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
-_Static_assert(sizeof(struct kc_sweep_config) == 64, "kc_sweep_config layout");
+_Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_check_point) == 16, "kc_check_point layout");
 _Static_assert(sizeof(struct kc_check_count) == 24, "kc_check_count layout");
 

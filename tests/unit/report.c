@@ -67,9 +67,9 @@ static void verdicts(void **state)
 {
 	(void)state;
 	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
-	words[9] = words[10];
+	finding.damage.same_below = 1;
 	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
-	words[9] = 9;
+	finding.damage.same_below = 0;
 	finding.damage.changed_bytes = 0x07;
 	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
 	finding.damage.changed_bytes = 0x06; /* the lowest byte was written with a zero */
@@ -82,6 +82,11 @@ static void verdicts(void **state)
 	assert_int_equal(judged(), KC_CLASS_BIT_FLIP);
 	kc_judge(&finding, 2);
 	assert_int_equal(finding.verdict.class, KC_CLASS_WIDESPREAD);
+	checked.damaged = 0;
+	finding.anomaly = KC_ANOMALY_RETURN;
+	assert_int_equal(judged(), KC_CLASS_RETURN_ADDRESS);
+	finding.anomaly = KC_ANOMALY_STACK_END;
+	assert_int_equal(judged(), KC_CLASS_EXHAUSTED);
 }
 
 static void cgroups(void **state)
@@ -105,9 +110,11 @@ static void cgroups(void **state)
 static void json_lines(void **state)
 {
 	char path[] = "/tmp/kcanary-test.XXXXXX", line[65536];
-	static const char *const types[] = { "start", "finding", "notice", "stats", "stop" };
+	static const char *const types[] = { "start",  "finding", "finding", "task",
+					     "notice", "stats",	  "stop" };
 	struct kc_stats stats = { .passes = 3, .frames_verified = 7 };
-	struct kc_host host;
+	struct kc_filter filter = { .comm = "\xfe\"", .cgroup = "/a\\b" };
+	struct kc_task_row row = { .task = finding.task, .place = "simple+0x1" };
 	struct kc_report *report;
 	size_t count = 0;
 	FILE *file;
@@ -115,10 +122,14 @@ static void json_lines(void **state)
 	(void)state;
 	close(mkstemp(path));
 	assert_int_equal(kc_report_new(path, true, &report), 0);
-	kc_host_read(&host);
 	kc_judge(&finding, 0);
-	assert_int_equal(kc_report_start(report, &(struct kc_start){ .host = &host }), 0);
+	assert_int_equal(kc_report_start(report, &(struct kc_start){ .filter = &filter }), 0);
 	assert_int_equal(kc_report_finding(report, &fake->kernel, &finding), 0);
+	finding.anomaly = KC_ANOMALY_RETURN;
+	kc_judge(&finding, 0);
+	assert_int_equal(kc_report_finding(report, &fake->kernel, &finding), 0);
+	assert_int_equal(kc_report_audit(report, &(struct kc_audit){ .rows = &row, .count = 1 }),
+			 0);
 	assert_int_equal(kc_report_notice(report, "a \"notice\"\n"), 0);
 	assert_int_equal(kc_report_stop(report, &stats, "stopped"), 0);
 	kc_report_free(report);
@@ -141,21 +152,20 @@ static void json_lines(void **state)
 		assert_null(strstr(line, "9e5ea1ed51071a5b"));
 		json_object_put(event);
 	}
-	assert_int_equal(count, 5);
+	assert_int_equal(count, 7);
 	fclose(file);
 	unlink(path);
 }
 
 static void output_that_fails(void **state)
 {
+	const struct kc_filter filter = {};
 	struct kc_report *report;
-	struct kc_host host;
 
 	(void)state;
-	kc_host_read(&host);
 	assert_int_equal(kc_report_new("/nonexistent/x", true, &report), -ENOENT);
 	assert_int_equal(kc_report_new("/dev/full", false, &report), 0);
-	assert_int_equal(kc_report_start(report, &(struct kc_start){ .host = &host }), -ENOSPC);
+	assert_int_equal(kc_report_start(report, &(struct kc_start){ .filter = &filter }), -ENOSPC);
 	kc_report_free(report);
 }
 

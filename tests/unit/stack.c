@@ -12,7 +12,7 @@
 #define WORDS 512 /* top at BASE + 0x1000 */
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
-	behind_key_call[], interrupt_call[];
+	behind_key_call[], interrupt_call[], unguarded_call[];
 
 static struct fake *fake;
 static uint64_t words[WORDS];
@@ -106,6 +106,70 @@ static void damage_in_the_outer_frame(void **state)
 	assert_int_equal(checked.intact, 1);
 	assert_int_equal(checked.damaged, 1);
 	assert_int_equal(checked.frames[1].status, KC_CHECK_DAMAGED);
+}
+
+/* Only a frame that provably lies where we say may have its return address blamed. */
+static void overwritten_return_address(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, KC_HIDDEN_USER);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+	assert_true(checked.bad_return);
+	assert_int_equal(checked.return_found, KC_FOUND_USER);
+	assert_int_equal(checked.return_slot, BASE + 56 + 32 + 24);
+
+	/* The slot is damaged too: that is what there is to tell. */
+	words[13] = 0;
+	checked = check();
+	assert_int_equal(checked.frames[1].status, KC_CHECK_DAMAGED);
+	assert_false(checked.bad_return);
+
+	/* Where modules and generated code come and go nothing is proved. */
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, 0xffffffffc0123456);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+	assert_false(checked.bad_return);
+
+	/* Text, but nobody called from there; what lies behind is not looked at. */
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)simple_call);
+	frame_of_simple(0, 0x1234);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
+	assert_int_equal(checked.count, 1);
+	assert_int_equal(checked.damaged, 0);
+	assert_true(checked.bad_return);
+	assert_int_equal(checked.return_found, KC_FOUND_ASCII); /* this text is user space's */
+}
+
+/* The frame of an unguarded function counts as located once its like led to a caller. */
+static void return_address_of_an_unguarded_frame(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(unguarded_call), 0);
+	push(0x1234);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+	assert_false(checked.bad_return);
+
+	begin(RETURN_TO(unguarded_call), 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	checked = check();
+	assert_int_equal(checked.count, 2);
+
+	begin(RETURN_TO(unguarded_call), 0);
+	push(0x1234);
+	checked = check();
+	assert_true(checked.bad_return);
 }
 
 /* realigned() after two pushes: the slot is 0x48 above SP, the CFA hangs on BP. */
@@ -221,9 +285,14 @@ static void bad_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_frames),	     cmocka_unit_test(damage_in_the_outer_frame),
-		cmocka_unit_test(realigned_frame),   cmocka_unit_test(interrupted_frame),
-		cmocka_unit_test(system_call_frame), cmocka_unit_test(not_verifiable),
+		cmocka_unit_test(two_frames),
+		cmocka_unit_test(damage_in_the_outer_frame),
+		cmocka_unit_test(overwritten_return_address),
+		cmocka_unit_test(return_address_of_an_unguarded_frame),
+		cmocka_unit_test(realigned_frame),
+		cmocka_unit_test(interrupted_frame),
+		cmocka_unit_test(system_call_frame),
+		cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(bad_frames),
 	};
 

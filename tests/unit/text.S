@@ -202,6 +202,9 @@ FUNC overwritten		/* the register no longer holds the guard at the store */
 	ret
 
 FUNC unguarded
+	.globl	unguarded_call
+unguarded_call:
+	call	other
 	sub	$8, %rsp
 	CFA SP, 16
 	call	simple

@@ -13,41 +13,84 @@ static const struct kc_places places = {
 	.text_end = 0xffffffff82000000,
 };
 
+static const struct kc_own_stack own = { 0xffffc90000100000, 0x4000 };
+
+static uint64_t scrub(uint64_t word)
+{
+	return kc_scrub(word, CANARY, &own);
+}
+
 static void scrub_marks_the_canary(void **state)
 {
 	(void)state;
-	assert_int_equal(kc_scrub(CANARY, CANARY), KC_CANARY_MARK);
+	assert_int_equal(scrub(CANARY), KC_CANARY_MARK);
 	/* A word that holds the marker by chance must not pass for the canary. */
-	assert_int_equal(kc_scrub(KC_CANARY_MARK, CANARY), ~KC_CANARY_MARK);
-	assert_int_equal(kc_scrub(0, CANARY), 0);
-	assert_int_equal(kc_scrub(0xffffffff81234567, CANARY), 0xffffffff81234567);
+	assert_int_equal(scrub(KC_CANARY_MARK), KC_HIDDEN_DATA);
+}
+
+static void scrub_keeps_what_unwinding_needs(void **state)
+{
+	static const uint64_t kept[] = {
+		0,
+		0x10,
+		0xffffffff,
+		0xffffffff81234567,
+		0xffffffffc0001000, /* modules */
+		0xffffffffffffffff,
+		0xffffc90000100001,
+		0xffffc90000103ff8,
+		0xffffc90000104000, /* the top: a frame may end there */
+		0x4141414141414141,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		assert_int_equal(scrub(kept[i]), kept[i]);
+}
+
+static void scrub_hides_the_rest(void **state)
+{
+	(void)state;
+	assert_int_equal(scrub(0x100000000), KC_HIDDEN_USER);
+	assert_int_equal(scrub(0x00007ffd12345678), KC_HIDDEN_USER);
+	assert_int_equal(scrub(0x0000800000000000), KC_HIDDEN_DATA);
+	assert_int_equal(scrub(0xffffc90000104008), KC_HIDDEN_KERNEL); /* another stack */
+	assert_int_equal(scrub(0xffffc900000ffff8), KC_HIDDEN_KERNEL);
+	assert_int_equal(scrub(0xff11000012345678), KC_HIDDEN_KERNEL); /* 5-level */
+	assert_int_equal(scrub(0xffffffff7fffffff), KC_HIDDEN_KERNEL);
+	/* Another task's canary is data; every mark is. */
+	assert_int_equal(scrub(0x71c40a9be05f3300), KC_HIDDEN_DATA);
+	assert_int_equal(scrub(KC_HIDDEN_USER), KC_HIDDEN_DATA);
+	assert_int_equal(scrub(KC_HIDDEN_KERNEL), KC_HIDDEN_DATA);
 }
 
 /* How many of the canary's seven secret bytes a scrubbed word still shows. */
-static int shown_bytes(uint64_t word)
+static int shown_bytes(uint64_t word, uint64_t canary)
 {
 	int count = 0;
 
 	for (int i = 1; i < 8; i++)
-		count += (word >> 8 * i & 0xff) == (CANARY >> 8 * i & 0xff);
+		count += (word >> 8 * i & 0xff) == (canary >> 8 * i & 0xff);
 	return count;
 }
 
+/* A canary that was overwritten in part, by text and by zeros: no three bytes survive. */
 static void scrub_cuts_partial_copies(void **state)
 {
+	static const uint64_t canaries[] = { CANARY, 0x6a3c5f3e77623400 /* all printable */ };
+	static const uint64_t writes[] = { 0x4141414141414141, 0 };
+
 	(void)state;
-	for (int keep = 0; keep < 128; keep++) {
-		uint64_t word = 0x4141414141414141ULL;
+	for (int n = 0; n < 4 * 128; n++) {
+		uint64_t canary = canaries[n / 128 & 1], word = writes[n / 256];
+		int keep = n & 127;
 
 		for (int i = 0; i < 7; i++)
 			if (keep >> i & 1) {
 				word &= ~(0xffULL << 8 * (i + 1));
-				word |= CANARY & 0xffULL << 8 * (i + 1);
+				word |= canary & 0xffULL << 8 * (i + 1);
 			}
-		if (__builtin_popcount(keep) < 3)
-			assert_int_equal(kc_scrub(word, CANARY), word);
-		else
-			assert_int_equal(shown_bytes(kc_scrub(word, CANARY)), 0);
+		assert_true(shown_bytes(kc_scrub(word, canary, &own), canary) < 3);
 	}
 }
 
@@ -106,6 +149,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scrub_marks_the_canary),
+		cmocka_unit_test(scrub_keeps_what_unwinding_needs),
+		cmocka_unit_test(scrub_hides_the_rest),
 		cmocka_unit_test(scrub_cuts_partial_copies),
 		cmocka_unit_test(describe_bytes_and_bits),
 		cmocka_unit_test(describe_small_delta),

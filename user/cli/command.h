@@ -5,12 +5,14 @@
 
 #include <argp.h>
 
+#include "report/report.h"
 #include "util/log.h"
 
 #define KC_VERSION "0.1.0"
 
 /* argv[0] is "kcanary NAME". The status is the program's. */
 enum kc_exit kc_cmd_watch(int argc, char **argv);
+enum kc_exit kc_cmd_audit(int argc, char **argv);
 enum kc_exit kc_cmd_functions(int argc, char **argv);
 enum kc_exit kc_cmd_explain(int argc, char **argv);
 enum kc_exit kc_cmd_prove(int argc, char **argv);
@@ -19,5 +21,8 @@ enum kc_exit kc_cmd_prove(int argc, char **argv);
 enum kc_exit kc_parse(const struct argp *argp, int argc, char **argv, void *options);
 unsigned int kc_parse_number(struct argp_state *state, const char *what, const char *arg,
 			     unsigned int min, unsigned int max);
+
+/* kc_report_new(), saying on stderr what went wrong. */
+enum kc_exit kc_open_report(const char *path, bool json, struct kc_report **ret_report);
 
 #endif

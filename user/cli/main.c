@@ -11,6 +11,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{ "watch", kc_cmd_watch, "watch sleeping tasks for damaged stack frames" },
+	{ "audit", kc_cmd_audit, "look at every sleeping task once: a table" },
 	{ "functions", kc_cmd_functions, "where this kernel's functions keep their canaries" },
 	{ "explain", kc_cmd_explain, "one function: annotated listing, slot, checks" },
 	{ "prove", kc_cmd_prove, "compare slots and canaries at checks as the kernel runs" },

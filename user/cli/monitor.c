@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "probe/cgroup.h"
 #include "report/views.h"
 #include "util/array.h"
 
@@ -21,13 +22,15 @@ struct sleep_id {
 
 struct reported {
 	struct sleep_id sleep;
-	uint64_t slot;
+	uint64_t addr; /* of what was damaged */
 };
 
 struct kc_monitor {
 	struct kc_session *session;
 	struct kc_sweep *sweep;
 	struct kc_report *report;
+	const char *cgroup;  /* the filter's, or NULL */
+	struct kc_pass pass; /* the last one over all tasks */
 	struct kc_stats stats;
 	struct timespec started;
 	struct sleep_id *suspects;
@@ -36,18 +39,24 @@ struct kc_monitor {
 	size_t nr_reported, reported_capacity;
 	unsigned int failed_reloads; /* in a row */
 	bool output_failed;
+	kc_checked_fn on_checked;
+	void *on_checked_arg;
 };
 
-/* What the two confirming passes over one suspect found. */
+/*
+ * What the confirming passes over one suspect found: a copy, a comparison of its
+ * damaged slots in the kernel, and, for what is no slot, another copy.
+ */
 struct confirmation {
 	struct kc_monitor *monitor;
 	struct sleep_id sleep;
-	bool copied, damaged;
+	bool copied;
 	struct kc_record record;
 	uint64_t words[KC_STACK_WORDS];
 	struct kc_checked_stack checked;
 	size_t nr_damage;
 	struct kc_damage damage[KC_TASK_SLOTS];
+	bool same_return, same_end; /* in the second copy */
 };
 
 static struct sleep_id sleep_of(const struct kc_record *record)
@@ -61,25 +70,57 @@ static bool same_sleep(const struct sleep_id *a, const struct sleep_id *b)
 	       a->sp == b->sp;
 }
 
-int kc_monitor_new(struct kc_session *session, struct kc_sweep *sweep, struct kc_report *report,
-		   struct kc_monitor **ret_monitor)
+/* The cgroup that the path names now. Before the first pass its absence is worth a word. */
+static int find_cgroup(struct kc_monitor *monitor)
 {
-	struct kc_monitor *monitor = calloc(1, sizeof(*monitor));
+	uint64_t id = 0;
+	int err;
 
-	if (!monitor)
-		return -ENOMEM;
+	if (!monitor->cgroup)
+		return 0;
+	err = kc_cgroup_id(monitor->cgroup, &id);
+	kc_sweep_set_cgroup(monitor->sweep, id);
+	return err;
+}
+
+enum kc_exit kc_monitor_new(const struct kc_monitor_options *options, struct kc_session *session,
+			    struct kc_report *report, struct kc_monitor **ret_monitor)
+{
+	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = calloc(1, sizeof(*monitor));
+	struct kc_sweep_options sweep = {
+		.filter = options->filter,
+		.high_water = options->high_water,
+		.thread_size = session->kernel->thread_size,
+		.text = session->kernel->text,
+		.text_end = session->kernel->text_end,
+	};
+	char reason[160];
+
+	if (!monitor) {
+		kc_error("out of memory");
+		return KC_EXIT_FAILED;
+	}
 	monitor->session = session;
-	monitor->sweep = sweep;
 	monitor->report = report;
+	monitor->cgroup = options->filter.cgroup;
 	clock_gettime(CLOCK_MONOTONIC, &monitor->started);
-	*ret_monitor = monitor;
-	return 0;
+	if (kc_sweep_new(&sweep, reason, &monitor->sweep)) {
+		kc_error("%s", reason);
+		return KC_EXIT_CANNOT_RUN;
+	}
+	if (find_cgroup(monitor) == -ENOTSUP) {
+		kc_error("no unified cgroup hierarchy (cgroup2) is mounted here: -c can't be used");
+		return KC_EXIT_CANNOT_RUN;
+	}
+	*ret_monitor = kc_take(monitor);
+	return KC_EXIT_CLEAN;
 }
 
 void kc_monitor_free(struct kc_monitor *monitor)
 {
 	if (!monitor)
 		return;
+	kc_sweep_free(monitor->sweep);
 	free(monitor->suspects);
 	free(monitor->reported);
 	free(monitor);
@@ -109,51 +150,105 @@ static void count_stack(struct kc_stats *stats, const struct kc_checked_stack *c
 	}
 }
 
-/*
- * Hand the slots of a checked stack to the kernel side: all of them, damaged or
- * not, or for a confirmation the damaged ones. A stack that could not be
- * checked in full is not cached otherwise, so that its blind spots are counted
- * in every pass.
- */
-static void cache_slots(struct kc_monitor *monitor, const struct kc_record *record,
-			const struct kc_checked_stack *checked, bool only_damaged)
+static struct kc_stack stack_of(const struct kc_record *record)
 {
-	uint64_t slots[KC_MAX_FRAMES];
-	size_t count = 0;
-
-	for (size_t i = 0; i < KC_BLIND_NR; i++)
-		if (checked->blind[i] && !only_damaged)
-			return;
-	for (size_t i = 0; i < checked->count; i++)
-		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
-		    (checked->frames[i].status == KC_CHECK_INTACT && !only_damaged))
-			slots[count++] = checked->frames[i].slot;
-	if (kc_sweep_cache(monitor->sweep, record, slots, count))
-		monitor->stats.uncached++;
+	return (struct kc_stack){ record->sp, record->top, (const uint64_t *)(record + 1) };
 }
 
 static void check_record(struct kc_monitor *monitor, const struct kc_record *record,
 			 struct kc_checked_stack *ret_checked)
 {
-	struct kc_stack stack = {
-		.sp = record->sp,
-		.top = record->top,
-		.words = (const uint64_t *)(record + 1),
-	};
+	struct kc_stack stack = stack_of(record);
 
 	kc_check_stack(monitor->session->kernel, monitor->session->plans, &stack, ret_checked);
 }
 
+/* Where on the stack the return addresses lie that were followed; how many. */
+static size_t find_returns(const struct kc_kernel *kernel, const struct kc_record *record,
+			   const struct kc_checked_stack *checked, uint64_t returns[KC_MAX_FRAMES])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < checked->count; i++)
+		if (!checked->frames[i].frame.exact)
+			returns[count++] = i ? checked->frames[i - 1].frame.cfa - 8
+					     : record->sp + kernel->inactive.ret_addr;
+	return count;
+}
+
+/*
+ * Hand what must not change to the kernel side: slots, damaged or not, and return
+ * addresses. A stack that could not be checked in full is not cached, so that its
+ * blind spots are counted in every pass.
+ */
+static void cache_sleep(struct kc_monitor *monitor, const struct kc_record *record,
+			const struct kc_checked_stack *checked)
+{
+	uint64_t slots[KC_MAX_FRAMES], returns[KC_MAX_FRAMES];
+	struct kc_sleep_facts facts = { .slots = slots, .returns = returns };
+	struct kc_stack stack = stack_of(record);
+
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		if (checked->blind[i])
+			return;
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
+		    checked->frames[i].status == KC_CHECK_INTACT)
+			slots[facts.nr_slots++] = checked->frames[i].slot;
+	facts.nr_returns = find_returns(monitor->session->kernel, record, checked, returns);
+	for (size_t i = 0; i < facts.nr_returns; i++) {
+		uint64_t word;
+
+		if (!kc_stack_word(&stack, returns[i], &word))
+			return;
+		facts.returns_hash = kc_hash_word(facts.returns_hash, word);
+	}
+	if (kc_sweep_cache(monitor->sweep, record, &facts))
+		monitor->stats.uncached++;
+}
+
+/* For a confirmation: the damaged slots only. */
+static void cache_damaged(struct kc_monitor *monitor, const struct kc_record *record,
+			  const struct kc_checked_stack *checked)
+{
+	uint64_t slots[KC_MAX_FRAMES];
+	struct kc_sleep_facts facts = { .slots = slots };
+
+	for (size_t i = 0; i < checked->count && facts.nr_slots < KC_TASK_SLOTS; i++)
+		if (checked->frames[i].status == KC_CHECK_DAMAGED)
+			slots[facts.nr_slots++] = checked->frames[i].slot;
+	if (kc_sweep_cache(monitor->sweep, record, &facts))
+		monitor->stats.uncached++;
+}
+
 static bool is_reported(const struct kc_monitor *monitor, const struct kc_record *record,
-			uint64_t slot)
+			uint64_t addr)
 {
 	struct sleep_id sleep = sleep_of(record);
 
 	for (size_t i = 0; i < monitor->nr_reported; i++)
 		if (same_sleep(&monitor->reported[i].sleep, &sleep) &&
-		    monitor->reported[i].slot == slot)
+		    monitor->reported[i].addr == addr)
 			return true;
 	return false;
+}
+
+static uint64_t stack_end(const struct kc_monitor *monitor, const struct kc_record *record)
+{
+	return record->top - monitor->session->kernel->thread_size;
+}
+
+/* Has the end of this stack been overwritten, and was that not told yet? */
+static bool end_is_news(const struct kc_monitor *monitor, const struct kc_record *record)
+{
+	return record->flags & KC_RECORD_END_GONE &&
+	       !is_reported(monitor, record, stack_end(monitor, record));
+}
+
+static bool return_is_news(const struct kc_monitor *monitor, const struct kc_record *record,
+			   const struct kc_checked_stack *checked)
+{
+	return checked->bad_return && !is_reported(monitor, record, checked->return_slot);
 }
 
 /* Damage is told once for each slot and sleep, then counted. */
@@ -164,6 +259,8 @@ static int on_damage(struct kc_monitor *monitor, const struct kc_record *record)
 	for (size_t i = 0; i < record->count; i++)
 		if (damage[i].changed_bytes && !is_reported(monitor, record, damage[i].slot))
 			return suspect(monitor, record);
+	if (end_is_news(monitor, record))
+		return suspect(monitor, record);
 	monitor->stats.repeated++;
 	return 0;
 }
@@ -203,12 +300,40 @@ static int on_record(const struct kc_record *record, void *arg)
 	check_record(monitor, record, &checked);
 	count_stack(&monitor->stats, &checked);
 	explain_blind(monitor, record, &checked);
-	cache_slots(monitor, record, &checked, false);
+	cache_sleep(monitor, record, &checked);
+	if (monitor->on_checked) {
+		int err = monitor->on_checked(record, &checked, monitor->on_checked_arg);
+
+		if (err)
+			return err;
+	}
+	if (return_is_news(monitor, record, &checked) || end_is_news(monitor, record))
+		return suspect(monitor, record);
 	for (size_t i = 0; i < checked.count; i++)
 		if (checked.frames[i].status == KC_CHECK_DAMAGED &&
 		    !is_reported(monitor, record, checked.frames[i].slot))
 			return suspect(monitor, record);
 	return 0;
+}
+
+static void take_copy(struct confirmation *confirmation, const struct kc_record *record)
+{
+	confirmation->record = *record;
+	memcpy(confirmation->words, record + 1, record->count * sizeof(uint64_t));
+	check_record(confirmation->monitor, record, &confirmation->checked);
+	confirmation->copied = true;
+}
+
+static void compare_copies(struct confirmation *confirmation, const struct kc_record *record)
+{
+	const struct kc_checked_stack *first = &confirmation->checked;
+	struct kc_checked_stack again;
+
+	check_record(confirmation->monitor, record, &again);
+	confirmation->same_return = first->bad_return && again.bad_return &&
+				    first->return_slot == again.return_slot &&
+				    first->return_found == again.return_found;
+	confirmation->same_end = confirmation->record.flags & record->flags & KC_RECORD_END_GONE;
 }
 
 static int on_confirming_record(const struct kc_record *record, void *arg)
@@ -219,15 +344,13 @@ static int on_confirming_record(const struct kc_record *record, void *arg)
 	if (!same_sleep(&sleep, &confirmation->sleep))
 		return 0;
 	if (record->kind == KC_RECORD_STACK && record->count <= KC_STACK_WORDS) {
-		confirmation->record = *record;
-		memcpy(confirmation->words, record + 1, record->count * sizeof(uint64_t));
-		check_record(confirmation->monitor, record, &confirmation->checked);
-		cache_slots(confirmation->monitor, record, &confirmation->checked, true);
-		confirmation->copied = true;
+		if (confirmation->copied)
+			compare_copies(confirmation, record);
+		else
+			take_copy(confirmation, record);
 	} else if (record->kind == KC_RECORD_DAMAGE && record->count <= KC_TASK_SLOTS) {
 		memcpy(confirmation->damage, record + 1, record->count * sizeof(struct kc_damage));
 		confirmation->nr_damage = record->count;
-		confirmation->damaged = true;
 	}
 	return 0;
 }
@@ -255,15 +378,17 @@ static size_t other_damaged_tasks(const struct kc_monitor *monitor, uint32_t tid
 	return count;
 }
 
-static int report_frame(struct kc_monitor *monitor, const struct confirmation *confirmation,
-			size_t frame, const struct kc_damage *damage)
+/* Tell of one anomaly at addr; of a frame's slot, with what was found there. */
+static int report(struct kc_monitor *monitor, const struct confirmation *confirmation,
+		  enum kc_anomaly anomaly, size_t frame, uint64_t addr,
+		  const struct kc_damage *damage)
 {
 	struct kc_finding finding = {
-		.seq = ++monitor->stats.findings,
 		.boot_ns = confirmation->record.boot_ns,
 		.engine = "sweep",
 		.task = confirmation->record,
-		.damage = *damage,
+		.anomaly = anomaly,
+		.damage = damage ? *damage : (struct kc_damage){},
 		.stack = {
 			.sp = confirmation->record.sp,
 			.top = confirmation->record.top,
@@ -274,6 +399,9 @@ static int report_frame(struct kc_monitor *monitor, const struct confirmation *c
 	};
 	int err;
 
+	if (is_reported(monitor, &confirmation->record, addr))
+		return 0;
+	finding.seq = ++monitor->stats.findings;
 	clock_gettime(CLOCK_REALTIME, &finding.time);
 	kc_process_read(finding.task.pid, finding.task.tid, finding.task.start_ns,
 			&finding.process);
@@ -281,50 +409,79 @@ static int report_frame(struct kc_monitor *monitor, const struct confirmation *c
 	err = kc_grow(monitor->reported, monitor->reported_capacity, monitor->nr_reported + 1);
 	if (err)
 		return err;
-	monitor->reported[monitor->nr_reported++] =
-		(struct reported){ confirmation->sleep, damage->slot };
+	monitor->reported[monitor->nr_reported++] = (struct reported){ confirmation->sleep, addr };
 	err = kc_report_finding(monitor->report, monitor->session->kernel, &finding);
 	monitor->output_failed |= err != 0;
+	return err;
+}
+
+/* Report what the passes agree on; how many anomalies were proved, or -errno. */
+static int report_proven(struct kc_monitor *monitor, const struct confirmation *confirmation)
+{
+	const struct kc_checked_stack *checked = &confirmation->checked;
+	int proven = 0, err = 0;
+
+	for (size_t i = 0; !err && i < checked->count; i++) {
+		const struct kc_checked_frame *frame = &checked->frames[i];
+		const struct kc_damage *damage = damage_of(confirmation, frame->slot);
+
+		if (frame->status != KC_CHECK_DAMAGED || !damage)
+			continue;
+		proven++;
+		err = report(monitor, confirmation, KC_ANOMALY_SLOT, i, frame->slot, damage);
+	}
+	if (!err && confirmation->same_return) {
+		proven++;
+		err = report(monitor, confirmation, KC_ANOMALY_RETURN, checked->count - 1,
+			     checked->return_slot, NULL);
+	}
+	if (!err && confirmation->same_end && checked->count) {
+		proven++;
+		err = report(monitor, confirmation, KC_ANOMALY_STACK_END, 0,
+			     stack_end(monitor, &confirmation->record), NULL);
+	}
+	return err ?: proven;
+}
+
+/* The passes that struct confirmation is about, each over this one thread. */
+static int look_again(struct kc_monitor *monitor, struct confirmation *confirmation)
+{
+	uint32_t tid = confirmation->sleep.tid;
+	struct kc_pass pass;
+	int err;
+
+	kc_sweep_uncache(monitor->sweep, tid);
+	err = kc_sweep_pass(monitor->sweep, tid, on_confirming_record, confirmation, &pass);
+	if (!err && confirmation->copied && confirmation->checked.damaged) {
+		cache_damaged(monitor, &confirmation->record, &confirmation->checked);
+		err = kc_sweep_pass(monitor->sweep, tid, on_confirming_record, confirmation, &pass);
+		/* The next pass looks at all of this stack's slots again. */
+		kc_sweep_uncache(monitor->sweep, tid);
+	}
+	if (!err && confirmation->copied &&
+	    (confirmation->checked.bad_return || confirmation->record.flags & KC_RECORD_END_GONE))
+		err = kc_sweep_pass(monitor->sweep, tid, on_confirming_record, confirmation, &pass);
 	return err;
 }
 
 static int confirm(struct kc_monitor *monitor, const struct sleep_id *sleep)
 {
 	kc_auto_free struct confirmation *confirmation = calloc(1, sizeof(*confirmation));
-	struct kc_pass pass;
-	bool proven = false;
 	int err;
 
 	if (!confirmation)
 		return -ENOMEM;
 	confirmation->monitor = monitor;
 	confirmation->sleep = *sleep;
-	kc_sweep_uncache(monitor->sweep, sleep->tid);
-	err = kc_sweep_pass(monitor->sweep, sleep->tid, on_confirming_record, confirmation, &pass);
-	if (!err && confirmation->copied)
-		err = kc_sweep_pass(monitor->sweep, sleep->tid, on_confirming_record, confirmation,
-				    &pass);
-	/* The next pass looks at all of this stack's slots again. */
-	kc_sweep_uncache(monitor->sweep, sleep->tid);
-	if (err)
-		return err;
+	err = look_again(monitor, confirmation);
 	/* Code that moved while we looked makes our own slots doubtful. */
-	if (confirmation->copied && confirmation->damaged &&
-	    !kc_session_is_stale(monitor->session)) {
-		for (size_t i = 0; !err && i < confirmation->checked.count; i++) {
-			const struct kc_checked_frame *frame = &confirmation->checked.frames[i];
-			const struct kc_damage *damage = damage_of(confirmation, frame->slot);
-
-			if (frame->status != KC_CHECK_DAMAGED || !damage)
-				continue;
-			proven = true;
-			if (!is_reported(monitor, &confirmation->record, frame->slot))
-				err = report_frame(monitor, confirmation, i, damage);
-		}
-	}
-	if (!proven)
+	if (!err && !kc_session_is_stale(monitor->session))
+		err = report_proven(monitor, confirmation);
+	if (err < 0)
+		return err;
+	if (!err)
 		monitor->stats.unproven++;
-	return err;
+	return 0;
 }
 
 static int confirm_suspects(struct kc_monitor *monitor)
@@ -368,25 +525,46 @@ static void refresh(struct kc_monitor *monitor)
 int kc_monitor_pass(struct kc_monitor *monitor)
 {
 	struct kc_stats *stats = &monitor->stats;
-	struct kc_pass pass;
+	struct kc_pass *pass = &monitor->pass;
 	int err;
 
 	refresh(monitor);
-	err = kc_sweep_pass(monitor->sweep, 0, on_record, monitor, &pass);
+	find_cgroup(monitor);
+	err = kc_sweep_pass(monitor->sweep, 0, on_record, monitor, pass);
 	if (err)
 		return err;
 	stats->passes++;
-	stats->tasks = pass.tasks;
-	stats->running += pass.running;
-	stats->dead += pass.dead;
-	stats->moved += pass.moved;
-	stats->unreadable += pass.unreadable;
-	stats->tasks_checked += pass.copied + pass.cached;
-	stats->frames_verified += pass.cached_slots;
+	stats->tasks = pass->tasks;
+	stats->running += pass->running;
+	stats->dead += pass->dead;
+	stats->moved += pass->moved;
+	stats->unreadable += pass->unreadable;
+	stats->tasks_checked += pass->copied + pass->cached;
+	stats->frames_verified += pass->cached_slots;
 	err = confirm_suspects(monitor);
 	if (stats->passes % TRIM_EVERY == 0)
 		kc_sweep_trim(monitor->sweep);
 	return err;
+}
+
+const struct kc_pass *kc_monitor_last_pass(const struct kc_monitor *monitor)
+{
+	return &monitor->pass;
+}
+
+size_t kc_monitor_findings_of(const struct kc_monitor *monitor, uint32_t tid)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < monitor->nr_reported; i++)
+		count += monitor->reported[i].sleep.tid == tid;
+	return count;
+}
+
+void kc_monitor_observe(struct kc_monitor *monitor, kc_checked_fn fn, void *arg)
+{
+	monitor->on_checked = fn;
+	monitor->on_checked_arg = arg;
 }
 
 const struct kc_stats *kc_monitor_stats(struct kc_monitor *monitor)

@@ -23,3 +23,13 @@ unsigned int kc_parse_number(struct argp_state *state, const char *what, const c
 			   arg);
 	return value;
 }
+
+enum kc_exit kc_open_report(const char *path, bool json, struct kc_report **ret_report)
+{
+	int err = kc_report_new(path, json, ret_report);
+
+	if (!err)
+		return KC_EXIT_CLEAN;
+	kc_error("cannot write to %s: %s", path ?: "stdout", kc_strerror(err));
+	return KC_EXIT_FAILED;
+}

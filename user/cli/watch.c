@@ -5,25 +5,29 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/filter.h"
 #include "cli/monitor.h"
 
 #define STATS_EVERY 10.0 /* seconds */
 
 struct watch_options {
-	uint32_t pid;
-	const char *comm;
+	struct kc_filter filter;
 	const char *output;
 	unsigned int duration; /* s; 0: until a signal */
 	unsigned int period;   /* ms */
+	unsigned int max_cpu;  /* percent of one CPU that passes may take */
 	unsigned int verbose;
 	bool json;
 };
 
+enum { OPTION_MAX_CPU = 0x100 };
+
 static const struct argp_option argp_options[] = {
-	{ "pid", 'p', "PID", 0, "watch this process only", 0 },
-	{ "comm", 'n', "COMM", 0, "watch threads of this name, and processes of this name", 0 },
+	KC_FILTER_OPTIONS,
 	{ "duration", 'd', "SECONDS", 0, "end after this time", 0 },
 	{ "sweep", 's', "MS", 0, "time from one pass to the next (default 1000, at least 10)", 0 },
+	{ "max-cpu", OPTION_MAX_CPU, "PERCENT", 0,
+	  "of one CPU that passes may take before they are made less often (default 5)", 0 },
 	{ "json", 'j', NULL, 0, "JSON lines instead of text", 0 },
 	{ "output", 'o', "FILE", 0,
 	  "append there instead of writing to stdout; findings are synced", 0 },
@@ -35,20 +39,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct watch_options *options = state->input;
 
+	if (kc_filter_option(key, arg, state, &options->filter))
+		return 0;
 	switch (key) {
-	case 'p':
-		options->pid = kc_parse_number(state, "PID", arg, 1, 4194304);
-		return 0;
-	case 'n':
-		if (!*arg)
-			argp_error(state, "COMM must not be empty");
-		options->comm = arg;
-		return 0;
 	case 'd':
 		options->duration = kc_parse_number(state, "SECONDS", arg, 1, 1 << 30);
 		return 0;
 	case 's':
 		options->period = kc_parse_number(state, "MS", arg, 10, 3600 * 1000);
+		return 0;
+	case OPTION_MAX_CPU:
+		options->max_cpu = kc_parse_number(state, "PERCENT", arg, 1, 100);
 		return 0;
 	case 'j':
 		options->json = true;
@@ -79,6 +80,7 @@ static const struct argp argp = {
 	       "Examples:\n"
 	       "  kcanary watch                     all tasks, once a second\n"
 	       "  kcanary watch -n App01 --sweep 100\n"
+	       "  kcanary watch -c /system.slice/app01.service\n"
 	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
 };
 
@@ -122,16 +124,65 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-static int notice_no_match(const struct watch_options *options, struct kc_report *report)
+static int notice_no_match(const struct kc_filter *filter, struct kc_report *report)
 {
-	char text[160];
+	char text[320];
 
-	if (options->comm)
+	if (filter->cgroup)
+		snprintf(text, sizeof(text), "no task is in cgroup %s yet; watching for it",
+			 filter->cgroup);
+	else if (filter->comm)
 		snprintf(text, sizeof(text),
-			 "no thread or process is named '%s' yet; watching for it", options->comm);
+			 "no thread or process is named '%s' yet; watching for it", filter->comm);
+	else if (filter->tid)
+		snprintf(text, sizeof(text), "there is no thread %u yet; watching for it",
+			 filter->tid);
 	else
 		snprintf(text, sizeof(text), "there is no process %u yet; watching for it",
-			 options->pid);
+			 filter->pid);
+	return kc_report_notice(report, text);
+}
+
+/*
+ * How often to look. A pass that costs more than its share of the period makes
+ * the next one come later, so that the share holds; the first one, which learns
+ * all stacks and makes the plans, does not count.
+ */
+struct pace {
+	const struct watch_options *options;
+	double cpu_seconds;  /* own, before the pass */
+	unsigned int period; /* ms, as it is now */
+	unsigned int slower; /* passes in a row that cost too much */
+};
+
+/* Passes in a row before it is worth a word: a burst of new tasks is not. */
+#define PATIENCE 3
+
+static int adjust(struct pace *pace, const struct kc_stats *stats, struct kc_report *report)
+{
+	const struct watch_options *options = pace->options;
+	double cost_ms = (stats->cpu_seconds - pace->cpu_seconds) * 1000;
+	double wanted = cost_ms * 100 / options->max_cpu;
+	char text[160];
+
+	if (stats->passes == 1 || wanted <= options->period) {
+		bool was_slow = pace->slower >= PATIENCE;
+
+		pace->period = options->period;
+		pace->slower = 0;
+		if (!was_slow)
+			return 0;
+		snprintf(text, sizeof(text), "a pass takes %.1f ms of CPU now: back to every %u ms",
+			 cost_ms, options->period);
+		return kc_report_notice(report, text);
+	}
+	pace->period = wanted < 3600000 ? wanted : 3600000;
+	if (++pace->slower != PATIENCE)
+		return 0;
+	snprintf(
+		text, sizeof(text),
+		"a pass takes %.1f ms of CPU, more than %u %% of %u ms: looking every %u ms for now",
+		cost_ms, options->max_cpu, options->period, pace->period);
 	return kc_report_notice(report, text);
 }
 
@@ -139,6 +190,7 @@ static int notice_no_match(const struct watch_options *options, struct kc_report
 static int loop(const struct watch_options *options, struct kc_monitor *monitor,
 		struct kc_report *report, const char **ret_why)
 {
+	struct pace pace = { .options = options, .period = options->period };
 	double next_stats = STATS_EVERY;
 	const struct kc_stats *stats;
 	struct timespec next, now, end;
@@ -153,15 +205,17 @@ static int loop(const struct watch_options *options, struct kc_monitor *monitor,
 	end = next;
 	end.tv_sec += options->duration;
 	for (;;) {
+		pace.cpu_seconds = kc_monitor_stats(monitor)->cpu_seconds;
 		err = kc_monitor_pass(monitor);
 		if (err)
 			return err;
 		stats = kc_monitor_stats(monitor);
-		if (stats->passes == 1 && !stats->tasks && (options->comm || options->pid)) {
-			err = notice_no_match(options, report);
-			if (err)
-				return err;
-		}
+		if (stats->passes == 1 && !stats->tasks && kc_filter_is_set(&options->filter))
+			err = notice_no_match(&options->filter, report);
+		if (!err)
+			err = adjust(&pace, stats, report);
+		if (err)
+			return err;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (options->duration && !is_before(&now, &end)) {
 			*ret_why = "time is up";
@@ -174,7 +228,7 @@ static int loop(const struct watch_options *options, struct kc_monitor *monitor,
 				return err;
 		}
 		/* A pass that took longer than the period: no burst to catch up. */
-		next = after_ms(next, options->period);
+		next = after_ms(next, pace.period);
 		if (is_before(&next, &now))
 			next = now;
 		if (options->duration && is_before(&end, &next))
@@ -210,37 +264,19 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 {
 	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = NULL;
 	struct kc_report *report kc_auto(kc_cleanup_report) = NULL;
-	struct kc_sweep *sweep kc_auto(kc_cleanup_sweep) = NULL;
 	const char *why = "failed";
-	struct kc_host host;
-	char reason[160];
+	enum kc_exit status;
 	int err;
 
-	err = kc_report_new(options->output, options->json, &report);
-	if (err) {
-		kc_error("cannot write to %s: %s", options->output ?: "stdout", kc_strerror(err));
-		return KC_EXIT_FAILED;
-	}
-	err = kc_sweep_new(
-		&(struct kc_sweep_options){
-			.pid = options->pid,
-			.comm = options->comm,
-			.thread_size = session->kernel->thread_size,
-			.text = session->kernel->text,
-			.text_end = session->kernel->text_end,
-		},
-		reason, &sweep);
-	if (err) {
-		kc_error("%s", reason);
-		return KC_EXIT_CANNOT_RUN;
-	}
-	if (kc_monitor_new(session, sweep, report, &monitor))
-		return KC_EXIT_FAILED;
-	kc_host_read(&host);
+	status = kc_open_report(options->output, options->json, &report);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	status = kc_monitor_new(&(struct kc_monitor_options){ .filter = options->filter }, session,
+				report, &monitor);
+	if (status != KC_EXIT_CLEAN)
+		return status;
 	err = kc_report_start(report, &(struct kc_start){
-					      .host = &host,
-					      .comm = options->comm,
-					      .pid = options->pid,
+					      .filter = &options->filter,
 					      .period = options->period,
 				      });
 	if (!err)
@@ -250,7 +286,7 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 
 enum kc_exit kc_cmd_watch(int argc, char **argv)
 {
-	struct watch_options options = { .period = 1000 };
+	struct watch_options options = { .period = 1000, .max_cpu = 5 };
 	struct kc_session session = {};
 	enum kc_exit status;
 

@@ -14,6 +14,7 @@
 struct kc_plans {
 	const struct kc_kernel *kernel;
 	struct kc_decoder *decoder;
+	struct kc_sites *sites;
 	struct kc_plan **by_sym; /* index of ksyms -> plan, or NULL: not made yet */
 	struct kc_plan no_symbol, no_memory;
 };
@@ -61,6 +62,8 @@ int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans)
 	if (!plans->by_sym)
 		return -ENOMEM;
 	err = kc_decoder_new(&kernel->guard, &plans->decoder);
+	if (!err)
+		err = kc_sites_new(kernel, plans->decoder, &plans->sites);
 	if (err)
 		return err;
 	*ret_plans = kc_take(plans);
@@ -84,6 +87,7 @@ void kc_plans_free(struct kc_plans *plans)
 	for (size_t i = 0; plans->by_sym && i < kc_ksyms_count(plans->kernel->ksyms); i++)
 		free_plan(plans->by_sym[i]);
 	free(plans->by_sym);
+	kc_sites_free(plans->sites);
 	kc_decoder_free(plans->decoder);
 	free(plans);
 }
@@ -292,6 +296,11 @@ struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc)
 	const struct kc_sym *sym = kc_ksyms_find(plans->kernel->ksyms, pc);
 
 	return sym ? kc_plans_of(plans, sym) : &plans->no_symbol;
+}
+
+struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc)
+{
+	return kc_sites_at(plans->sites, pc);
 }
 
 #define range_start(ranges, i) ((ranges)[i].start)

@@ -17,7 +17,7 @@
 #ifndef KC_GUARD_PLAN_H
 #define KC_GUARD_PLAN_H
 
-#include "kernel/kernel.h"
+#include "guard/site.h"
 
 enum kc_plan_reason {
 	KC_PLAN_OK = 0,
@@ -96,6 +96,9 @@ KC_DEFINE_AUTO(plans, struct kc_plans, kc_plans_free)
  */
 struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc);
 struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym);
+
+/* What is known of a return address; NULL: out of memory. */
+struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc);
 
 /* What the plan says of the instruction that contains pc. */
 struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc);

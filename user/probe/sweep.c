@@ -15,6 +15,10 @@
 /* Room for the largest record, several times. */
 #define BUFFER_SIZE (128 * 1024)
 
+/* Threads in the cache; the incident's host had 12,533. */
+#define CACHE_MIN (1 << 14)
+#define CACHE_MAX (1 << 17)
+
 /* Passes that a cache entry may go unused. */
 #define KEEP_PASSES 3
 
@@ -33,14 +37,18 @@ static int refuse(char *reason, int err, const char *what)
 	return err;
 }
 
-/* libbpf can't probe the helpers of iterators; bpf_loop() is everybody's. */
-static struct bpf_program *choose_program(struct sweep_bpf *skel)
+/*
+ * Room in the cache: as many threads as this host may ever have, within reason.
+ * Entries are allocated when used; only the table's buckets are there at once.
+ */
+static uint32_t cache_size(void)
 {
-	bool loop = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
+	kc_auto_file FILE *file = fopen("/proc/sys/kernel/threads-max", "re");
+	unsigned int max;
 
-	bpf_program__set_autoload(skel->progs.kc_sweep, loop);
-	bpf_program__set_autoload(skel->progs.kc_sweep_bounded, !loop);
-	return loop ? skel->progs.kc_sweep : skel->progs.kc_sweep_bounded;
+	if (!file || fscanf(file, "%u", &max) != 1)
+		return CACHE_MIN;
+	return max < CACHE_MIN ? CACHE_MIN : max > CACHE_MAX ? CACHE_MAX : max;
 }
 
 int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 160],
@@ -48,7 +56,6 @@ int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 
 {
 	struct kc_sweep *sweep kc_auto(kc_cleanup_sweep) = calloc(1, sizeof(*sweep));
 	struct kc_sweep_config *config;
-	struct bpf_program *program;
 	int err;
 
 	if (!sweep)
@@ -56,30 +63,38 @@ int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 
 	sweep->skel = sweep_bpf__open();
 	if (!sweep->skel)
 		return refuse(ret_reason, -errno, "cannot prepare the sweep's BPF program");
-	program = choose_program(sweep->skel);
+	bpf_map__set_max_entries(sweep->skel->maps.slots, cache_size());
 	err = sweep_bpf__load(sweep->skel);
 	if (err)
 		return refuse(ret_reason, err, "the kernel refused the sweep's BPF program");
 
 	config = &sweep->skel->bss->config;
-	config->pid = options->pid;
+	config->pid = options->filter.pid;
+	config->tid = options->filter.tid;
+	config->by_cgroup = options->filter.cgroup != NULL;
+	config->high_water = options->high_water;
 	config->self = getpid();
 	config->thread_size = options->thread_size;
 	config->text_start = options->text;
 	config->text_end = options->text_end;
-	if (options->comm) {
+	if (options->filter.comm) {
 		/* The kernel cuts names to 15 characters; a longer filter means those. */
-		size_t len = strnlen(options->comm, KC_COMM_LEN - 1);
+		size_t len = strnlen(options->filter.comm, KC_COMM_LEN - 1);
 
-		memcpy(config->comm, options->comm, len);
+		memcpy(config->comm, options->filter.comm, len);
 		config->comm_len = len + 1;
 	}
-	sweep->link = bpf_program__attach_iter(program, NULL);
+	sweep->link = bpf_program__attach_iter(sweep->skel->progs.kc_sweep, NULL);
 	if (!sweep->link)
 		return refuse(ret_reason, -errno, "the kernel has no task iterator");
 	sweep->slots_fd = bpf_map__fd(sweep->skel->maps.slots);
 	*ret_sweep = kc_take(sweep);
 	return 0;
+}
+
+void kc_sweep_set_cgroup(struct kc_sweep *sweep, uint64_t id)
+{
+	sweep->skel->bss->config.cgroup = id;
 }
 
 void kc_sweep_free(struct kc_sweep *sweep)
@@ -160,20 +175,25 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 	return err;
 }
 
-int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record, const uint64_t *slots,
-		   size_t count)
+int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
+		   const struct kc_sleep_facts *facts)
 {
 	struct kc_task_slots entry = {
 		.start_ns = record->start_ns,
 		.switches = record->switches,
 		.sp = record->sp,
-		.count = count,
+		.returns_hash = facts->returns_hash,
 		.pass = sweep->pass,
+		.nr_slots = facts->nr_slots,
+		.nr_returns = facts->nr_returns,
 	};
 
-	if (count > KC_TASK_SLOTS)
+	if (facts->nr_slots > KC_TASK_SLOTS || facts->nr_returns > KC_TASK_SLOTS)
 		return -E2BIG;
-	memcpy(entry.slot, slots, count * sizeof(*slots));
+	for (size_t i = 0; i < facts->nr_slots; i++)
+		entry.slot[i] = (record->top - facts->slots[i]) / sizeof(uint64_t);
+	for (size_t i = 0; i < facts->nr_returns; i++)
+		entry.ret[i] = (record->top - facts->returns[i]) / sizeof(uint64_t);
 	return bpf_map_update_elem(sweep->slots_fd, &record->tid, &entry, BPF_ANY) ? -E2BIG : 0;
 }
 

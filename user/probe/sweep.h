@@ -3,6 +3,7 @@
 #ifndef KC_PROBE_SWEEP_H
 #define KC_PROBE_SWEEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,9 +12,17 @@
 
 struct kc_sweep;
 
+/* Which tasks: all conditions that are set must hold. */
+struct kc_filter {
+	uint32_t pid;	    /* 0: all processes */
+	uint32_t tid;	    /* 0: all threads */
+	const char *comm;   /* NULL: all; else a thread's name or its process's */
+	const char *cgroup; /* NULL: all; else a path in the unified hierarchy */
+};
+
 struct kc_sweep_options {
-	uint32_t pid;	  /* 0: all processes */
-	const char *comm; /* NULL: all; else a thread's or its process's */
+	struct kc_filter filter;
+	bool high_water; /* look how deep each stack has ever been */
 	uint32_t thread_size;
 	uint64_t text, text_end;
 };
@@ -28,6 +37,12 @@ int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 
 void kc_sweep_free(struct kc_sweep *sweep);
 KC_DEFINE_AUTO(sweep, struct kc_sweep, kc_sweep_free)
 
+/*
+ * With a cgroup filter: the id that the path has now, the inode number of the
+ * cgroup's folder; 0: none. A service that restarts gets a new cgroup.
+ */
+void kc_sweep_set_cgroup(struct kc_sweep *sweep, uint64_t id);
+
 /* Called for each record of a pass; it is valid during the call. Nonzero ends the pass. */
 typedef int (*kc_record_fn)(const struct kc_record *record, void *arg);
 
@@ -39,13 +54,22 @@ typedef int (*kc_record_fn)(const struct kc_record *record, void *arg);
 int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, void *arg,
 		  struct kc_pass *ret_pass);
 
+/* What is to stay as it is while a task sleeps: addresses on its stack. */
+struct kc_sleep_facts {
+	const uint64_t *slots; /* each holds the canary */
+	size_t nr_slots;
+	const uint64_t *returns; /* each holds a return address ... */
+	size_t nr_returns;
+	uint64_t returns_hash; /* ... and this is kc_hash_word() over them, from 0 */
+};
+
 /*
- * Let later passes verify these slots of the task by themselves, as long as it
- * sleeps as in `record`. Returns -E2BIG if there are more than KC_TASK_SLOTS or
- * the cache is full: the task is then copied in every pass.
+ * Let later passes verify these by themselves, as long as the task sleeps as in
+ * `record`. Returns -E2BIG if there are more than KC_TASK_SLOTS of a kind or the
+ * cache is full: the task is then copied in every pass.
  */
-int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record, const uint64_t *slots,
-		   size_t count);
+int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
+		   const struct kc_sleep_facts *facts);
 void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid);
 
 /* Drop everything: the plans behind it may no longer hold. */

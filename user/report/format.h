@@ -18,10 +18,14 @@ struct kc_format {
 	void (*start)(struct kc_report *report, const struct kc_start *start);
 	void (*finding)(struct kc_report *report, const struct kc_kernel *kernel,
 			const struct kc_finding *finding);
+	void (*audit)(struct kc_report *report, const struct kc_audit *audit);
 	void (*notice)(struct kc_report *report, const char *text);
 	void (*stats)(struct kc_report *report, const struct kc_stats *stats);
 	void (*stop)(struct kc_report *report, const struct kc_stats *stats, const char *why);
 };
+
+/* "R" running or runnable, "S", "D", "T", "t", "I", "P", as ps has them. */
+const char *kc_state_text(uint32_t state);
 
 extern const struct kc_format kc_format_text;
 extern const struct kc_format kc_format_json;

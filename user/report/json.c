@@ -126,14 +126,19 @@ static void json_start(struct kc_report *report, const struct kc_start *start)
 {
 	json *event = new_event(report, "start", NULL, 0);
 	json *watch = json_object_new_object(), *views = json_object_new_object();
+	const struct kc_filter *filter = start->filter;
 
-	if (start->comm)
-		add_bytes(watch, "comm", start->comm, 256);
-	if (start->pid)
-		add_u64(watch, "pid", start->pid);
+	if (filter->pid)
+		add_u64(watch, "pid", filter->pid);
+	if (filter->tid)
+		add_u64(watch, "tid", filter->tid);
+	if (filter->comm)
+		add_bytes(watch, "comm", filter->comm, 256);
+	if (filter->cgroup)
+		add_bytes(watch, "cgroup", filter->cgroup, 4096);
 	add_u64(watch, "period_ms", start->period);
 	json_object_object_add(event, "watch", watch);
-	json_object_object_add(views, "host", host_view(start->host));
+	json_object_object_add(views, "host", host_view(&report->host));
 	json_object_object_add(event, "views", views);
 	emit(report, event);
 }
@@ -190,23 +195,24 @@ static json *verdict_object(const struct kc_verdict *verdict)
 
 static json *code_object(const struct kc_kernel *kernel, const struct kc_checked_frame *frame)
 {
-	const char *module = kc_sym_module(kernel->ksyms, frame->sym);
 	json *object = json_object_new_object();
+	const char *module;
 
+	if (!frame->sym)
+		return object;
+	module = kc_sym_module(kernel->ksyms, frame->sym);
 	add_string(object, "function", kc_sym_name(kernel->ksyms, frame->sym));
 	add_string(object, "module", *module ? module : NULL);
 	json_object_object_add(object, "offset", hex(frame->frame.pc - frame->sym->addr));
 	return object;
 }
 
-static json *frame_object(const struct kc_finding *finding)
+static json *slot_object(const struct kc_finding *finding)
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
-	json *object = json_object_new_object(), *slot = json_object_new_object();
-	json *bytes = json_object_new_array();
+	json *slot = json_object_new_object(), *bytes = json_object_new_array();
 	char rule[24];
 
-	add_u64(object, "depth", finding->stack.top - frame->frame.sp);
 	add_string(slot, "rule", kc_slot_rule_text(&frame->rule, rule));
 	for (int i = 0; i < 8; i++)
 		if (finding->damage.changed_bytes >> i & 1)
@@ -216,7 +222,19 @@ static json *frame_object(const struct kc_finding *finding)
 	json_object_object_add(slot, "small_delta",
 			       json_object_new_boolean(finding->damage.small_delta));
 	add_string(slot, "found", kc_found_name(finding->damage.found));
-	json_object_object_add(object, "slot", slot);
+	return slot;
+}
+
+static json *frame_object(const struct kc_finding *finding)
+{
+	const struct kc_checked_stack *checked = finding->checked;
+	json *object = json_object_new_object();
+
+	add_u64(object, "depth", finding->stack.top - checked->frames[finding->frame].frame.sp);
+	if (finding->anomaly == KC_ANOMALY_SLOT)
+		json_object_object_add(object, "slot", slot_object(finding));
+	if (finding->anomaly == KC_ANOMALY_RETURN)
+		add_string(object, "return_address", kc_found_name(checked->return_found));
 	return object;
 }
 
@@ -250,6 +268,7 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	json *views = json_object_new_object();
 
 	add_string(event, "engine", finding->engine);
+	add_string(event, "anomaly", kc_anomaly_name(finding->anomaly));
 	json_object_object_add(event, "verdict", verdict_object(&finding->verdict));
 	json_object_object_add(event, "process", process_object(finding));
 	json_object_object_add(event, "syscall", syscall_object(&finding->process));
@@ -263,6 +282,33 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 			       view_lines(kernel, finding, kc_view_disassembly));
 	json_object_object_add(event, "views", views);
 	emit(report, event);
+}
+
+static void json_task(struct kc_report *report, const struct kc_audit *audit,
+		      const struct kc_task_row *row)
+{
+	json *event = new_event(report, "task", NULL, row->task.boot_ns);
+
+	add_u64(event, "pid", row->task.pid);
+	add_u64(event, "tid", row->task.tid);
+	add_bytes(event, "comm", row->task.comm, KC_COMM_LEN);
+	add_bytes(event, "process_comm", row->task.leader_comm, KC_COMM_LEN);
+	add_string(event, "state", kc_state_text(row->task.state));
+	add_u64(event, "depth", kc_task_depth(&row->task));
+	if (audit->high_water)
+		add_u64(event, "high_water", kc_task_high_water(&row->task));
+	add_u64(event, "frames_verified", row->verified);
+	add_u64(event, "not_verifiable", row->not_verifiable);
+	add_string(event, "reason", row->why_not);
+	add_string(event, "asleep_in", row->place);
+	add_u64(event, "findings", row->findings);
+	emit(report, event);
+}
+
+static void json_audit(struct kc_report *report, const struct kc_audit *audit)
+{
+	for (size_t i = 0; i < audit->count; i++)
+		json_task(report, audit, &audit->rows[i]);
 }
 
 static void json_notice(struct kc_report *report, const char *text)
@@ -303,6 +349,7 @@ static json *coverage_object(const struct kc_stats *stats)
 	add_u64(object, "repeated", stats->repeated);
 	add_double(object, "cpu_seconds", stats->cpu_seconds);
 	add_double(object, "seconds", stats->seconds);
+	add_double(object, "cpu_percent", kc_stats_cpu_percent(stats));
 	return object;
 }
 
@@ -328,6 +375,7 @@ static void json_stop(struct kc_report *report, const struct kc_stats *stats, co
 const struct kc_format kc_format_json = {
 	.start = json_start,
 	.finding = json_finding,
+	.audit = json_audit,
 	.notice = json_notice,
 	.stats = json_stats,
 	.stop = json_stop,

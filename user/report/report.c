@@ -65,6 +65,13 @@ int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
 	return commit(report, true);
 }
 
+int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
+{
+	errno = 0;
+	report->format->audit(report, audit);
+	return commit(report, true);
+}
+
 int kc_report_notice(struct kc_report *report, const char *text)
 {
 	errno = 0;

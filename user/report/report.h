@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "probe/sweep.h"
 #include "report/host.h"
 #include "verdict/finding.h"
 
@@ -18,10 +19,39 @@ struct kc_report;
 
 /* What a watch is about to do. */
 struct kc_start {
-	const struct kc_host *host;
-	const char *comm;    /* NULL: all */
-	uint32_t pid;	     /* 0: all */
-	unsigned int period; /* ms */
+	const struct kc_filter *filter;
+	unsigned int period; /* ms; 0: one pass */
+};
+
+/* One sleeping task of an audit. */
+struct kc_task_row {
+	struct kc_record task;
+	uint64_t verified;	 /* frames whose slot holds the canary */
+	uint64_t not_verifiable; /* frames, and an unwinding that ended early */
+	const char *why_not;	 /* the first reason, or NULL */
+	uint64_t findings;
+	char place[160]; /* where it sleeps: the innermost frame that is not the scheduler's */
+};
+
+/* Its depth, top of the stack minus SP, in bytes. */
+static inline uint64_t kc_task_depth(const struct kc_record *task)
+{
+	return task->top - task->sp;
+}
+
+/* The deepest it has ever been; 0: was not looked for. */
+static inline uint64_t kc_task_high_water(const struct kc_record *task)
+{
+	return task->high_water ? task->top - task->high_water : 0;
+}
+
+struct kc_audit {
+	const struct kc_task_row *rows;
+	size_t count;
+	bool high_water; /* was looked for */
+	uint64_t thread_size;
+	const struct kc_pass *pass; /* the last one */
+	const struct kc_stats *stats;
 };
 
 /* What has been seen so far. Without it, silence would mean nothing. */
@@ -55,10 +85,17 @@ int kc_report_start(struct kc_report *report, const struct kc_start *start);
 /* The kernel, for symbols and text, is the one that the finding was made with. */
 int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
 		      const struct kc_finding *finding);
+int kc_report_audit(struct kc_report *report, const struct kc_audit *audit);
 int kc_report_notice(struct kc_report *report, const char *text);
 int kc_report_stats(struct kc_report *report, const struct kc_stats *stats);
 /* The end: totals, and why it ended. */
 int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const char *why);
+
+/* Our own CPU time, as a share of one CPU. */
+static inline double kc_stats_cpu_percent(const struct kc_stats *stats)
+{
+	return stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0;
+}
 
 /* What could not be verified, all reasons together: frames, stacks, differences. */
 uint64_t kc_stats_blind(const struct kc_stats *stats);

@@ -6,6 +6,7 @@
 
 #include "report/format.h"
 #include "report/views.h"
+#include "util/array.h"
 #include "util/log.h"
 
 static void print_time(FILE *out, const struct timespec *time)
@@ -18,9 +19,27 @@ static void print_time(FILE *out, const struct timespec *time)
 	fprintf(out, "%s.%06ld UTC", text, time->tv_nsec / 1000);
 }
 
+const char *kc_state_text(uint32_t state)
+{
+	static const struct {
+		uint32_t bit;
+		const char *text;
+	} states[] = {
+		/* include/linux/sched.h; TASK_NOLOAD makes an uninterruptible task idle. */
+		{ 0x400, "I" }, { 0x1, "S" },  { 0x2, "D" },	{ 0x4, "T" },
+		{ 0x8, "t" },	{ 0x40, "P" }, { 0x8000, "F" }, /* frozen, since v6.1 */
+	};
+
+	for (size_t i = 0; i < kc_countof(states); i++)
+		if (state & states[i].bit)
+			return states[i].text;
+	return state ? "?" : "R";
+}
+
 static void text_start(struct kc_report *report, const struct kc_start *start)
 {
-	const struct kc_host *host = start->host;
+	const struct kc_host *host = &report->host;
+	const struct kc_filter *filter = start->filter;
 
 	fprintf(report->out,
 		"host %s, Linux %s %s, %ld CPUs, %.1f GiB, up %" PRIu64 ":%02" PRIu64
@@ -28,11 +47,20 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 		host->name, host->release, host->machine, host->cpus,
 		host->memory / (double)(1 << 30), host->uptime / 3600, host->uptime / 60 % 60,
 		host->load[0], host->load[1], host->load[2], host->tasks);
-	fprintf(report->out, "watching %s%s every %u ms\n",
-		start->comm  ? "threads and processes named "
-		: start->pid ? "one process"
-			     : "all tasks",
-		start->comm ?: "", start->period);
+	fprintf(report->out, start->period ? "watching " : "auditing ");
+	if (filter->tid)
+		fprintf(report->out, "thread %u", filter->tid);
+	else if (filter->pid)
+		fprintf(report->out, "process %u", filter->pid);
+	else
+		fprintf(report->out, "all tasks");
+	if (filter->comm)
+		fprintf(report->out, ", if thread or process is named %s", filter->comm);
+	if (filter->cgroup)
+		fprintf(report->out, ", if in cgroup %s", filter->cgroup);
+	if (start->period)
+		fprintf(report->out, ", every %u ms", start->period);
+	fprintf(report->out, "\n");
 }
 
 /* One view: a heading and the view's lines, indented. */
@@ -97,38 +125,51 @@ static void print_task(FILE *out, const struct kc_finding *finding)
 	}
 }
 
+static void print_slot(FILE *out, const struct kc_finding *finding)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	char rule[24];
+
+	fprintf(out, "  slot     %s, %d of 8 bytes changed (mask 0x%02x), bits changed: %s\n",
+		kc_slot_rule_text(&frame->rule, rule),
+		__builtin_popcount(finding->damage.changed_bytes), finding->damage.changed_bytes,
+		kc_bits_name(finding->damage.changed_bits));
+}
+
 static void text_finding(struct kc_report *report, const struct kc_kernel *kernel,
 			 const struct kc_finding *finding)
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 	FILE *out = report->out;
-	char place[160], rule[24];
+	static const char *const what[] = {
+		[KC_ANOMALY_SLOT] = "canary overwritten in",
+		[KC_ANOMALY_RETURN] = "return address overwritten in",
+		[KC_ANOMALY_STACK_END] = "end of the stack overwritten, asleep in",
+	};
+	char place[160];
 
-	fprintf(out, "\nFINDING %" PRIu64 ": canary overwritten in %s, ", finding->seq,
+	fprintf(out, "\nFINDING %" PRIu64 ": %s %s, ", finding->seq, what[finding->anomaly],
 		kc_place_text(kernel, frame->frame.pc, place));
 	print_time(out, &finding->time);
 	fprintf(out, ", boot %.3f s\n", finding->boot_ns / 1e9);
 	print_task(out, finding);
-	fprintf(out, "  slot     %s, %d of 8 bytes changed (mask 0x%02x), bits changed: %s\n",
-		kc_slot_rule_text(&frame->rule, rule),
-		__builtin_popcount(finding->damage.changed_bytes), finding->damage.changed_bytes,
-		kc_bits_name(finding->damage.changed_bits));
+	if (finding->anomaly == KC_ANOMALY_SLOT)
+		print_slot(out, finding);
 	fprintf(out, "  verdict  %s, confidence %s\n", kc_class_name(finding->verdict.class),
 		finding->verdict.confidence);
 	for (size_t i = 0; i < finding->verdict.nr_why; i++)
 		fprintf(out, "           %s\n", finding->verdict.why[i]);
-	fprintf(out, "  ahead    the kernel panics when this thread returns through %s\n",
-		frame->sym ? kc_sym_name(kernel->ksyms, frame->sym) : "this frame");
+	if (finding->anomaly == KC_ANOMALY_SLOT)
+		fprintf(out, "  ahead    the kernel panics when this thread returns through %s\n",
+			frame->sym ? kc_sym_name(kernel->ksyms, frame->sym) : "this frame");
+	else if (finding->anomaly == KC_ANOMALY_RETURN)
+		fprintf(out,
+			"  ahead    the kernel jumps astray when this thread returns from %s\n",
+			frame->sym ? kc_sym_name(kernel->ksyms, frame->sym) : "this frame");
 	print_view(out, kernel, finding, "backtrace", kc_view_backtrace);
 	print_view(out, kernel, finding, "stack", kc_view_stack);
 	print_view(out, kernel, finding, "disassembly", kc_view_disassembly);
 	fprintf(out, "\n");
-}
-
-static void text_notice(struct kc_report *report, const char *text)
-{
-	(void)report;
-	kc_info("%s", text);
 }
 
 static void print_blind(const struct kc_stats *stats)
@@ -155,6 +196,57 @@ static void print_blind(const struct kc_stats *stats)
 				kc_unwind_end_text(i));
 }
 
+static void print_row(FILE *out, const struct kc_audit *audit, const struct kc_task_row *row)
+{
+	const struct kc_record *task = &row->task;
+
+	fprintf(out, "%7u %7u %-2s %6" PRIu64, task->tid, task->pid, kc_state_text(task->state),
+		kc_task_depth(task));
+	if (audit->high_water)
+		fprintf(out, " %7" PRIu64, kc_task_high_water(task));
+	fprintf(out, " %8" PRIu64 " %4" PRIu64 "  ", row->verified, row->not_verifiable);
+	print_bytes(out, task->comm, KC_COMM_LEN);
+	fprintf(out, "%*s %s", (int)(KC_COMM_LEN - strnlen(task->comm, KC_COMM_LEN)), "",
+		row->place);
+	if (row->why_not)
+		fprintf(out, "  (%s)", row->why_not);
+	if (row->findings)
+		fprintf(out, "  FINDINGS: %" PRIu64, row->findings);
+	fprintf(out, "\n");
+}
+
+static void text_audit(struct kc_report *report, const struct kc_audit *audit)
+{
+	uint64_t verified = 0, blind = 0;
+
+	fprintf(report->out, "%7s %7s %-2s %6s%s %8s %4s  %-*s %s\n", "TID", "PID", "ST", "DEPTH",
+		audit->high_water ? " DEEPEST" : "", "VERIFIED", "NOT", KC_COMM_LEN, "COMM",
+		"ASLEEP IN");
+	for (size_t i = 0; i < audit->count; i++) {
+		print_row(report->out, audit, &audit->rows[i]);
+		verified += audit->rows[i].verified;
+		blind += audit->rows[i].not_verifiable;
+	}
+	kc_info("%zu tasks asleep: frames verified: %" PRIu64 ", not verifiable: %" PRIu64
+		", findings: %" PRIu64,
+		audit->count, verified, blind, audit->stats->findings);
+	kc_info("not looked at: %" PRIu64 " running, %" PRIu64 " dead, %" PRIu64
+		" that ran meanwhile, %" PRIu64 " not readable",
+		audit->pass->running, audit->pass->dead, audit->pass->moved,
+		audit->pass->unreadable);
+	if (audit->stats->unproven)
+		kc_info("%" PRIu64 " differences that a second read did not confirm",
+			audit->stats->unproven);
+	kc_info("depths in bytes, of %" PRIu64 "; own CPU: %.2f s", audit->thread_size,
+		audit->stats->cpu_seconds);
+}
+
+static void text_notice(struct kc_report *report, const char *text)
+{
+	(void)report;
+	kc_info("%s", text);
+}
+
 /* Between start and end, a person at a terminal wants quiet; -v shows progress. */
 static void text_stats(struct kc_report *report, const struct kc_stats *stats)
 {
@@ -162,7 +254,7 @@ static void text_stats(struct kc_report *report, const struct kc_stats *stats)
 	kc_debug("%" PRIu64 " passes, %" PRIu64 " frames verified, %" PRIu64
 		 " not verifiable, %" PRIu64 " findings, own CPU %.2f %%",
 		 stats->passes, stats->frames_verified, kc_stats_blind(stats), stats->findings,
-		 stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0.0);
+		 kc_stats_cpu_percent(stats));
 }
 
 static void text_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
@@ -178,12 +270,13 @@ static void text_stop(struct kc_report *report, const struct kc_stats *stats, co
 	if (blind)
 		print_blind(stats);
 	kc_info("own CPU: %.2f s (%.2f %% of one)", stats->cpu_seconds,
-		stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0.0);
+		kc_stats_cpu_percent(stats));
 }
 
 const struct kc_format kc_format_text = {
 	.start = text_start,
 	.finding = text_finding,
+	.audit = text_audit,
 	.notice = text_notice,
 	.stats = text_stats,
 	.stop = text_stop,

@@ -75,12 +75,14 @@ static void print_word(const struct kc_kernel *kernel, const struct kc_stack *st
 		fprintf(out, "(stack, depth 0x%lx)", stack->top - word);
 	else if (word < 1ULL << 32)
 		fprintf(out, "0x%lx", word);
-	else if (word >> 47 == 0)
+	else if (word == KC_HIDDEN_USER)
 		fprintf(out, "(user address or data)");
-	else if (word >> 56 == 0xff)
+	else if (word == KC_HIDDEN_KERNEL || word >= KC_TEXT_HALF)
 		fprintf(out, "(kernel address)");
-	else
+	else if (word == KC_HIDDEN_DATA)
 		fprintf(out, "(data)");
+	else
+		fprintf(out, "(ascii)");
 }
 
 void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *finding, FILE *out)
@@ -95,7 +97,7 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		if (!kc_stack_word(&finding->stack, addr, &word))
 			break;
 		fprintf(out, "depth 0x%-5lx ", finding->stack.top - addr);
-		if (addr == finding->damage.slot)
+		if (finding->anomaly == KC_ANOMALY_SLOT && addr == finding->damage.slot)
 			fprintf(out, "(%s)  <- slot, DAMAGED",
 				kc_found_name(finding->damage.found));
 		else
@@ -103,7 +105,8 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		if (addr == damaged->sp)
 			fprintf(out, "  <- SP");
 		if (addr == damaged->cfa - 8)
-			fprintf(out, "  <- return address");
+			fprintf(out, "  <- return address%s",
+				finding->anomaly == KC_ANOMALY_RETURN ? ", OVERWRITTEN" : "");
 		fprintf(out, "\n");
 	}
 }

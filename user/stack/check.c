@@ -12,6 +12,7 @@ static const char *const blind_texts[] = {
 	[KC_BLIND_UNREACHED] = "no known control flow leads to the instruction",
 	[KC_BLIND_NO_FRAME] = "the frame's extent is not known",
 	[KC_BLIND_OUTSIDE] = "the slot would lie outside of the frame",
+	[KC_BLIND_PATCHED] = "returns to an instruction behind one that was patched",
 	[KC_BLIND_UNWIND] = "unwinding ended before the end of the stack",
 };
 _Static_assert(kc_countof(blind_texts) == KC_BLIND_NR, "a text for each reason");
@@ -88,6 +89,87 @@ static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 	}
 }
 
+/* The kind of the code before a frame's return address; exact PCs were not returned to. */
+static enum kc_site_kind site_kind(struct kc_plans *plans, const struct kc_frame *frame)
+{
+	const struct kc_site *site = frame->exact ? NULL : kc_plans_site(plans, frame->pc);
+
+	return site ? site->kind : KC_SITE_CALL;
+}
+
+/* Cut off the frames that lie behind a return address that is none. */
+static void trim(struct kc_plans *plans, const struct kc_frame *frames,
+		 struct kc_checked_stack *checked)
+{
+	for (size_t i = 0; i < checked->count; i++) {
+		enum kc_site_kind kind = site_kind(plans, &frames[i]);
+
+		if (kind == KC_SITE_NO_CALL) {
+			checked->count = i;
+			checked->end = KC_UNWIND_NOT_CALLED;
+		} else if (kind == KC_SITE_PATCHED) {
+			checked->blind[KC_BLIND_PATCHED]++;
+		} else if (i && !frames[i].exact) {
+			struct kc_site *callee = kc_plans_site(plans, frames[i - 1].pc);
+
+			if (callee)
+				callee->unwound++;
+		}
+	}
+}
+
+static enum kc_found classify_copied(const struct kc_stack *stack, uint64_t word)
+{
+	switch (word) {
+	case 0:
+		return KC_FOUND_ZERO;
+	case KC_HIDDEN_USER:
+		return KC_FOUND_USER;
+	case KC_HIDDEN_KERNEL:
+		return KC_FOUND_KERNEL;
+	case KC_HIDDEN_DATA:
+	case KC_CANARY_MARK:
+		return KC_FOUND_OTHER;
+	}
+	if (word < 1ULL << 32)
+		return KC_FOUND_SMALL;
+	if (word > stack->sp && word <= stack->top)
+		return KC_FOUND_STACK;
+	return word >= KC_TEXT_HALF ? KC_FOUND_TEXT : KC_FOUND_ASCII;
+}
+
+/*
+ * Is the last frame's return address what ended the unwinding? An address in the
+ * half of memory where text and generated code lie, but in no text that is
+ * known, proves nothing: code comes and goes there.
+ */
+static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
+			 const struct kc_stack *stack, struct kc_checked_stack *checked)
+{
+	const struct kc_checked_frame *last;
+	const struct kc_site *site;
+	struct kc_orc orc;
+	uint64_t word;
+
+	if (!checked->count ||
+	    (checked->end != KC_UNWIND_NOT_TEXT && checked->end != KC_UNWIND_NOT_CALLED))
+		return;
+	last = &checked->frames[checked->count - 1];
+	if (!last->frame.cfa || !kc_kernel_orc(kernel, kc_frame_site(&last->frame), &orc) ||
+	    orc.type != KC_ORC_CALL || !kc_stack_word(stack, last->frame.cfa - 8, &word))
+		return;
+	if (checked->end == KC_UNWIND_NOT_TEXT && word >= KC_TEXT_HALF)
+		return;
+	site = kc_plans_site(plans, last->frame.pc);
+	if (last->status != KC_CHECK_INTACT &&
+	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED || !site ||
+	     !site->unwound))
+		return;
+	checked->bad_return = true;
+	checked->return_slot = last->frame.cfa - 8;
+	checked->return_found = classify_copied(stack, word);
+}
+
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 		    const struct kc_stack *stack, struct kc_checked_stack *ret_checked)
 {
@@ -97,6 +179,7 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
 	ret_checked->end = kc_unwind(kernel, stack, frames, &ret_checked->count);
+	trim(plans, frames, ret_checked);
 	for (size_t i = 0; i < ret_checked->count; i++) {
 		struct kc_checked_frame *checked = &ret_checked->frames[i];
 
@@ -109,4 +192,5 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
+	judge_return(kernel, plans, stack, ret_checked);
 }

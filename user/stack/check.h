@@ -8,6 +8,7 @@
 #define KC_STACK_CHECK_H
 
 #include "guard/plan.h"
+#include "kc_record.h"
 #include "stack/unwind.h"
 
 enum kc_check_status {
@@ -26,7 +27,8 @@ enum kc_blind {
 	KC_BLIND_NO_FRAME = 3,	/* the frame's CFA is not known: unwinding ended in it */
 	KC_BLIND_OUTSIDE = 4,	/* the slot would lie outside of its frame */
 	KC_BLIND_UNWIND = 5,	/* the frames beyond a premature end: at least one */
-	KC_BLIND_NR = 6,
+	KC_BLIND_PATCHED = 6,	/* the call behind a return address may have been patched away */
+	KC_BLIND_NR = 7,
 };
 
 const char *kc_blind_text(enum kc_blind blind);
@@ -46,6 +48,14 @@ struct kc_checked_stack {
 	size_t count;
 	struct kc_checked_frame frames[KC_MAX_FRAMES];
 	size_t intact, damaged;
+	/*
+	 * Unwinding ended because the last frame's return address is none, and the
+	 * frame lies where we say: its own slot is intact, or its tables led to a
+	 * caller before. What is there instead: return_found, at return_slot.
+	 */
+	bool bad_return;
+	enum kc_found return_found;
+	uint64_t return_slot;
 	size_t blind[KC_BLIND_NR];
 };
 

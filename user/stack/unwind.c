@@ -17,6 +17,7 @@ static const char *const end_texts[] = {
 	[KC_UNWIND_LEAVES_STACK] = "a frame lies outside of the stack",
 	[KC_UNWIND_NO_PROGRESS] = "a frame does not lie above its callee's",
 	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
+	[KC_UNWIND_NOT_CALLED] = "a return address does not follow a call",
 	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
 };
 _Static_assert(kc_countof(end_texts) == KC_UNWIND_NR_ENDS, "a text for each end");

@@ -49,7 +49,8 @@ enum kc_unwind_end {
 	KC_UNWIND_NO_PROGRESS = 8,
 	KC_UNWIND_NOT_TEXT = 9, /* a return address that is no kernel text */
 	KC_UNWIND_BAD_TABLE = 10,
-	KC_UNWIND_NR_ENDS = 11,
+	KC_UNWIND_NOT_CALLED = 11, /* a return address that no call left behind */
+	KC_UNWIND_NR_ENDS = 12,
 };
 
 const char *kc_unwind_end_text(enum kc_unwind_end end);

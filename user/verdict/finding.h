@@ -9,6 +9,15 @@
 #include "stack/check.h"
 #include "verdict/process.h"
 
+/* What is not as it must be. */
+enum kc_anomaly {
+	KC_ANOMALY_SLOT,      /* a canary's slot */
+	KC_ANOMALY_RETURN,    /* a return address, the frame's own slot being intact or none */
+	KC_ANOMALY_STACK_END, /* STACK_END_MAGIC */
+};
+
+const char *kc_anomaly_name(enum kc_anomaly anomaly);
+
 /* Stable names (kc_class_name); evidence decides, `unknown` is allowed. */
 enum kc_class {
 	KC_CLASS_UNKNOWN,
@@ -16,6 +25,8 @@ enum kc_class {
 	KC_CLASS_STRAY_WRITE,
 	KC_CLASS_BIT_FLIP,
 	KC_CLASS_DECREMENT,
+	KC_CLASS_RETURN_ADDRESS,
+	KC_CLASS_EXHAUSTED,
 	KC_CLASS_WIDESPREAD,
 	KC_CLASS_NR,
 };
@@ -41,10 +52,11 @@ struct kc_finding {
 	struct kc_record task;
 	struct kc_process process;
 	struct kc_verdict verdict;
-	struct kc_damage damage;
+	enum kc_anomaly anomaly;
+	struct kc_damage damage;		/* KC_ANOMALY_SLOT */
 	struct kc_stack stack;			/* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */
-	size_t frame;				/* index of the damaged one */
+	size_t frame; /* index of the damaged one; of a stack's end: the innermost */
 };
 
 /*

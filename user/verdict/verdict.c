@@ -8,13 +8,25 @@
 static const char *const class_names[] = {
 	[KC_CLASS_UNKNOWN] = "unknown",		[KC_CLASS_LINEAR_OVERFLOW] = "linear-overflow",
 	[KC_CLASS_STRAY_WRITE] = "stray-write", [KC_CLASS_BIT_FLIP] = "bit-flip",
-	[KC_CLASS_DECREMENT] = "decrement",	[KC_CLASS_WIDESPREAD] = "widespread",
+	[KC_CLASS_DECREMENT] = "decrement",	[KC_CLASS_RETURN_ADDRESS] = "return-address",
+	[KC_CLASS_EXHAUSTED] = "exhausted",	[KC_CLASS_WIDESPREAD] = "widespread",
 };
 _Static_assert(kc_countof(class_names) == KC_CLASS_NR, "a name for each class");
 
 const char *kc_class_name(enum kc_class class)
 {
 	return class_names[class];
+}
+
+const char *kc_anomaly_name(enum kc_anomaly anomaly)
+{
+	static const char *const names[] = {
+		[KC_ANOMALY_SLOT] = "slot",
+		[KC_ANOMALY_RETURN] = "return-address",
+		[KC_ANOMALY_STACK_END] = "stack-end",
+	};
+
+	return names[anomaly];
 }
 
 const char *kc_found_name(enum kc_found found)
@@ -58,19 +70,6 @@ __attribute__((format(printf, 2, 3))) static void because(struct kc_verdict *ver
 	va_end(args);
 }
 
-/* How many words right below the slot hold what the slot holds now. */
-static size_t same_words_below(const struct kc_finding *finding)
-{
-	uint64_t slot = finding->damage.slot, found, word;
-	size_t count = 0;
-
-	if (!kc_stack_word(&finding->stack, slot, &found))
-		return 0;
-	while (kc_stack_word(&finding->stack, slot - 8 * (count + 1), &word) && word == found)
-		count++;
-	return count;
-}
-
 /*
  * How far up from the slot's lowest byte a write from below came: 1..7, or 0 if
  * the changed bytes are no such run. The canary's lowest byte is zero, so a zero
@@ -89,7 +88,6 @@ static void judge_slot(struct kc_finding *finding)
 	struct kc_verdict *verdict = &finding->verdict;
 	const struct kc_damage *damage = &finding->damage;
 	unsigned int prefix = changed_prefix(damage->changed_bytes);
-	size_t below = same_words_below(finding);
 
 	if (prefix == 1) {
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
@@ -105,12 +103,13 @@ static void judge_slot(struct kc_finding *finding)
 		verdict->class = KC_CLASS_DECREMENT;
 		verdict->confidence = "medium";
 		because(verdict, "the slot differs from the canary by a small number");
-	} else if (below) {
+	} else if (damage->same_below) {
 		/* Zeros lie about on every stack; any other pattern does not. */
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
 		verdict->confidence = damage->found == KC_FOUND_ZERO ? "low" : "high";
-		because(verdict, "%zu word%s right below the slot hold the same pattern", below,
-			below == 1 ? "" : "s");
+		because(verdict, "%s%u word%s right below the slot hold%s the same pattern",
+			damage->same_below == KC_BELOW ? "at least " : "", damage->same_below,
+			damage->same_below == 1 ? "" : "s", damage->same_below == 1 ? "s" : "");
 	} else if (prefix) {
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
 		verdict->confidence = "medium";
@@ -123,6 +122,53 @@ static void judge_slot(struct kc_finding *finding)
 			"the slot was replaced and the word below it holds something else");
 	}
 	because(verdict, "found in the slot: %s", kc_found_name(damage->found));
+	if (finding->frame + 1 == finding->checked->count &&
+	    (finding->checked->end == KC_UNWIND_NOT_TEXT ||
+	     finding->checked->end == KC_UNWIND_NOT_CALLED))
+		because(verdict, "the frame's return address was overwritten too");
+}
+
+static void judge_return(struct kc_finding *finding)
+{
+	const struct kc_checked_stack *checked = finding->checked;
+	bool intact = checked->frames[finding->frame].status == KC_CHECK_INTACT;
+	struct kc_verdict *verdict = &finding->verdict;
+
+	verdict->class = KC_CLASS_RETURN_ADDRESS;
+	verdict->confidence = intact ? "high" : "medium";
+	because(verdict, checked->end == KC_UNWIND_NOT_CALLED
+				 ? "no call instruction precedes the place this frame returns to"
+				 : "this frame returns to what is no kernel text");
+	because(verdict, "found in the place of the return address: %s",
+		kc_found_name(checked->return_found));
+	if (intact)
+		because(verdict,
+			"the frame's own canary is intact: not a plain overflow from below");
+	else
+		because(verdict,
+			"other frames at the same instruction led to a caller, so the frame "
+			"lies where it is said to");
+}
+
+static void judge_stack_end(struct kc_finding *finding)
+{
+	finding->verdict.class = KC_CLASS_EXHAUSTED;
+	finding->verdict.confidence = "medium";
+	because(&finding->verdict,
+		"the lowest word of the stack is not STACK_END_MAGIC any more: the "
+		"stack was used to its end, or something wrote there");
+}
+
+static void judge_spread(struct kc_finding *finding, size_t damaged_tasks)
+{
+	size_t others = finding->checked->damaged - (finding->anomaly == KC_ANOMALY_SLOT);
+
+	if (damaged_tasks < 2 && !others)
+		return;
+	finding->verdict.class = KC_CLASS_WIDESPREAD;
+	because(&finding->verdict,
+		"%zu other frames of this stack are damaged, and since the start %zu other tasks",
+		others, damaged_tasks);
 }
 
 void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
@@ -131,15 +177,21 @@ void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
 	struct kc_verdict *verdict = &finding->verdict;
 
 	*verdict = (struct kc_verdict){ .class = KC_CLASS_UNKNOWN, .confidence = "low" };
-	judge_slot(finding);
-	if (damaged_tasks >= 2 || finding->checked->damaged > 1) {
-		verdict->class = KC_CLASS_WIDESPREAD;
-		because(verdict,
-			"%zu other frames of this stack are damaged, and since the start %zu other tasks",
-			finding->checked->damaged - 1, damaged_tasks);
+	switch (finding->anomaly) {
+	case KC_ANOMALY_SLOT:
+		judge_slot(finding);
+		judge_spread(finding, damaged_tasks);
+		break;
+	case KC_ANOMALY_RETURN:
+		judge_return(finding);
+		judge_spread(finding, damaged_tasks);
+		break;
+	case KC_ANOMALY_STACK_END:
+		judge_stack_end(finding);
+		break;
 	}
-	because(verdict, "read three times while the task provably did not run");
-	if (frame->plan->verified)
+	because(verdict, "read again while the task provably did not run");
+	if (finding->anomaly == KC_ANOMALY_SLOT && frame->plan->verified)
 		because(verdict, "the same slot of this function was intact in %lu other frames",
 			frame->plan->verified);
 }

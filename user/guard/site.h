@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Return addresses: does the instruction before one call?
+ *
+ * Text that is patched at run time can make the question unanswerable: a call
+ * may have become a nop or `xor %eax, %eax` (static calls, Linux commit
+ * 9183c3f9ed71 ("static_call: Add inline static call infrastructure"), v5.10),
+ * a jump, or a breakpoint (kprobes) while somebody slept below it.
+ */
+#ifndef KC_GUARD_SITE_H
+#define KC_GUARD_SITE_H
+
+#include "guard/insn.h"
+
+enum kc_site_kind {
+	KC_SITE_CALL,	 /* the instruction before it is a call */
+	KC_SITE_PATCHED, /* it may have been one */
+	KC_SITE_NO_CALL, /* nobody can return here */
+	KC_SITE_UNREADABLE,
+};
+
+struct kc_site {
+	uint64_t pc;
+	enum kc_site_kind kind;
+	uint64_t unwound; /* frames at this pc whose caller was a call site */
+};
+
+struct kc_sites;
+
+/* Both are borrowed. */
+int kc_sites_new(const struct kc_kernel *kernel, struct kc_decoder *decoder,
+		 struct kc_sites **ret_sites);
+void kc_sites_free(struct kc_sites *sites);
+
+/* Owned by sites and kept; NULL: out of memory. */
+struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc);
+
+#endif
