@@ -29,7 +29,7 @@ LDLIBS := -lbpf -lelf -lz -lcapstone -ljson-c
 
 DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
 	libcmocka-dev libclang-rt-14-dev qemu-system-x86 busybox-static mmdebstrap cpio \
-	xz-utils zstd lz4 python3 gcc libc6-dev make binutils procps util-linux
+	stress-ng xz-utils zstd lz4 python3 gcc libc6-dev make binutils procps util-linux
 
 SOURCES := $(wildcard user/*/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(B)/obj/%.o)

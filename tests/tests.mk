@@ -67,7 +67,13 @@ check-unit: $(UNITS) ## only the unit tests (no root, seconds)
 
 .PHONY: check check-unit fuzz
 
+soak: deps ## minutes of load of all kinds on each kernel, for false alarms (SOAK_SECONDS=240)
+	$(Q)$(MAKE) -s --no-print-directory all $(APPS)
+	$(Q)tests/soak $(SOAK_SECONDS)
+
+SOAK_SECONDS ?= 240
+
 bench: all $(APPS) ## measure (figures, never pass or fail)
 	$(Q)tests/bench
 
-.PHONY: bench
+.PHONY: bench soak

@@ -78,6 +78,14 @@ def quiet(kernel):
          f"verified {coverage['frames_verified']} in {coverage['tasks_checked']}", guest)
 
     said(guest, "quiet-text", 0, "0 findings", "frames verified: ", "not verifiable: 0")
+    said(guest, "no-cgroups", 3, "no unified cgroup hierarchy")
+    said(guest, "no-cgroup", 4, "no task is in cgroup /app yet")
+    said(guest, "cgroup", 0, "9 tasks asleep", "a01-futex-t", "not verifiable: 0, findings: 0")
+    said(guest, "thread", 0)
+    tasks = guest.events("task", "thread:out: ")
+    need([t["comm"] for t in tasks] == ["a01-poll"], f"tasks: {tasks}", guest)
+    said(guest, "back-off", 0, "more than 1 % of 10 ms: looking every")
+    said(guest, "bad-sort", 2, "KEY must be tid, depth or high-water")
     said(guest, "no-match", 4, "no thread or process is named 'nosuch' yet")
     said(guest, "bad-option", 2, "unrecognized option")
     said(guest, "bad-number", 2, "MS must be a number from 10")
@@ -120,10 +128,11 @@ HONEST_ENDS = ("the unwind tables do not cover this place",
                "the frame hangs on a register that was not saved")
 
 
-def busy(kernel):
+def soak(kernel, seconds=12, *options):
     """Every sleeping task of a busy guest: unwound, or a reason; no false alarm."""
-    guest = Guest(kernel, "load 60 >/dev/null 2>&1 & app01 60 >/dev/null & "
-                          "kcanary watch --sweep 50 -d 12 -j -v; echo status: $?")
+    guest = Guest(kernel, f"sh /soak.sh {seconds}", *options, files=["soak.sh"],
+                  timeout=seconds * 3 + 120)
+    need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     need(not guest.events("finding"), "a false alarm", guest)
     coverage = guest.events("stats")[-1]["coverage"]
@@ -131,7 +140,7 @@ def busy(kernel):
     need(not set(reasons) - set(HONEST_ENDS), f"not verifiable: {reasons}", guest)
     need(coverage["unproven"] == 0 and coverage["stale_passes"] == 0, str(coverage), guest)
     need(sum(reasons.values()) * 1000 < coverage["tasks_checked"], f"too many: {reasons}", guest)
-    need(guest.value(r"^status: (\d+)") == ("4" if reasons else "0"), "status", guest)
+    need(guest.value(r"^watch: status (\d+)") == ("4" if reasons else "0"), "status", guest)
     need(coverage["frames_verified"] > 1000, f"{coverage['frames_verified']} frames", guest)
     return (f"{coverage['passes']} passes, {coverage['tasks_checked']} sleeping tasks, "
             f"{coverage['frames_verified']} frames verified, {sum(reasons.values())} not, "
@@ -166,6 +175,87 @@ def patched(kernel):
     return f"{checks} breakpoints, {coverage['frames_verified']} frames verified, 0 findings"
 
 
+def frames(kernel):
+    """Damage to any slot, return address or stack end of any thread is found, and no
+    other: a stale copy of the canary on the stack is nobody's slot."""
+    guest = Guest(kernel, "sh /frames.sh", files=["frames.sh"], timeout=600)
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+
+    def verified(name):
+        return {e["tid"]: e["frames_verified"] for e in guest.events("task", f"{name}:out: ")}
+
+    def poked(name):
+        return [int(tid) for tid in guest.value(rf"^{name}:poked: (.*)$").split()]
+
+    def findings(name):
+        return [(e["process"]["tid"], e["anomaly"], e["code"]["function"])
+                for e in guest.events("finding", f"{name}:out: ")]
+
+    whole = verified("whole")
+    need(len(whole) == 9, f"App01 has 9 threads, not {len(whole)}", guest)
+    need(verified("restored") == whole, "not as before", guest)
+    rounds = re.findall(r"^((?:canary|return)-\d+):status: ", guest.output, re.M)
+    slots = {tid: [] for tid in whole}
+    returns = {tid: [] for tid in whole}
+    for name in rounds:
+        kind, found, want = name.split("-")[0], (slots, returns), ("slot", "return-address")
+        for tid, anomaly, function in findings(name):
+            need(tid in poked(name), f"{name}: blamed thread {tid}", guest)
+            need(anomaly == want[kind == "return"], f"{name}: {anomaly} in {function}", guest)
+            found[kind == "return"][tid].append(function)
+    for tid, functions in slots.items():
+        need(len(functions) == whole[tid] and len(set(functions)) == len(functions),
+             f"thread {tid}: {whole[tid]} frames verified, damage found in {functions}", guest)
+        need(len(returns[tid]) >= 3 and len(set(returns[tid])) == len(returns[tid]),
+             f"thread {tid}: return addresses of {returns[tid]}", guest)
+    # The innermost return address belongs to no frame: not proved, and not silent.
+    need(guest.value(r"^return-0:status: (\d+)$") == "4", "return-0", guest)
+    need(sorted(findings("end"))[0][1] == "stack-end" and
+         sorted(tid for tid, _, _ in findings("end")) == sorted(whole), "stack ends", guest)
+    functions = sorted(set(sum(slots.values(), [])))
+    return (f"{sum(map(len, slots.values()))} slots of {len(functions)} functions, "
+            f"{sum(map(len, returns.values()))} return addresses, {len(whole)} stack ends; "
+            f"slots in {' '.join(functions)}")
+
+
+def leak(kernel):
+    guest = Guest(kernel, "sh /leak.sh", files=["leak.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    need(guest.value(r"^leak: status (\d+)") == "0", "canaries leaked", guest)
+    need(guest.value(r"^planted: status (\d+)") == "1", "the search finds nothing", guest)
+    need(int(guest.value(r"^findings: (\d+)") or 0) >= 9, "too few findings", guest)
+    searched = guest.value(r"^(searched for .*: 0 hits)$")
+    need(int(re.search(r"for (\d+)", searched).group(1)) > 100, searched, guest)
+    return searched
+
+
+def traps(kernel, seconds=20, *options):
+    """No false alarm, whatever the tasks do; see tests/apps/traps.c."""
+    guest = Guest(kernel, f"sh /traps.sh {seconds}", *options, files=["traps.sh"],
+                  timeout=seconds * 3 + 120)
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    need(not guest.events("finding"), "a false alarm", guest)
+    coverage = guest.events("stats")[-1]["coverage"]
+    reasons = {why: n for why, n in coverage["reasons"].items() if n}
+    need(not set(reasons) - set(HONEST_ENDS), f"not verifiable: {reasons}", guest)
+    need(coverage["unproven"] == 0, f"unproven: {coverage['unproven']}", guest)
+    need(coverage["frames_verified"] > 1000, str(coverage), guest)
+    need(int(guest.value(r"^CPU 1 went and came: (\d+)") or 0) > 3, "no CPU hotplug", guest)
+    for trap in ("threads ended", "processes of fork bombs", "execs", "zombies", "page faults",
+                 "signal handlers", "stopped", "ptrace stops", "frozen", "rounds of spinning"):
+        need(int(guest.value(rf"^{trap}: (\d+)") or 0) > 3, f"too few: {trap}", guest)
+    return (f"{coverage['passes']} passes, {coverage['frames_verified']} frames verified, "
+            f"{sum(reasons.values())} not, {coverage['tasks_moved']} moved, 0 findings")
+
+
+def offset(kernel):
+    """The same with a random offset of each system call's stack."""
+    return traps(kernel, 15, "--append", "randomize_kstack_offset=on")
+
+
 def lockdown(kernel):
     guest = Guest(kernel, "kcanary watch -d 1; echo status: $?", "--append",
                   "lockdown=confidentiality")
@@ -174,5 +264,9 @@ def lockdown(kernel):
     return ""
 
 
-CASES = [(kernel, case) for case in (prove, nanosleep, futex, quiet, busy, modules, patched) for kernel in KERNELS]
+CASES = [(kernel, case)
+         for case in (frames, prove, traps, nanosleep, futex, leak, quiet, soak, modules, patched)
+         for kernel in KERNELS]
+# randomize_kstack_offset came with v5.13.
+CASES += [(kernel, offset) for kernel in KERNELS[1:]]
 CASES.append(("6.12", lockdown))

@@ -18,6 +18,15 @@ run() {
 run quiet-json kcanary watch -n App01 --sweep 100 -d 4 -j
 run quiet-text kcanary watch -d 2
 
+run no-cgroups kcanary watch -c /app -d 1
+mkdir -p /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
+run no-cgroup kcanary watch -c /app -d 1
+mkdir -p /sys/fs/cgroup/app/below && pidof app01 >/sys/fs/cgroup/app/below/cgroup.procs
+run cgroup kcanary audit -c /sys/fs/cgroup/app
+run thread kcanary audit -t $(sed -n 's/^a01-poll //p' app) -j
+run back-off kcanary watch --sweep 10 --max-cpu 1 -d 3
+run bad-sort kcanary audit --sort shoe-size
+
 run no-match kcanary watch -n nosuch -d 1
 run bad-option kcanary watch --frobnicate
 run bad-number kcanary watch --sweep 1

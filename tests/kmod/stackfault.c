@@ -2,8 +2,8 @@
 /*
  * stackfault: damage kernel stack frames the way real bugs do.
  *
- * A test module. It knows nothing of the tool that is tested with it: it never
- * looks for a canary, it only writes past the end of an object that lives on a
+ * A test module. It knows nothing of the tool that is tested with it. Its main
+ * trick looks for no canary: it writes past the end of an object that lives on a
  * sleeping thread's kernel stack, as an overflow of that object would.
  *
  *   nanosleep  struct hrtimer_sleeper in hrtimer_nanosleep's frame
@@ -15,18 +15,32 @@
  * to, while the thread runs; the write comes later, from whoever writes
  *
  *   echo "overflow nanosleep TID BYTES" > /sys/kernel/debug/stackfault
- *   echo "restore" > /sys/kernel/debug/stackfault      (undo the last one)
  *
- * and only if that thread still sleeps below the object.
+ * and only if that thread still sleeps below the object. Other writes, for tests
+ * that go through a stack word by word; N counts from SP up, from 0:
+ *
+ *   canary TID N     turn around the Nth word that holds the thread's canary,
+ *                    whether it is a slot or a stale copy
+ *   return TID N     zero the Nth word that looks like a return address
+ *   end TID          the stack's lowest word, where STACK_END_MAGIC is
+ *   restore          undo all writes
+ *   kthreads N       start N kernel threads that sleep shortly and end
+ *
+ * /sys/kernel/debug/stackfault-canaries lists "TID CANARY" of all threads, for the
+ * test that looks for leaked ones.
  */
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/kprobes.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
+#include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
@@ -106,22 +120,44 @@ static const struct {
 	{ "futex_wait_queue_me", second_argument },
 };
 
-/* What the last overflow replaced, so that it can be undone. */
-static struct {
+/* What writes have replaced, so that they can be undone. */
+static struct saved {
 	struct task_struct *task;
 	u8 *addr;
 	size_t len;
 	u8 old[MAX_OVERFLOW];
-} last;
-static DEFINE_MUTEX(last_lock);
+} saved[64];
+static unsigned int nr_saved;
+static DEFINE_MUTEX(control_lock);
+
+static bool sleeps(struct task_struct *task)
+{
+	return task_state(task) != 0 && !READ_ONCE(task->on_cpu) && task->stack;
+}
 
 static bool sleeps_below(struct task_struct *task, void *addr)
 {
 	unsigned long stack = (unsigned long)task->stack;
 	unsigned long a = (unsigned long)addr;
 
-	return task_state(task) != 0 && !READ_ONCE(task->on_cpu) && stack && a > task->thread.sp &&
-	       a >= stack && a + MAX_OVERFLOW * 2 < stack + THREAD_SIZE;
+	return sleeps(task) && a > task->thread.sp && a >= stack &&
+	       a + MAX_OVERFLOW * 2 < stack + THREAD_SIZE;
+}
+
+/* Remember what is at addr, on the stack of task; the caller holds it. */
+static int keep(struct task_struct *task, void *addr, size_t len)
+{
+	struct saved *save = &saved[nr_saved];
+
+	if (nr_saved == ARRAY_SIZE(saved))
+		return -ENOSPC;
+	nr_saved++;
+	get_task_struct(task);
+	save->task = task;
+	save->addr = addr;
+	save->len = len;
+	memcpy(save->old, addr, len);
+	return 0;
 }
 
 static int overflow(struct object *object, pid_t tid, size_t bytes)
@@ -145,20 +181,14 @@ static int overflow(struct object *object, pid_t tid, size_t bytes)
 
 	rcu_read_lock();
 	task = pid_task(find_pid_ns(tid, &init_pid_ns), PIDTYPE_PID);
-	if (task && sleeps_below(task, addr)) {
+	if (task && sleeps_below(task, addr))
+		err = keep(task, (u8 *)addr + object->size, bytes);
+	if (!err) {
 		u8 *past = (u8 *)addr + object->size;
 
-		if (last.task)
-			put_task_struct(last.task);
-		get_task_struct(task);
-		last.task = task;
-		last.addr = past;
-		last.len = bytes;
-		memcpy(last.old, past, bytes);
 		/* The compiler must not see that this leaves the object. */
 		OPTIMIZER_HIDE_VAR(past);
 		memset(past, 'A', bytes);
-		err = 0;
 	}
 	rcu_read_unlock();
 	if (!err)
@@ -167,20 +197,96 @@ static int overflow(struct object *object, pid_t tid, size_t bytes)
 	return err;
 }
 
+/* Undo all writes, the last one first, on stacks whose tasks still sleep. */
 static int restore(void)
 {
-	int err = -ENOENT;
+	while (nr_saved) {
+		struct saved *save = &saved[--nr_saved];
 
-	if (!last.task)
-		return err;
-	if (sleeps_below(last.task, last.addr)) {
-		memcpy(last.addr, last.old, last.len);
-		err = 0;
+		if (sleeps(save->task))
+			memcpy(save->addr, save->old, save->len);
+		put_task_struct(save->task);
 	}
-	put_task_struct(last.task);
-	last.task = NULL;
+	return 0;
+}
+
+/* Would a call have left this word behind? Direct calls only: 0xe8 and four bytes. */
+static bool is_return_address(unsigned long word)
+{
+	u8 opcode;
+
+	return word >= __START_KERNEL_map &&
+	       !copy_from_kernel_nofault(&opcode, (void *)(word - 5), 1) && opcode == 0xe8;
+}
+
+/* The word that `what` and N choose on a sleeping stack; NULL if there are fewer. */
+static unsigned long *find_word(struct task_struct *task, const char *what, unsigned int n)
+{
+	unsigned long *word = (unsigned long *)task->thread.sp;
+	unsigned long *top = (unsigned long *)((unsigned long)task->stack + THREAD_SIZE);
+
+	if (!strcmp(what, "end"))
+		return task->stack;
+	for (; word < top; word++) {
+		bool match =
+			what[0] == 'c' ? *word == task->stack_canary : is_return_address(*word);
+
+		if (match && n-- == 0)
+			return word;
+	}
+	return NULL;
+}
+
+static int poke(const char *what, pid_t tid, unsigned int n)
+{
+	struct task_struct *task;
+	unsigned long *word;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	task = pid_task(find_pid_ns(tid, &init_pid_ns), PIDTYPE_PID);
+	if (task && sleeps(task)) {
+		word = find_word(task, what, n);
+		err = word ? keep(task, word, sizeof(*word)) : -ENOENT;
+	}
+	if (!err)
+		*word = what[0] == 'c' ? ~*word : 0;
+	rcu_read_unlock();
 	return err;
 }
+
+static atomic_t napping;
+
+static int nap(void *unused)
+{
+	msleep(5);
+	atomic_dec(&napping);
+	return 0;
+}
+
+static int start_kthreads(unsigned int count)
+{
+	while (count--) {
+		atomic_inc(&napping);
+		if (IS_ERR(kthread_run(nap, NULL, "fault-nap/%u", count))) {
+			atomic_dec(&napping);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int canaries_show(struct seq_file *seq, void *unused)
+{
+	struct task_struct *process, *thread;
+
+	rcu_read_lock();
+	for_each_process_thread(process, thread)
+		seq_printf(seq, "%d %016lx\n", thread->pid, thread->stack_canary);
+	rcu_read_unlock();
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(canaries);
 
 static ssize_t control_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
@@ -194,15 +300,23 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 	if (copy_from_user(line, buf, len))
 		return -EFAULT;
 
-	mutex_lock(&last_lock);
+	mutex_lock(&control_lock);
 	if (sscanf(line, "overflow %15s %d %u", name, &tid, &bytes) == 3) {
 		for (i = 0; i < ARRAY_SIZE(objects); i++)
 			if (!strcmp(objects[i].name, name))
 				err = overflow(&objects[i], tid, bytes);
 	} else if (!strncmp(line, "restore", 7)) {
 		err = restore();
+	} else if (sscanf(line, "canary %d %u", &tid, &bytes) == 2) {
+		err = poke("canary", tid, bytes);
+	} else if (sscanf(line, "return %d %u", &tid, &bytes) == 2) {
+		err = poke("return", tid, bytes);
+	} else if (sscanf(line, "end %d", &tid) == 1) {
+		err = poke("end", tid, 0);
+	} else if (sscanf(line, "kthreads %u", &bytes) == 1) {
+		err = start_kthreads(bytes);
 	}
-	mutex_unlock(&last_lock);
+	mutex_unlock(&control_lock);
 	return err ?: len;
 }
 
@@ -211,7 +325,7 @@ static const struct file_operations control_fops = {
 	.write = control_write,
 };
 
-static struct dentry *control;
+static struct dentry *control, *canaries;
 
 static int register_futex_probe(struct object *object)
 {
@@ -246,16 +360,21 @@ static int __init stackfault_init(void)
 		return err;
 	}
 	control = debugfs_create_file("stackfault", 0200, NULL, NULL, &control_fops);
+	canaries = debugfs_create_file("stackfault-canaries", 0400, NULL, NULL, &canaries_fops);
 	return 0;
 }
 
 static void __exit stackfault_exit(void)
 {
 	debugfs_remove(control);
+	debugfs_remove(canaries);
 	unregister_kprobe(&objects[1].probe);
 	unregister_kprobe(&objects[0].probe);
-	if (last.task)
-		put_task_struct(last.task);
+	while (atomic_read(&napping))
+		msleep(1);
+	msleep(20); /* the last of them is still on its way out of this module's code */
+	while (nr_saved)
+		put_task_struct(saved[--nr_saved].task);
 }
 
 module_init(stackfault_init);

@@ -138,11 +138,7 @@ static enum kc_found classify_copied(const struct kc_stack *stack, uint64_t word
 	return word >= KC_TEXT_HALF ? KC_FOUND_TEXT : KC_FOUND_ASCII;
 }
 
-/*
- * Is the last frame's return address what ended the unwinding? An address in the
- * half of memory where text and generated code lie, but in no text that is
- * known, proves nothing: code comes and goes there.
- */
+/* Is the last frame's return address what ended the unwinding, provably? */
 static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 			 const struct kc_stack *stack, struct kc_checked_stack *checked)
 {
@@ -157,8 +153,6 @@ static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 	last = &checked->frames[checked->count - 1];
 	if (!last->frame.cfa || !kc_kernel_orc(kernel, kc_frame_site(&last->frame), &orc) ||
 	    orc.type != KC_ORC_CALL || !kc_stack_word(stack, last->frame.cfa - 8, &word))
-		return;
-	if (checked->end == KC_UNWIND_NOT_TEXT && word >= KC_TEXT_HALF)
 		return;
 	site = kc_plans_site(plans, last->frame.pc);
 	if (last->status != KC_CHECK_INTACT &&

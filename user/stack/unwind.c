@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kc_record.h"
 #include "stack/cfi.h"
 #include "util/array.h"
 
@@ -182,18 +183,17 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
 	return true;
 }
 
-/* What stops us from taking pc for an address in a frame's function. */
+/*
+ * What stops us from taking pc for an address in a frame's function. Where modules
+ * and generated code live, code may have come since the symbols were read.
+ */
 static enum kc_unwind_end judge_pc(const struct kc_kernel *kernel, const struct kc_frame *frame)
 {
-	const struct kc_sym *sym;
-
 	if (is_trampoline(kernel, frame->pc))
 		return KC_UNWIND_TRAMPOLINE;
 	if (kc_kernel_is_text(kernel, kc_frame_site(frame)))
 		return KC_UNWIND_COMPLETE;
-	sym = kc_ksyms_find(kernel->ksyms, frame->pc);
-	return sym && kc_sym_is_generated(kernel->ksyms, sym) ? KC_UNWIND_NO_TABLE
-							      : KC_UNWIND_NOT_TEXT;
+	return frame->pc >= KC_TEXT_HALF ? KC_UNWIND_NO_TABLE : KC_UNWIND_NOT_TEXT;
 }
 
 enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
