@@ -13,6 +13,7 @@
  * bpf_seq_write() has succeeded.
  */
 #include "kc.bpf.h"
+#include "slots.bpf.h"
 #include "word.bpf.h"
 
 #define TASK_DEAD  0x80
@@ -92,7 +93,15 @@ static __always_inline bool comm_is(const char *comm)
 	return true;
 }
 
-static __always_inline bool wanted(struct task_struct *task, const struct kc_record *head)
+/* The names cost as much as the rest of a look at a cached task: only when needed. */
+static __always_inline void name(struct task_struct *task, struct kc_record *head)
+{
+	bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
+	bpf_probe_read_kernel(head->leader_comm, sizeof(head->leader_comm),
+			      task->group_leader->comm);
+}
+
+static __always_inline bool wanted(struct task_struct *task, struct kc_record *head)
 {
 	if (config.only_tid && head->tid != config.only_tid)
 		return false;
@@ -102,27 +111,10 @@ static __always_inline bool wanted(struct task_struct *task, const struct kc_rec
 		return false;
 	if (config.by_cgroup && !task_in_cgroup(task, config.cgroup))
 		return false;
-	return !config.comm_len || comm_is(head->comm) || comm_is(head->leader_comm);
-}
-
-static __always_inline void identify(struct task_struct *task, struct kc_record *head)
-{
-	head->pid = task->tgid;
-	head->tid = task->pid;
-	head->start_ns = task->start_boottime;
-	bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
-	bpf_probe_read_kernel(head->leader_comm, sizeof(head->leader_comm),
-			      task->group_leader->comm);
-}
-
-static __always_inline __u32 slots_of(const struct kc_task_slots *cached)
-{
-	return *(volatile __u16 *)&cached->nr_slots;
-}
-
-static __always_inline __u32 returns_of(const struct kc_task_slots *cached)
-{
-	return *(volatile __u16 *)&cached->nr_returns;
+	if (!config.comm_len)
+		return true;
+	name(task, head);
+	return comm_is(head->comm) || comm_is(head->leader_comm);
 }
 
 /* A word that can't be read is no evidence. */
@@ -156,21 +148,6 @@ enum outcome {
 	CHANGED, /* not as it was cached: copy the stack */
 };
 
-/* The hash of the return addresses that were cached; any other if one can't be read. */
-static __always_inline __u64 hash_returns(const struct kc_task_slots *cached, __u64 top)
-{
-	__u64 hash = 0, word;
-
-	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-		if (i >= returns_of(cached))
-			break;
-		word = 0;
-		bpf_probe_read_kernel(&word, sizeof(word), (void *)(top - 8ULL * cached->ret[i]));
-		hash = kc_hash_word(hash, word);
-	}
-	return hash;
-}
-
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
  * them if one differs, from a second read.
@@ -179,7 +156,7 @@ static __always_inline __u64 hash_returns(const struct kc_task_slots *cached, __
  * the verifier follows every value of a counter through every iteration.
  */
 static __always_inline enum outcome check_slots(struct seq_file *seq, struct task_struct *task,
-						const struct kc_record *head,
+						struct kc_record *head,
 						struct kc_task_slots *cached, __u64 stack)
 {
 	__u64 canary = task->stack_canary;
@@ -190,18 +167,13 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 		.text_end = config.text_end,
 	};
 	struct damage_record *out;
-	__u64 differing = head->flags & KC_RECORD_END_GONE, failed = 0, word = 0;
+	__u64 differing, failed = 0, word = 0;
 	__u32 zero = 0;
 
 	if (hash_returns(cached, head->top) != cached->returns_hash)
 		return CHANGED;
-	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-		if (i >= slots_of(cached))
-			break;
-		failed |= bpf_probe_read_kernel(&word, sizeof(word),
-						(void *)(head->top - 8ULL * cached->slot[i]));
-		differing |= word ^ canary;
-	}
+	differing = compare_slots(cached, head->top, canary, &failed) |
+		    (head->flags & KC_RECORD_END_GONE);
 	out = bpf_map_lookup_elem(&damage_scratch, &zero);
 	if (differing && out) {
 		for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
@@ -223,6 +195,7 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 		__u32 count = slots_of(cached);
 		__u64 len = sizeof(out->head) + count * sizeof(out->damage[0]);
 
+		name(task, head);
 		out->head = *head;
 		out->head.kind = KC_RECORD_DAMAGE;
 		out->head.count = count;
@@ -343,6 +316,7 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 		pass.unreadable++;
 		return SAID;
 	}
+	name(task, head);
 	out->head = *head;
 	out->head.kind = KC_RECORD_STACK;
 	out->head.count = bytes / sizeof(__u64);
@@ -365,7 +339,9 @@ int kc_sweep(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	identify(task, &head);
+	head.pid = task->tgid;
+	head.tid = task->pid;
+	head.start_ns = task->start_boottime;
 	if (head.pid == config.self)
 		return 0;
 	if (!wanted(task, &head)) {

@@ -73,7 +73,15 @@ soak: deps ## minutes of load of all kinds on each kernel, for false alarms (SOA
 
 SOAK_SECONDS ?= 240
 
-bench: all $(APPS) ## measure (figures, never pass or fail)
-	$(Q)tests/bench
+# Programs for the benchmark alone.
+BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(B)/bench/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
+
+$(B)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard bpf/*.h)
+	$(call say,CLANG,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+bench: all $(APPS) $(BENCH_OBJECTS) ## measure (figures, never pass or fail)
+	$(Q)tests/bench/run
 
 .PHONY: bench soak

@@ -3,14 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 
 #include "probe/cgroup.h"
 #include "report/views.h"
 #include "util/array.h"
-
-/* Passes between two looks for cache entries that nobody uses any more. */
-#define TRIM_EVERY 16
 
 /* One sleep of one thread. */
 struct sleep_id {
@@ -522,10 +519,19 @@ static void refresh(struct kc_monitor *monitor)
 			kc_strerror(err));
 }
 
+static double cpu_seconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
 int kc_monitor_pass(struct kc_monitor *monitor)
 {
 	struct kc_stats *stats = &monitor->stats;
 	struct kc_pass *pass = &monitor->pass;
+	double before = cpu_seconds();
 	int err;
 
 	refresh(monitor);
@@ -542,8 +548,10 @@ int kc_monitor_pass(struct kc_monitor *monitor)
 	stats->tasks_checked += pass->copied + pass->cached;
 	stats->frames_verified += pass->cached_slots;
 	err = confirm_suspects(monitor);
-	if (stats->passes % TRIM_EVERY == 0)
-		kc_sweep_trim(monitor->sweep);
+	kc_sweep_trim(monitor->sweep);
+	stats->pass_cpu = cpu_seconds() - before;
+	if (stats->passes == 1)
+		stats->first_pass_cpu = stats->pass_cpu;
 	return err;
 }
 
@@ -570,14 +578,11 @@ void kc_monitor_observe(struct kc_monitor *monitor, kc_checked_fn fn, void *arg)
 const struct kc_stats *kc_monitor_stats(struct kc_monitor *monitor)
 {
 	struct timespec now;
-	struct rusage usage;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	getrusage(RUSAGE_SELF, &usage);
 	monitor->stats.seconds = (now.tv_sec - monitor->started.tv_sec) +
 				 (now.tv_nsec - monitor->started.tv_nsec) / 1e9;
-	monitor->stats.cpu_seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
-				     (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	monitor->stats.cpu_seconds = cpu_seconds();
 	return &monitor->stats;
 }
 

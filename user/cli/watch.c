@@ -150,7 +150,6 @@ static int notice_no_match(const struct kc_filter *filter, struct kc_report *rep
  */
 struct pace {
 	const struct watch_options *options;
-	double cpu_seconds;  /* own, before the pass */
 	unsigned int period; /* ms, as it is now */
 	unsigned int slower; /* passes in a row that cost too much */
 };
@@ -161,7 +160,7 @@ struct pace {
 static int adjust(struct pace *pace, const struct kc_stats *stats, struct kc_report *report)
 {
 	const struct watch_options *options = pace->options;
-	double cost_ms = (stats->cpu_seconds - pace->cpu_seconds) * 1000;
+	double cost_ms = stats->pass_cpu * 1000;
 	double wanted = cost_ms * 100 / options->max_cpu;
 	char text[160];
 
@@ -205,7 +204,6 @@ static int loop(const struct watch_options *options, struct kc_monitor *monitor,
 	end = next;
 	end.tv_sec += options->duration;
 	for (;;) {
-		pace.cpu_seconds = kc_monitor_stats(monitor)->cpu_seconds;
 		err = kc_monitor_pass(monitor);
 		if (err)
 			return err;

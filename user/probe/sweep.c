@@ -19,15 +19,20 @@
 #define CACHE_MIN (1 << 14)
 #define CACHE_MAX (1 << 17)
 
-/* Passes that a cache entry may go unused. */
+/* Cache entries looked at in one system call. */
+#define BATCH 1024
+
+/* Passes that a cache entry may go unused, and new entries before anybody looks. */
 #define KEEP_PASSES 3
+#define TRIM_AFTER  (CACHE_MIN / 4)
 
 struct kc_sweep {
 	struct sweep_bpf *skel;
 	struct bpf_link *link;
 	int slots_fd;
 	uint32_t pass;
-	size_t len; /* bytes in buffer that are not yet consumed */
+	size_t entered; /* entries since the last trim */
+	size_t len;	/* bytes in buffer that are not yet consumed */
 	char buffer[BUFFER_SIZE] __attribute__((aligned(8)));
 };
 
@@ -194,6 +199,7 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		entry.slot[i] = (record->top - facts->slots[i]) / sizeof(uint64_t);
 	for (size_t i = 0; i < facts->nr_returns; i++)
 		entry.ret[i] = (record->top - facts->returns[i]) / sizeof(uint64_t);
+	sweep->entered++;
 	return bpf_map_update_elem(sweep->slots_fd, &record->tid, &entry, BPF_ANY) ? -E2BIG : 0;
 }
 
@@ -205,19 +211,25 @@ void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid)
 /* Drop the entries that no pass has used for more than `keep` passes. */
 static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
 {
-	kc_auto_free uint32_t *stale = NULL;
-	size_t count = 0, capacity = 0;
-	uint32_t key, *previous = NULL;
-	struct kc_task_slots entry;
+	kc_auto_free struct kc_task_slots *entries = calloc(BATCH, sizeof(*entries));
+	kc_auto_free uint32_t *keys = calloc(BATCH, sizeof(*keys)), *stale = NULL;
+	size_t nr_stale = 0, capacity = 0;
+	uint32_t batch, *from = NULL, count;
+	int err = 0;
 
-	while (!bpf_map_get_next_key(sweep->slots_fd, previous, &key)) {
-		previous = &key;
-		if (bpf_map_lookup_elem(sweep->slots_fd, &key, &entry))
-			continue;
-		if (sweep->pass + 1 - entry.pass > keep && !kc_grow(stale, capacity, count + 1))
-			stale[count++] = key;
+	while (!err && keys && entries) {
+		count = BATCH;
+		err = bpf_map_lookup_batch(sweep->slots_fd, from, &batch, keys, entries, &count,
+					   NULL);
+		if (err && errno != ENOENT) /* ENOENT: these are the last */
+			break;
+		for (uint32_t i = 0; i < count; i++)
+			if (sweep->pass + 1 - entries[i].pass > keep &&
+			    !kc_grow(stale, capacity, nr_stale + 1))
+				stale[nr_stale++] = keys[i];
+		from = &batch;
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < nr_stale; i++)
 		bpf_map_delete_elem(sweep->slots_fd, &stale[i]);
 }
 
@@ -228,5 +240,8 @@ void kc_sweep_flush(struct kc_sweep *sweep)
 
 void kc_sweep_trim(struct kc_sweep *sweep)
 {
+	if (sweep->entered < TRIM_AFTER)
+		return;
 	drop_unused(sweep, KEEP_PASSES);
+	sweep->entered = 0;
 }

@@ -75,7 +75,7 @@ void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid);
 /* Drop everything: the plans behind it may no longer hold. */
 void kc_sweep_flush(struct kc_sweep *sweep);
 
-/* Drop what no pass has used for a while: threads that ran on or ended. */
+/* Once many were entered: drop what no pass has used for a while. */
 void kc_sweep_trim(struct kc_sweep *sweep);
 
 #endif

@@ -348,6 +348,8 @@ static json *coverage_object(const struct kc_stats *stats)
 	add_u64(object, "findings", stats->findings);
 	add_u64(object, "repeated", stats->repeated);
 	add_double(object, "cpu_seconds", stats->cpu_seconds);
+	add_double(object, "first_pass_cpu_seconds", stats->first_pass_cpu);
+	add_double(object, "pass_cpu_seconds", stats->pass_cpu);
 	add_double(object, "seconds", stats->seconds);
 	add_double(object, "cpu_percent", kc_stats_cpu_percent(stats));
 	return object;

@@ -68,9 +68,10 @@ struct kc_stats {
 	uint64_t unproven; /* differences that a second read could not confirm */
 	uint64_t stale;	   /* passes with what was known before modules changed */
 	uint64_t findings;
-	uint64_t repeated;  /* sightings of damage that was already reported */
-	double cpu_seconds; /* our own */
-	double seconds;	    /* since the start */
+	uint64_t repeated;		 /* sightings of damage that was already reported */
+	double cpu_seconds;		 /* our own */
+	double first_pass_cpu, pass_cpu; /* of it, the first and the last pass */
+	double seconds;			 /* since the start */
 };
 
 /*

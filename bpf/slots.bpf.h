@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What every pass does for every task that still sleeps as it did. Also compiled
+ * into the benchmark.
+ */
+#ifndef SLOTS_BPF_H
+#define SLOTS_BPF_H
+
+#include "kc.bpf.h"
+
+static __always_inline __u32 slots_of(const struct kc_task_slots *cached)
+{
+	return *(volatile __u16 *)&cached->nr_slots;
+}
+
+static __always_inline __u32 returns_of(const struct kc_task_slots *cached)
+{
+	return *(volatile __u16 *)&cached->nr_returns;
+}
+
+/* The hash of the return addresses that were cached; any other if one can't be read. */
+static __always_inline __u64 hash_returns(const struct kc_task_slots *cached, __u64 top)
+{
+	__u64 hash = 0, word;
+
+	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
+		if (i >= returns_of(cached))
+			break;
+		word = 0;
+		bpf_probe_read_kernel(&word, sizeof(word), (void *)(top - 8ULL * cached->ret[i]));
+		hash = kc_hash_word(hash, word);
+	}
+	return hash;
+}
+
+/* Zero if every cached slot holds the canary; *failed: one could not be read. */
+static __always_inline __u64 compare_slots(const struct kc_task_slots *cached, __u64 top,
+					   __u64 canary, __u64 *failed)
+{
+	__u64 differing = 0, word = 0;
+
+	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
+		if (i >= slots_of(cached))
+			break;
+		*failed |= bpf_probe_read_kernel(&word, sizeof(word),
+						 (void *)(top - 8ULL * cached->slot[i]));
+		differing |= word ^ canary;
+	}
+	return differing;
+}
+
+#endif
