@@ -13,6 +13,9 @@
  * bpf_seq_write() has succeeded.
  */
 #include "kc.bpf.h"
+
+#define SCRATCH_HEAD struct kc_record head
+#include "scratch.bpf.h"
 #include "slots.bpf.h"
 #include "word.bpf.h"
 
@@ -35,23 +38,10 @@ struct {
 	__type(value, struct kc_task_slots);
 } slots SEC(".maps");
 
-struct stack_record {
-	struct kc_record head;
-	__u64 words[KC_STACK_WORDS];
-};
-
 struct damage_record {
 	struct kc_record head;
 	struct kc_damage damage[KC_TASK_SLOTS];
 };
-
-/* Too large for the BPF stack. One pass runs at a time, on one CPU at a time. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct stack_record);
-} stack_scratch SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -214,36 +204,14 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	return SAID;
 }
 
-/*
- * Work on a whole stack is done in pieces, by global functions: the verifier
- * looks into each once and not at every call, and no kernel needs bpf_loop().
- */
-#define PIECE 64 /* words */
-_Static_assert(KC_STACK_WORDS % PIECE == 0, "whole pieces");
-
-/* Scrub one piece of stack_scratch. */
-__attribute__((noinline)) int scrub_piece(__u32 first, __u64 canary, __u64 stack)
-{
-	struct kc_own_stack own = { stack, config.thread_size };
-	struct stack_record *out;
-	__u32 zero = 0;
-
-	out = bpf_map_lookup_elem(&stack_scratch, &zero);
-	if (!out || first > KC_STACK_WORDS - PIECE)
-		return 0;
-	for (__u32 i = 0; i < PIECE; i++)
-		out->words[first + i] = kc_scrub(out->words[first + i], canary, &own);
-	return 0;
-}
-
 /* Index of the lowest word of the piece that was ever written; PIECE: none. */
 __attribute__((noinline)) int lowest_used(__u32 first)
 {
-	struct stack_record *out;
+	struct scratch *out;
 	__u64 lowest = PIECE;
 	__u32 zero = 0;
 
-	out = bpf_map_lookup_elem(&stack_scratch, &zero);
+	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out || first > KC_STACK_WORDS - PIECE)
 		return 0;
 	for (__u32 i = 0; i < PIECE; i++) {
@@ -255,19 +223,8 @@ __attribute__((noinline)) int lowest_used(__u32 first)
 	return lowest;
 }
 
-/* Copy [from, to) of a stack. How many bytes; 0: unreadable, or too many. */
-static __always_inline __u64 read_stack(struct stack_record *out, __u64 from, __u64 to)
-{
-	__u64 bytes = to - from;
-
-	barrier_var(bytes);
-	if (bytes > sizeof(out->words) || bpf_probe_read_kernel(out->words, bytes, (void *)from))
-		return 0;
-	return bytes;
-}
-
 /* Where the deepest word lies that this stack's task has ever written. */
-static __always_inline __u64 find_high_water(struct stack_record *out, __u64 stack, __u64 sp)
+static __always_inline __u64 find_high_water(struct scratch *out, __u64 stack, __u64 sp)
 {
 	__u64 from = stack + sizeof(__u64); /* above the magic */
 	__u64 words = from < sp ? read_stack(out, from, sp) / sizeof(__u64) : 0;
@@ -291,21 +248,17 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 					       struct kc_record *head, __u64 stack)
 {
 	__u64 canary = task->stack_canary, bytes;
-	struct stack_record *out;
+	struct scratch *out;
 	__u32 zero = 0;
 
-	out = bpf_map_lookup_elem(&stack_scratch, &zero);
+	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out)
 		return SAID;
 	if (config.high_water)
 		head->high_water = find_high_water(out, stack, head->sp);
 	bytes = read_stack(out, head->sp, head->top);
 	/* Also if it is not handed out: the scratch must not keep a canary. */
-	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
-		if (first * sizeof(__u64) >= bytes)
-			break;
-		scrub_piece(first, canary, stack);
-	}
+	scrub_stack(bytes, canary, stack, config.thread_size);
 	/* A stack that vanished is a task that moved on. */
 	if (!same_sleep(task, head, stack)) {
 		pass.moved++;

@@ -25,6 +25,7 @@ int kc_bench_slots(struct __sk_buff *ctx)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 canary = 0, failed = 0, top = 0;
 
+	(void)ctx;
 	bpf_core_read(&canary, sizeof(canary), &task->stack_canary);
 	bpf_core_read(&top, sizeof(top), &task->stack);
 	top += 16384;
@@ -35,5 +36,6 @@ int kc_bench_slots(struct __sk_buff *ctx)
 SEC("tc")
 int kc_bench_empty(struct __sk_buff *ctx)
 {
+	(void)ctx;
 	return 0;
 }

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a stack is copied to and scrubbed before it may leave: too large for the
+ * BPF stack. What goes before the words is the includer's: SCRATCH_HEAD.
+ */
+#ifndef SCRATCH_BPF_H
+#define SCRATCH_BPF_H
+
+#include "kc.bpf.h"
+#include "word.bpf.h"
+
+struct scratch {
+	SCRATCH_HEAD;
+	__u64 words[KC_STACK_WORDS];
+};
+
+/* One CPU's is used by one program at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+/*
+ * Work on a whole stack is done in pieces, by global functions: the verifier
+ * looks into each once and not at every call, and no kernel needs bpf_loop().
+ */
+#define PIECE 64 /* words */
+_Static_assert(KC_STACK_WORDS % PIECE == 0, "whole pieces");
+
+/* Scrub one piece of the scratch. */
+__attribute__((noinline)) int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
+{
+	struct kc_own_stack own = { stack, size };
+	struct scratch *out;
+	__u32 zero = 0;
+
+	out = bpf_map_lookup_elem(&scratch, &zero);
+	if (!out || first > KC_STACK_WORDS - PIECE)
+		return 0;
+	for (__u32 i = 0; i < PIECE; i++)
+		out->words[first + i] = kc_scrub(out->words[first + i], canary, &own);
+	return 0;
+}
+
+/* Copy [from, to) of a stack. How many bytes; 0: unreadable, or too many. */
+static __always_inline __u64 read_stack(struct scratch *out, __u64 from, __u64 to)
+{
+	__u64 bytes = to - from;
+
+	barrier_var(bytes);
+	if (bytes > sizeof(out->words) || bpf_probe_read_kernel(out->words, bytes, (void *)from))
+		return 0;
+	return bytes;
+}
+
+/* Scrub the first `bytes` of the scratch. */
+static __always_inline void scrub_stack(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+{
+	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
+		if (first * sizeof(__u64) >= bytes)
+			break;
+		scrub_piece(first, canary, stack, size);
+	}
+}
+
+#endif
