@@ -7,6 +7,7 @@
 #define SLOTS_BPF_H
 
 #include "kc.bpf.h"
+#include "word.bpf.h"
 
 static __always_inline __u32 slots_of(const struct kc_task_slots *cached)
 {
@@ -47,6 +48,21 @@ static __always_inline __u64 compare_slots(const struct kc_task_slots *cached, _
 		differing |= word ^ canary;
 	}
 	return differing;
+}
+
+/* How many words right below the slot hold what it holds now. */
+static __always_inline __u8 same_below(__u64 slot, __u64 found)
+{
+	__u64 word, other = 0;
+	__u8 count = 0;
+
+	for (__u32 i = 1; i <= KC_BELOW; i++) {
+		word = ~found;
+		bpf_probe_read_kernel(&word, sizeof(word), (void *)(slot - 8 * i));
+		other |= word ^ found;
+		count += kc_mask_if_zero(other) & 1;
+	}
+	return count;
 }
 
 #endif

@@ -116,21 +116,6 @@ static __always_inline bool end_gone(__u64 stack)
 	       word != KC_STACK_END_MAGIC;
 }
 
-/* How many words right below the slot hold what it holds now. */
-static __always_inline __u8 same_below(__u64 slot, __u64 found)
-{
-	__u64 word, other = 0;
-	__u8 count = 0;
-
-	for (__u32 i = 1; i <= KC_BELOW; i++) {
-		word = ~found;
-		bpf_probe_read_kernel(&word, sizeof(word), (void *)(slot - 8 * i));
-		other |= word ^ found;
-		count += kc_mask_if_zero(other) & 1;
-	}
-	return count;
-}
-
 /* What became of one task in this pass. */
 enum outcome {
 	SAID,	 /* all there is to say */

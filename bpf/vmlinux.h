@@ -29,9 +29,13 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
 enum {
+	BPF_ANY = 0,
+	BPF_RB_FORCE_WAKEUP = 2,
 	BPF_F_NO_PREALLOC = 1,
 	BPF_F_MMAPABLE = 1024,
 };
@@ -99,6 +103,12 @@ struct bpf_iter__task {
 };
 
 #pragma clang attribute pop
+
+/* What a kprobe program gets; the layout of x86-64 never changed. */
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
 
 /* What a raw tracepoint program gets (UAPI): the arguments, one word each. */
 struct bpf_raw_tracepoint_args {

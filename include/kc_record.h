@@ -176,25 +176,96 @@ struct kc_sweep_config {
 	char comm[KC_COMM_LEN];
 };
 
-/* Checks probed at the same time: each is a perf event that is slow to close. */
-#define KC_MAX_CHECKS 1024
+/* Probed instructions at the same time: each is a perf event that is slow to close. */
+#define KC_MAX_POINTS 1024
+
+/* Functions whose depth at entry is kept. */
+#define KC_MAX_DEPTHS 256
+
+#define KC_MAX_CPUS 1024
+
+enum kc_point_kind {
+	KC_POINT_CHECK = 1,  /* the load of the slot before a check */
+	KC_POINT_ENTRY = 2,  /* a function's first instruction */
+	KC_POINT_RETURN = 3, /* a return instruction */
+	KC_POINT_PANIC = 4,  /* panic()'s first instruction */
+};
 
 enum kc_check_base {
 	KC_CHECK_BASE_SP = 1,
 	KC_CHECK_BASE_BP = 2,
 };
 
-/* Where the instruction at a probed address finds the slot. */
-struct kc_check_point {
+/* What to do at a probed address. */
+struct kc_point {
 	__kc_u32 index; /* of its counts */
-	__kc_u32 base;	/* enum kc_check_base */
-	__kc_s64 disp;
+	__kc_u16 kind;	/* enum kc_point_kind */
+	__kc_u16 base;	/* CHECK: enum kc_check_base of the slot ... */
+	__kc_s64 disp;	/* ... and its displacement */
+	__kc_u32 depth; /* ENTRY, RETURN: index of the function's depths */
+	__kc_u32 match; /* ENTRY: 1: remember the return address, it is compared at RETURN */
 };
 
-struct kc_check_count {
-	__kc_u64 hits; /* comparisons made */
-	__kc_u64 mismatches;
+/* On one CPU. */
+struct kc_point_count {
+	__kc_u64 hits;
+	__kc_u64 mismatches; /* slot, guard or return address not as it must be */
 	__kc_u64 unreadable;
+	__kc_u64 unmatched;   /* RETURN: nothing was remembered at this place */
+	__kc_u64 other_stack; /* not on the task's own stack: interrupts, exceptions */
+};
+
+#define KC_DEPTH_BUCKETS 16
+
+/* Depth of the stack at entries of one function, on one CPU: top of the stack - SP. */
+struct kc_depth {
+	__kc_u64 max;
+	__kc_u64 bucket[KC_DEPTH_BUCKETS]; /* n: depths of 2^n to 2^(n+1) - 1 bytes */
+};
+
+struct kc_probe_config {
+	__kc_u64 thread_size;
+	__kc_u64 text_start;
+	__kc_u64 text_end;
+	__kc_u64 headroom;  /* bytes; less at an entry is told; 0: never */
+	__kc_u64 hold_ns;   /* how long a CPU may be held; 0: not at all */
+	__kc_u32 self;	    /* pid of kcanary */
+	__kc_u32 pid;	    /* 0: all; whose anomalies are told, the tripwire's excepted */
+	__kc_u64 regs_size; /* struct pt_regs, at the top of a stack that came from user mode */
+	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */
+};
+
+enum kc_event_kind {
+	KC_EVENT_CHECK = 1,	/* slot and canary differ, or the guard does */
+	KC_EVENT_EXHAUSTED = 2, /* less headroom than asked for */
+	KC_EVENT_RETURN = 3,	/* the return address is not the one of the entry */
+	KC_EVENT_PANIC = 4,	/* a stack-protector panic */
+};
+
+enum kc_event_flag {
+	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
+	KC_EVENT_HELD = 2,	    /* the CPU waits for kc_probe_done[cpu] == id */
+};
+
+/*
+ * Through the ring buffer; words[] of the stack follow, task.sp to task.top,
+ * scrubbed. task.size is the whole event's, task.count the words'.
+ */
+struct kc_event {
+	struct kc_record task;
+	__kc_u64 id;   /* unlike any other's */
+	__kc_u64 lost; /* events that found no room, up to now */
+	__kc_u64 site; /* the probed address */
+	__kc_u64 bp;
+	__kc_u64 caller; /* PANIC: the function that failed, as panic() was told */
+	__kc_u64 headroom;
+	__kc_u32 kind;	/* enum kc_event_kind */
+	__kc_u32 flags; /* enum kc_event_flag */
+	__kc_u32 index; /* of the point's counts */
+	__kc_u32 cpu;
+	struct kc_damage damage; /* CHECK, if the slot differs; RETURN: .slot and .found */
+	__kc_s64 syscall;	 /* -1: none, or not known */
+	__kc_u64 args[6];
 };
 
 _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
@@ -202,7 +273,9 @@ _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
 _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_slots layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
-_Static_assert(sizeof(struct kc_check_point) == 16, "kc_check_point layout");
-_Static_assert(sizeof(struct kc_check_count) == 24, "kc_check_count layout");
+_Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
+_Static_assert(sizeof(struct kc_point_count) == 40, "kc_point_count layout");
+_Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
+_Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 
 #endif

@@ -68,7 +68,7 @@ static struct kc_checked_stack check(void)
 {
 	struct kc_checked_stack checked;
 
-	kc_check_stack(&fake->kernel, fake->plans, &stack, &checked);
+	kc_check_stack(&fake->kernel, fake->plans, &stack, NULL, &checked);
 	return checked;
 }
 
@@ -266,19 +266,19 @@ static void bad_frames(void **state)
 	(void)state;
 	/* BP points below: the frame does not lie above its callee's. */
 	begin(RETURN_TO(realigned_pushed), BASE - 64);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_NO_PROGRESS);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_NO_PROGRESS);
 	/* BP points beyond the stack. */
 	begin(RETURN_TO(realigned_pushed), BASE + 0x10000);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_LEAVES_STACK);
 	/* A stack too short for the first frame. */
 	stack.top = stack.sp + 40;
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_LEAVES_STACK);
 	assert_int_equal(count, 0);
 	/* Frames without end. */
 	begin(RETURN_TO(simple_call), 0);
 	while (at + 4 <= WORDS)
 		frame_of_simple(0, RETURN_TO(simple_call));
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, frames, &count), KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_LEAVES_STACK);
 	assert_true(count > 100);
 }
 

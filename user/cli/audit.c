@@ -223,12 +223,15 @@ static enum kc_exit conclude(const struct rows *rows, const struct kc_pass *pass
 static enum kc_exit audit(const struct audit_options *options, struct kc_session *session)
 {
 	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = NULL;
+	struct kc_told *told kc_auto(kc_cleanup_told) = NULL;
 	struct kc_report *report kc_auto(kc_cleanup_report) = NULL;
 	struct rows rows = { .kernel = session->kernel };
 	kc_auto_free struct kc_task_row *owned = NULL;
 	enum kc_exit status;
 	int err;
 
+	if (kc_told_new(&told))
+		return KC_EXIT_FAILED;
 	status = kc_open_report(options->output, options->json, &report);
 	if (status == KC_EXIT_CLEAN)
 		status = kc_monitor_new(
@@ -236,7 +239,7 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 				.filter = options->filter,
 				.high_water = options->high_water,
 			},
-			session, report, &monitor);
+			session, report, told, &monitor);
 	if (status != KC_EXIT_CLEAN)
 		return status;
 	err = kc_report_start(report, &(struct kc_start){ .filter = &options->filter });
@@ -244,7 +247,7 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 		err = look(monitor, &rows);
 	owned = rows.rows;
 	for (size_t i = 0; i < rows.count; i++)
-		rows.rows[i].findings = kc_monitor_findings_of(monitor, rows.rows[i].task.tid);
+		rows.rows[i].findings = kc_told_of(told, rows.rows[i].task.tid);
 	if (rows.count)
 		qsort(rows.rows, rows.count, sizeof(*rows.rows), sort_key(options->sort));
 	if (!err)

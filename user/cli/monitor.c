@@ -17,11 +17,6 @@ struct sleep_id {
 	uint64_t sp;
 };
 
-struct reported {
-	struct sleep_id sleep;
-	uint64_t addr; /* of what was damaged */
-};
-
 struct kc_monitor {
 	struct kc_session *session;
 	struct kc_sweep *sweep;
@@ -32,8 +27,7 @@ struct kc_monitor {
 	struct timespec started;
 	struct sleep_id *suspects;
 	size_t nr_suspects, suspects_capacity;
-	struct reported *reported;
-	size_t nr_reported, reported_capacity;
+	struct kc_told *told;
 	unsigned int failed_reloads; /* in a row */
 	bool output_failed;
 	kc_checked_fn on_checked;
@@ -81,7 +75,8 @@ static int find_cgroup(struct kc_monitor *monitor)
 }
 
 enum kc_exit kc_monitor_new(const struct kc_monitor_options *options, struct kc_session *session,
-			    struct kc_report *report, struct kc_monitor **ret_monitor)
+			    struct kc_report *report, struct kc_told *told,
+			    struct kc_monitor **ret_monitor)
 {
 	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = calloc(1, sizeof(*monitor));
 	struct kc_sweep_options sweep = {
@@ -99,6 +94,7 @@ enum kc_exit kc_monitor_new(const struct kc_monitor_options *options, struct kc_
 	}
 	monitor->session = session;
 	monitor->report = report;
+	monitor->told = told;
 	monitor->cgroup = options->filter.cgroup;
 	clock_gettime(CLOCK_MONOTONIC, &monitor->started);
 	if (kc_sweep_new(&sweep, reason, &monitor->sweep)) {
@@ -119,7 +115,6 @@ void kc_monitor_free(struct kc_monitor *monitor)
 		return;
 	kc_sweep_free(monitor->sweep);
 	free(monitor->suspects);
-	free(monitor->reported);
 	free(monitor);
 }
 
@@ -157,7 +152,8 @@ static void check_record(struct kc_monitor *monitor, const struct kc_record *rec
 {
 	struct kc_stack stack = stack_of(record);
 
-	kc_check_stack(monitor->session->kernel, monitor->session->plans, &stack, ret_checked);
+	kc_check_stack(monitor->session->kernel, monitor->session->plans, &stack, NULL,
+		       ret_checked);
 }
 
 /* Where on the stack the return addresses lie that were followed; how many. */
@@ -221,13 +217,7 @@ static void cache_damaged(struct kc_monitor *monitor, const struct kc_record *re
 static bool is_reported(const struct kc_monitor *monitor, const struct kc_record *record,
 			uint64_t addr)
 {
-	struct sleep_id sleep = sleep_of(record);
-
-	for (size_t i = 0; i < monitor->nr_reported; i++)
-		if (same_sleep(&monitor->reported[i].sleep, &sleep) &&
-		    monitor->reported[i].addr == addr)
-			return true;
-	return false;
+	return kc_told_has(monitor->told, record, addr, true);
 }
 
 static uint64_t stack_end(const struct kc_monitor *monitor, const struct kc_record *record)
@@ -360,21 +350,6 @@ static const struct kc_damage *damage_of(const struct confirmation *confirmation
 	return NULL;
 }
 
-/* Other threads with damage, reported since the start. */
-static size_t other_damaged_tasks(const struct kc_monitor *monitor, uint32_t tid)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < monitor->nr_reported; i++) {
-		bool seen = monitor->reported[i].sleep.tid == tid;
-
-		for (size_t j = 0; j < i && !seen; j++)
-			seen = monitor->reported[j].sleep.tid == monitor->reported[i].sleep.tid;
-		count += !seen;
-	}
-	return count;
-}
-
 /* Tell of one anomaly at addr; of a frame's slot, with what was found there. */
 static int report(struct kc_monitor *monitor, const struct confirmation *confirmation,
 		  enum kc_anomaly anomaly, size_t frame, uint64_t addr,
@@ -398,15 +373,14 @@ static int report(struct kc_monitor *monitor, const struct confirmation *confirm
 
 	if (is_reported(monitor, &confirmation->record, addr))
 		return 0;
-	finding.seq = ++monitor->stats.findings;
 	clock_gettime(CLOCK_REALTIME, &finding.time);
 	kc_process_read(finding.task.pid, finding.task.tid, finding.task.start_ns,
 			&finding.process);
-	kc_judge(&finding, other_damaged_tasks(monitor, finding.task.tid));
-	err = kc_grow(monitor->reported, monitor->reported_capacity, monitor->nr_reported + 1);
+	kc_judge(&finding, kc_told_others(monitor->told, finding.task.tid));
+	err = kc_told_add(monitor->told, &confirmation->record, addr, &finding.seq);
 	if (err)
 		return err;
-	monitor->reported[monitor->nr_reported++] = (struct reported){ confirmation->sleep, addr };
+	monitor->stats.findings++;
 	err = kc_report_finding(monitor->report, monitor->session->kernel, &finding);
 	monitor->output_failed |= err != 0;
 	return err;
@@ -558,15 +532,6 @@ int kc_monitor_pass(struct kc_monitor *monitor)
 const struct kc_pass *kc_monitor_last_pass(const struct kc_monitor *monitor)
 {
 	return &monitor->pass;
-}
-
-size_t kc_monitor_findings_of(const struct kc_monitor *monitor, uint32_t tid)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < monitor->nr_reported; i++)
-		count += monitor->reported[i].sleep.tid == tid;
-	return count;
 }
 
 void kc_monitor_observe(struct kc_monitor *monitor, kc_checked_fn fn, void *arg)

@@ -13,6 +13,7 @@
 #include "cli/session.h"
 #include "probe/sweep.h"
 #include "report/report.h"
+#include "verdict/told.h"
 
 struct kc_monitor;
 
@@ -22,11 +23,12 @@ struct kc_monitor_options {
 };
 
 /*
- * Session, report and the filter's strings are borrowed. Says on stderr what is
+ * Session, report, told and the filter's strings are borrowed. Says on stderr what is
  * wrong if it can't be done; KC_EXIT_CLEAN, or the status to end with.
  */
 enum kc_exit kc_monitor_new(const struct kc_monitor_options *options, struct kc_session *session,
-			    struct kc_report *report, struct kc_monitor **ret_monitor);
+			    struct kc_report *report, struct kc_told *told,
+			    struct kc_monitor **ret_monitor);
 void kc_monitor_free(struct kc_monitor *monitor);
 KC_DEFINE_AUTO(monitor, struct kc_monitor, kc_monitor_free)
 
@@ -35,9 +37,6 @@ int kc_monitor_pass(struct kc_monitor *monitor);
 
 /* The kernel side's counts of the last pass over all tasks. */
 const struct kc_pass *kc_monitor_last_pass(const struct kc_monitor *monitor);
-
-/* Findings about this thread so far. */
-size_t kc_monitor_findings_of(const struct kc_monitor *monitor, uint32_t tid);
 
 /* Have each stack that is copied and checked shown to `fn`, valid during the call. Nonzero ends the
  * pass. */

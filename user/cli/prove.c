@@ -8,7 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/session.h"
-#include "probe/checks.h"
+#include "probe/probes.h"
 #include "util/array.h"
 
 #define MAX_GLOBS 64
@@ -45,7 +45,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->globs[options->nr_globs++] = arg;
 		return 0;
 	case 'N':
-		options->sample = kc_parse_number(state, "COUNT", arg, 1, KC_MAX_CHECKS);
+		options->sample = kc_parse_number(state, "COUNT", arg, 1, KC_MAX_POINTS);
 		return 0;
 	case 'd':
 		options->duration = kc_parse_number(state, "SECONDS", arg, 1, 1 << 20);
@@ -129,16 +129,21 @@ static void wait_for(unsigned int seconds)
 	sigtimedwait(&signals, NULL, &time);
 }
 
-static enum kc_exit tell(struct kc_session *session, struct kc_checks *checks,
-			 const struct kc_plan **plans, size_t count, size_t refused)
+struct proved {
+	const struct kc_plan *plan;
+	struct kc_points points;
+};
+
+static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
+			 const struct proved *proved, size_t count, size_t refused)
 {
-	struct kc_check_count total = {};
+	struct kc_point_count total = {};
 	size_t hit = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		struct kc_check_count one;
+		struct kc_point_count one;
 
-		if (kc_checks_read(checks, plans[i], &one)) {
+		if (kc_probes_count(probes, proved[i].points, &one)) {
 			kc_error("the probes' counts can't be read");
 			return KC_EXIT_FAILED;
 		}
@@ -148,13 +153,13 @@ static enum kc_exit tell(struct kc_session *session, struct kc_checks *checks,
 		total.unreadable += one.unreadable;
 		if (one.mismatches || one.unreadable)
 			printf("%s: %lu mismatches, %lu unreadable in %lu comparisons\n",
-			       kc_sym_name(session->kernel->ksyms, plans[i]->sym),
+			       kc_sym_name(session->kernel->ksyms, proved[i].plan->sym),
 			       (unsigned long)one.mismatches, (unsigned long)one.unreadable,
 			       (unsigned long)one.hits);
 	}
 	printf("functions %zu, checks probed %zu, refused %zu, functions hit %zu, comparisons %lu, "
 	       "mismatches %lu, unreadable %lu\n",
-	       count, kc_checks_attached(checks), refused, hit, (unsigned long)total.hits,
+	       count, kc_probes_attached(probes), refused, hit, (unsigned long)total.hits,
 	       (unsigned long)total.mismatches, (unsigned long)total.unreadable);
 	if (fflush(stdout) || ferror(stdout))
 		return KC_EXIT_FAILED;
@@ -165,8 +170,9 @@ static enum kc_exit tell(struct kc_session *session, struct kc_checks *checks,
 
 static enum kc_exit prove(const struct prove_options *options, struct kc_session *session)
 {
-	struct kc_checks *checks kc_auto(kc_cleanup_checks) = NULL;
+	struct kc_probes *probes kc_auto(kc_cleanup_probes) = NULL;
 	kc_auto_free const struct kc_plan **plans = NULL;
+	kc_auto_free struct proved *proved = NULL;
 	size_t available, chosen = 0, refused = 0;
 	enum kc_exit status;
 	char reason[160];
@@ -181,13 +187,19 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 		kc_error("no planned function is named like that");
 		return KC_EXIT_USAGE;
 	}
-	if (kc_checks_new(reason, &checks)) {
+	proved = calloc(options->sample, sizeof(*proved));
+	if (!proved)
+		return KC_EXIT_FAILED;
+	if (kc_probes_new(&(struct kc_probe_options){ .kernel = session->kernel }, reason,
+			  &probes)) {
 		kc_error("%s", reason);
 		return KC_EXIT_CANNOT_RUN;
 	}
 	/* Refused functions make way for others. */
 	for (size_t i = 0; i < available && chosen < options->sample; i++) {
-		err = kc_checks_attach(checks, plans[i]);
+		struct kc_points points;
+
+		err = kc_probes_checks(probes, plans[i], &points);
 		if (err == -EACCES || err == -EPERM) {
 			kc_error("not permitted to place kprobes (kernel.perf_event_paranoid, "
 				 "lockdown): run as root");
@@ -195,19 +207,19 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 		}
 		if (err == -ENOSPC)
 			break;
-		if (err <= 0) {
+		if (!points.count) {
 			kc_debug("%s: not probed: %s",
 				 kc_sym_name(session->kernel->ksyms, plans[i]->sym),
 				 err ? kc_strerror(err) : "no single load");
 			refused++;
 			continue;
 		}
-		plans[chosen++] = plans[i];
+		proved[chosen++] = (struct proved){ plans[i], points };
 	}
 	kc_info("seed %u: probing %zu checks of %zu functions (of %zu) for %u s", options->seed,
-		kc_checks_attached(checks), chosen, available, options->duration);
+		kc_probes_attached(probes), chosen, available, options->duration);
 	wait_for(options->duration);
-	status = tell(session, checks, plans, chosen, refused);
+	status = tell(session, probes, proved, chosen, refused);
 	kc_info("removing the probes");
 	return status;
 }

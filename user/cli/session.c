@@ -149,19 +149,27 @@ enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *
 		kc_session_close(&session);
 		return KC_EXIT_CANNOT_RUN;
 	}
-	if (kc_plans_new(session.kernel, &session.plans)) {
+	if (kc_plans_new(session.kernel, &session.plans) ||
+	    kc_plans_new(session.kernel, &session.probe_plans)) {
 		kc_error("out of memory");
 		kc_session_close(&session);
 		return KC_EXIT_FAILED;
 	}
+	pthread_mutex_init(&session.lock, NULL);
 	*ret_session = session;
 	return KC_EXIT_CLEAN;
 }
 
-void kc_session_close(struct kc_session *session)
+static void free_facts(struct kc_session *session)
 {
+	kc_plans_free(session->probe_plans);
 	kc_plans_free(session->plans);
 	kc_kernel_free(session->kernel);
+}
+
+void kc_session_close(struct kc_session *session)
+{
+	free_facts(session);
 	kc_mem_destroy(session->mem);
 	*session = (struct kc_session){};
 }
@@ -173,19 +181,26 @@ bool kc_session_is_stale(const struct kc_session *session)
 
 int kc_session_reload(struct kc_session *session)
 {
-	struct kc_session fresh = { .mem = session->mem, .modules_hash = hash_modules() };
+	struct kc_session fresh = { .mem = session->mem, .modules_hash = hash_modules() }, old;
 	char reason[160];
 	int err;
 
 	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, reason, &fresh.kernel);
 	if (!err)
 		err = kc_plans_new(fresh.kernel, &fresh.plans);
+	if (!err)
+		err = kc_plans_new(fresh.kernel, &fresh.probe_plans);
 	if (err) {
-		kc_kernel_free(fresh.kernel);
+		free_facts(&fresh);
 		return err;
 	}
-	kc_plans_free(session->plans);
-	kc_kernel_free(session->kernel);
-	*session = fresh;
+	pthread_mutex_lock(&session->lock);
+	old = *session;
+	session->kernel = fresh.kernel;
+	session->plans = fresh.plans;
+	session->probe_plans = fresh.probe_plans;
+	session->modules_hash = fresh.modules_hash;
+	pthread_mutex_unlock(&session->lock);
+	free_facts(&old);
 	return 0;
 }

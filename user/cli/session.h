@@ -3,13 +3,20 @@
 #ifndef KC_CLI_SESSION_H
 #define KC_CLI_SESSION_H
 
+#include <pthread.h>
+
 #include "guard/plan.h"
 #include "util/log.h"
 
+/*
+ * The main thread uses all of it. Another thread may use `kernel` and its own
+ * `probe_plans` while it holds the lock; a reload replaces them under it.
+ */
 struct kc_session {
 	struct kc_mem *mem;
 	struct kc_kernel *kernel;
-	struct kc_plans *plans;
+	struct kc_plans *plans, *probe_plans;
+	pthread_mutex_t lock;
 	uint64_t modules_hash; /* of /proc/modules when the kernel was learned */
 };
 

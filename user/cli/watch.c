@@ -7,8 +7,12 @@
 #include "cli/command.h"
 #include "cli/filter.h"
 #include "cli/monitor.h"
+#include "cli/probing.h"
 
-#define STATS_EVERY 10.0 /* seconds */
+#define STATS_EVERY  10.0 /* seconds */
+#define MAX_HOLD_OFF 1000 /* ms; the hard lockup detector's time is 10 s */
+
+#define MAX_FUNCTIONS 64 /* -f options */
 
 struct watch_options {
 	struct kc_filter filter;
@@ -18,12 +22,45 @@ struct watch_options {
 	unsigned int max_cpu;  /* percent of one CPU that passes may take */
 	unsigned int verbose;
 	bool json;
+	bool no_probes, dry_run;
+	const char *functions[MAX_FUNCTIONS];
+	const char *preset;
+	size_t nr_functions;
+	unsigned int max_probes;
+	struct kc_probing_options probing;
 };
 
-enum { OPTION_MAX_CPU = 0x100 };
+enum {
+	OPTION_MAX_CPU = 0x100,
+	OPTION_PRESET,
+	OPTION_MAX_PROBES,
+	OPTION_DRY_RUN,
+	OPTION_NO_PROBES,
+	OPTION_HEADROOM,
+	OPTION_HOLD_OFF,
+	OPTION_KMSG,
+};
 
 static const struct argp_option argp_options[] = {
 	KC_FILTER_OPTIONS,
+	{ "function", 'f', "FUNC|GLOB", 0,
+	  "put live probes on these functions (repeatable; default hrtimer_nanosleep, "
+	  "do_nanosleep and do_futex)",
+	  2 },
+	{ "preset", OPTION_PRESET, "NAME", 0, "... on these: futex, sleep, io, net, all-blocking",
+	  2 },
+	{ "max-probes", OPTION_MAX_PROBES, "COUNT", 0, "refuse to place more (default 64)", 2 },
+	{ "dry-run", OPTION_DRY_RUN, NULL, 0, "only show what would be probed", 2 },
+	{ "no-probes", OPTION_NO_PROBES, NULL, 0, "no live probes, no tripwire: the sweep alone",
+	  2 },
+	{ "headroom", OPTION_HEADROOM, "BYTES", 0,
+	  "tell of less stack left at a probed function's entry (default 2048, 0: never)", 2 },
+	{ "hold-off", OPTION_HOLD_OFF, "MS", 0,
+	  "hold a CPU that is about to panic until the finding is written out, at most this "
+	  "long (default 50, 0: never)",
+	  2 },
+	{ "kmsg", OPTION_KMSG, NULL, 0, "a line to the kernel's log for findings of live probes",
+	  2 },
 	{ "duration", 'd', "SECONDS", 0, "end after this time", 0 },
 	{ "sweep", 's', "MS", 0, "time from one pass to the next (default 1000, at least 10)", 0 },
 	{ "max-cpu", OPTION_MAX_CPU, "PERCENT", 0,
@@ -47,6 +84,32 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		options->period = kc_parse_number(state, "MS", arg, 10, 3600 * 1000);
+		return 0;
+	case 'f':
+		if (options->nr_functions == MAX_FUNCTIONS)
+			argp_error(state, "at most %d functions or globs", MAX_FUNCTIONS);
+		options->functions[options->nr_functions++] = arg;
+		return 0;
+	case OPTION_PRESET:
+		options->preset = arg;
+		return 0;
+	case OPTION_MAX_PROBES:
+		options->max_probes = kc_parse_number(state, "COUNT", arg, 1, KC_MAX_POINTS);
+		return 0;
+	case OPTION_DRY_RUN:
+		options->dry_run = true;
+		return 0;
+	case OPTION_NO_PROBES:
+		options->no_probes = true;
+		return 0;
+	case OPTION_HEADROOM:
+		options->probing.headroom = kc_parse_number(state, "BYTES", arg, 0, 1 << 20);
+		return 0;
+	case OPTION_HOLD_OFF:
+		options->probing.hold_off = kc_parse_number(state, "MS", arg, 0, MAX_HOLD_OFF);
+		return 0;
+	case OPTION_KMSG:
+		options->probing.kmsg = true;
 		return 0;
 	case OPTION_MAX_CPU:
 		options->max_cpu = kc_parse_number(state, "PERCENT", arg, 1, 100);
@@ -185,21 +248,30 @@ static int adjust(struct pace *pace, const struct kc_stats *stats, struct kc_rep
 	return kc_report_notice(report, text);
 }
 
+/* Everything seen so far, by the sweep and by live probes (NULL: none). */
+static struct kc_stats total(struct kc_monitor *monitor, struct kc_probing *probing)
+{
+	struct kc_stats stats = *kc_monitor_stats(monitor);
+
+	if (probing)
+		kc_probing_stats(probing, &stats.probes);
+	stats.findings += stats.probes.findings;
+	stats.repeated += stats.probes.repeated;
+	return stats;
+}
+
 /* Pass, wait, pass ... until a signal, the time is up, or something fails. */
-static int loop(const struct watch_options *options, struct kc_monitor *monitor,
-		struct kc_report *report, const char **ret_why)
+static int loop(const struct watch_options *options, const sigset_t *signals,
+		struct kc_monitor *monitor, struct kc_probing *probing, struct kc_report *report,
+		const char **ret_why)
 {
 	struct pace pace = { .options = options, .period = options->period };
 	double next_stats = STATS_EVERY;
 	const struct kc_stats *stats;
 	struct timespec next, now, end;
-	sigset_t signals;
+	struct kc_stats all;
 	int err;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	end = next;
 	end.tv_sec += options->duration;
@@ -221,7 +293,8 @@ static int loop(const struct watch_options *options, struct kc_monitor *monitor,
 		}
 		if (stats->seconds >= next_stats) {
 			next_stats += STATS_EVERY;
-			err = kc_report_stats(report, stats);
+			all = total(monitor, probing);
+			err = kc_report_stats(report, &all);
 			if (err)
 				return err;
 		}
@@ -231,60 +304,145 @@ static int loop(const struct watch_options *options, struct kc_monitor *monitor,
 			next = now;
 		if (options->duration && is_before(&end, &next))
 			next = end;
-		if (wait_or_signal(&signals, &next)) {
+		if (wait_or_signal(signals, &next)) {
 			*ret_why = "stopped";
 			return 0;
 		}
 	}
 }
 
-static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_report *report, int err,
-			     const char *why)
+static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_probing *probing,
+			     struct kc_report *report, int err, const char *why)
 {
-	const struct kc_stats *stats = kc_monitor_stats(monitor);
+	const struct kc_stats stats = total(monitor, probing);
 	int written = 0;
 
+	if (!err && probing && kc_probing_output_failed(probing))
+		err = -EIO;
 	if (!err || !kc_monitor_output_failed(monitor))
-		written = kc_report_stop(report, stats, err ? "failed" : why);
+		written = kc_report_stop(report, &stats, err ? "failed" : why);
 	if (err)
 		kc_error("the watch ended: %s", kc_strerror(err));
 	if (written)
 		kc_error("the report could not be written: %s", kc_strerror(written));
 	if (err || written)
 		return KC_EXIT_FAILED;
-	if (stats->findings)
+	if (stats.findings)
 		return KC_EXIT_FINDINGS;
 	/* Nothing found by looking at nothing is not clean. */
-	return kc_stats_blind(stats) || !stats->frames_verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
+	return kc_stats_blind(&stats) || !stats.frames_verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
 }
 
-static enum kc_exit watch(const struct watch_options *options, struct kc_session *session)
+/* What to probe, and that it is not too much. */
+static enum kc_exit choose(const struct watch_options *options, struct kc_session *session,
+			   struct kc_choices *ret_choices)
+{
+	const struct kc_wish wish = {
+		.globs = options->functions,
+		.nr_globs = options->nr_functions,
+		.preset = options->preset,
+	};
+	enum kc_exit status;
+
+	*ret_choices = (struct kc_choices){};
+	if (options->no_probes)
+		return KC_EXIT_CLEAN;
+	status = kc_choose(session, &wish, ret_choices);
+	if (status == KC_EXIT_CLEAN && ret_choices->points > options->max_probes &&
+	    !options->dry_run) {
+		kc_error(
+			"%zu functions would take %zu probes, more than --max-probes %u; each costs "
+			"every call, and the kernel some 10 ms to remove",
+			ret_choices->count, ret_choices->points, options->max_probes);
+		kc_choices_free(ret_choices);
+		return KC_EXIT_USAGE;
+	}
+	return status;
+}
+
+static void print_choices(const struct kc_choices *choices)
+{
+	printf("%-40s %6s %7s  %s\n", "FUNCTION", "CHECKS", "RETURNS", "");
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct kc_choice *choice = &choices->choices[i];
+
+		printf("%-40s %6zu %7zu  %s%s%s\n", choice->name, choice->nr_checks,
+		       choice->nr_returns,
+		       choice->refused	     ? "refused: "
+		       : *choice->instead_of ? "guarded in the place of "
+		       : !choice->nr_checks  ? "not guarded: return address checked"
+					     : "",
+		       choice->refused ?: "", choice->refused ? "" : choice->instead_of);
+	}
+	printf("%zu probes, an entry's for each function among them; and the tripwire on panic\n",
+	       choices->points);
+}
+
+static int report_start(const struct watch_options *options, const struct kc_choices *choices,
+			struct kc_report *report)
+{
+	kc_auto_free struct kc_probed *probed = calloc(choices->count + 1, sizeof(*probed));
+	struct kc_start start = {
+		.filter = &options->filter,
+		.period = options->period,
+		.probed = probed,
+	};
+
+	for (size_t i = 0; probed && i < choices->count; i++) {
+		const struct kc_choice *choice = &choices->choices[i];
+
+		if (!choice->refused)
+			probed[start.nr_probed++] =
+				(struct kc_probed){ choice->name, choice->instead_of,
+						    choice->nr_checks, choice->nr_returns };
+	}
+	return kc_report_start(report, &start);
+}
+
+static enum kc_exit watch(const struct watch_options *options, struct kc_session *session,
+			  const struct kc_choices *choices)
 {
 	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = NULL;
 	struct kc_report *report kc_auto(kc_cleanup_report) = NULL;
+	struct kc_told *told kc_auto(kc_cleanup_told) = NULL;
+	struct kc_probing *probing kc_auto(kc_cleanup_probing) = NULL;
+	struct kc_probing_options wanted = options->probing;
 	const char *why = "failed";
 	enum kc_exit status;
+	sigset_t signals;
 	int err;
 
+	/* Before there are threads, which inherit it. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (kc_told_new(&told))
+		return KC_EXIT_FAILED;
 	status = kc_open_report(options->output, options->json, &report);
+	if (status == KC_EXIT_CLEAN)
+		status = kc_monitor_new(&(struct kc_monitor_options){ .filter = options->filter },
+					session, report, told, &monitor);
+	wanted.filter = options->filter;
+	if (status == KC_EXIT_CLEAN && !options->no_probes)
+		status = kc_probing_new(&wanted, choices, session, report, told, &probing);
 	if (status != KC_EXIT_CLEAN)
 		return status;
-	status = kc_monitor_new(&(struct kc_monitor_options){ .filter = options->filter }, session,
-				report, &monitor);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	err = kc_report_start(report, &(struct kc_start){
-					      .filter = &options->filter,
-					      .period = options->period,
-				      });
+	err = report_start(options, choices, report);
 	if (!err)
-		err = loop(options, monitor, report, &why);
-	return conclude(monitor, report, err, why);
+		err = loop(options, &signals, monitor, probing, report, &why);
+	return conclude(monitor, probing, report, err, why);
 }
 
 enum kc_exit kc_cmd_watch(int argc, char **argv)
 {
-	struct watch_options options = { .period = 1000, .max_cpu = 5 };
+	struct watch_options options = {
+		.period = 1000,
+		.max_cpu = 5,
+		.max_probes = 64,
+		.probing = { .headroom = 2048, .hold_off = 50 },
+	};
+	struct kc_choices choices;
 	struct kc_session session = {};
 	enum kc_exit status;
 
@@ -296,7 +454,12 @@ enum kc_exit kc_cmd_watch(int argc, char **argv)
 	status = kc_session_open(&(struct kc_source){}, &session);
 	if (status != KC_EXIT_CLEAN)
 		return status;
-	status = watch(&options, &session);
+	status = choose(&options, &session, &choices);
+	if (status == KC_EXIT_CLEAN && options.dry_run)
+		print_choices(&choices);
+	else if (status == KC_EXIT_CLEAN)
+		status = watch(&options, &session, &choices);
+	kc_choices_free(&choices);
 	kc_session_close(&session);
 	return status;
 }

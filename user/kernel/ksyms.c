@@ -9,6 +9,7 @@
 /* The symbols other than functions that somebody asks for. */
 static const char *const kept[] = {
 	"__stack_chk_guard",
+	"__per_cpu_offset",
 	"fixed_percpu_data",
 	"modules",
 	"__start_orc_unwind",

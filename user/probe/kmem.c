@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,25 +17,30 @@ struct kmem {
 	struct kc_mem mem;
 	struct kmem_bpf *skel;
 	int prog_fd;
+	pthread_mutex_t lock; /* of the buffer */
 	const uint8_t *chunk; /* the program's buffer, mapped */
 };
 
-static int read_chunk(const struct kmem *kmem, uint64_t addr, void *buf, size_t len)
+static int read_chunk(struct kmem *kmem, uint64_t addr, void *buf, size_t len)
 {
 	uint64_t args[2] = { addr, len };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+	int err = 0;
 
+	pthread_mutex_lock(&kmem->lock);
 	if (bpf_prog_test_run_opts(kmem->prog_fd, &opts))
-		return -errno;
-	if (opts.retval)
-		return -EFAULT;
-	memcpy(buf, kmem->chunk, len);
-	return 0;
+		err = -errno;
+	else if (opts.retval)
+		err = -EFAULT;
+	else
+		memcpy(buf, kmem->chunk, len);
+	pthread_mutex_unlock(&kmem->lock);
+	return err;
 }
 
 static int kmem_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
-	const struct kmem *kmem = (const struct kmem *)mem;
+	struct kmem *kmem = (struct kmem *)mem;
 
 	for (size_t done = 0; done < len;) {
 		size_t part = len - done < CHUNK ? len - done : CHUNK;
@@ -66,6 +72,7 @@ int kc_kmem_open(struct kc_mem **ret_mem)
 	if (!kmem)
 		return -ENOMEM;
 	kmem->mem = (struct kc_mem){ .read = kmem_read, .destroy = kmem_destroy, .name = "bpf" };
+	pthread_mutex_init(&kmem->lock, NULL);
 	kmem->skel = kmem_bpf__open_and_load();
 	if (!kmem->skel) {
 		err = -errno;

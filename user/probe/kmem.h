@@ -7,7 +7,7 @@
 
 /*
  * Load the reader. -EPERM without the rights, or the errno of what the kernel
- * refused. One reader is for one thread: its buffer is shared.
+ * refused. Several threads may read.
  */
 int kc_kmem_open(struct kc_mem **ret_mem);
 

@@ -3,13 +3,16 @@
 #ifndef KC_REPORT_FORMAT_H
 #define KC_REPORT_FORMAT_H
 
+#include <pthread.h>
+
 #include "report/report.h"
 
 struct kc_report {
 	const struct kc_format *format;
 	FILE *out;
-	bool regular; /* a file: synced after each finding */
-	uint64_t seq; /* of the last event written */
+	pthread_mutex_t lock; /* one event at a time */
+	bool regular;	      /* a file: synced after each finding */
+	uint64_t seq;	      /* of the last event written */
 	struct kc_host host;
 };
 

@@ -122,6 +122,23 @@ static json *host_view(const struct kc_host *host)
 	return view;
 }
 
+static json *probes_array(const struct kc_start *start)
+{
+	json *array = json_object_new_array();
+
+	for (size_t i = 0; i < start->nr_probed; i++) {
+		const struct kc_probed *probed = &start->probed[i];
+		json *object = json_object_new_object();
+
+		add_string(object, "function", probed->function);
+		add_string(object, "instead_of", *probed->instead_of ? probed->instead_of : NULL);
+		add_u64(object, "checks", probed->checks);
+		add_u64(object, "returns", probed->returns);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static void json_start(struct kc_report *report, const struct kc_start *start)
 {
 	json *event = new_event(report, "start", NULL, 0);
@@ -137,6 +154,7 @@ static void json_start(struct kc_report *report, const struct kc_start *start)
 	if (filter->cgroup)
 		add_bytes(watch, "cgroup", filter->cgroup, 4096);
 	add_u64(watch, "period_ms", start->period);
+	json_object_object_add(watch, "probes", probes_array(start));
 	json_object_object_add(event, "watch", watch);
 	json_object_object_add(views, "host", host_view(&report->host));
 	json_object_object_add(event, "views", views);
@@ -233,8 +251,18 @@ static json *frame_object(const struct kc_finding *finding)
 	add_u64(object, "depth", finding->stack.top - checked->frames[finding->frame].frame.sp);
 	if (finding->anomaly == KC_ANOMALY_SLOT)
 		json_object_object_add(object, "slot", slot_object(finding));
+	if (finding->anomaly == KC_ANOMALY_PANIC && finding->damage.slot) {
+		json *slot = json_object_new_object();
+
+		add_string(slot, "found", kc_found_name(finding->damage.found));
+		json_object_object_add(object, "slot", slot);
+	}
 	if (finding->anomaly == KC_ANOMALY_RETURN)
-		add_string(object, "return_address", kc_found_name(checked->return_found));
+		add_string(object, "return_address",
+			   kc_found_name(finding->was_return ? finding->damage.found
+							     : checked->return_found));
+	if (finding->anomaly == KC_ANOMALY_HEADROOM)
+		add_u64(object, "headroom", finding->headroom);
 	return object;
 }
 
@@ -355,11 +383,34 @@ static json *coverage_object(const struct kc_stats *stats)
 	return object;
 }
 
+static json *probe_stats_object(const struct kc_probe_stats *stats)
+{
+	json *object = json_object_new_object();
+
+	add_u64(object, "attached", stats->attached);
+	add_u64(object, "failed", stats->failed);
+	add_u64(object, "comparisons", stats->comparisons);
+	add_u64(object, "entries", stats->entries);
+	add_u64(object, "returns", stats->returns);
+	add_u64(object, "unreadable", stats->unreadable);
+	add_u64(object, "unmatched_returns", stats->unmatched);
+	add_u64(object, "other_stack", stats->other_stack);
+	add_u64(object, "lost", stats->lost);
+	add_u64(object, "missed", stats->missed);
+	add_u64(object, "unproven", stats->unproven);
+	add_u64(object, "findings", stats->findings);
+	add_u64(object, "repeated", stats->repeated);
+	add_u64(object, "max_depth", stats->max_depth);
+	add_string(object, "deepest", stats->max_depth ? stats->deepest : NULL);
+	return object;
+}
+
 static void json_stats(struct kc_report *report, const struct kc_stats *stats)
 {
 	json *event = new_event(report, "stats", NULL, 0);
 
 	json_object_object_add(event, "coverage", coverage_object(stats));
+	json_object_object_add(event, "probes", probe_stats_object(&stats->probes));
 	emit(report, event);
 }
 

@@ -15,6 +15,7 @@ int kc_report_new(const char *path, bool json, struct kc_report **ret_report)
 	if (!report)
 		return -ENOMEM;
 	report->format = json ? &kc_format_json : &kc_format_text;
+	pthread_mutex_init(&report->lock, NULL);
 	kc_host_read(&report->host);
 	/* Findings name processes and kernel internals: for root's eyes. */
 	fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
@@ -43,16 +44,25 @@ void kc_report_free(struct kc_report *report)
 /* An event counts as written when the kernel has all of it. */
 static int commit(struct kc_report *report, bool sync)
 {
+	int err = 0;
+
 	if (fflush(report->out) || ferror(report->out))
-		return errno ? -errno : -EIO;
-	if (sync && report->regular && fdatasync(fileno(report->out)))
-		return -errno;
-	return 0;
+		err = errno ? -errno : -EIO;
+	else if (sync && report->regular && fdatasync(fileno(report->out)))
+		err = -errno;
+	pthread_mutex_unlock(&report->lock);
+	return err;
+}
+
+static void begin(struct kc_report *report)
+{
+	pthread_mutex_lock(&report->lock);
+	errno = 0;
 }
 
 int kc_report_start(struct kc_report *report, const struct kc_start *start)
 {
-	errno = 0;
+	begin(report);
 	report->format->start(report, start);
 	return commit(report, false);
 }
@@ -60,42 +70,44 @@ int kc_report_start(struct kc_report *report, const struct kc_start *start)
 int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
 		      const struct kc_finding *finding)
 {
-	errno = 0;
+	begin(report);
 	report->format->finding(report, kernel, finding);
 	return commit(report, true);
 }
 
 int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
 {
-	errno = 0;
+	begin(report);
 	report->format->audit(report, audit);
 	return commit(report, true);
 }
 
 int kc_report_notice(struct kc_report *report, const char *text)
 {
-	errno = 0;
+	begin(report);
 	report->format->notice(report, text);
 	return commit(report, false);
 }
 
 int kc_report_stats(struct kc_report *report, const struct kc_stats *stats)
 {
-	errno = 0;
+	begin(report);
 	report->format->stats(report, stats);
 	return commit(report, false);
 }
 
 int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
 {
-	errno = 0;
+	begin(report);
 	report->format->stop(report, stats, why);
 	return commit(report, true);
 }
 
 uint64_t kc_stats_blind(const struct kc_stats *stats)
 {
-	uint64_t blind = stats->unreadable + stats->unproven + stats->stale;
+	const struct kc_probe_stats *probes = &stats->probes;
+	uint64_t blind = stats->unreadable + stats->unproven + stats->stale + probes->failed +
+			 probes->unreadable + probes->lost + probes->missed + probes->unproven;
 
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
 		blind += stats->blind[i];

@@ -17,10 +17,34 @@
 
 struct kc_report;
 
+/* A function with live probes on it. */
+struct kc_probed {
+	const char *function;
+	const char *instead_of; /* the unguarded function that was asked for, or "" */
+	size_t checks, returns;
+};
+
 /* What a watch is about to do. */
 struct kc_start {
 	const struct kc_filter *filter;
 	unsigned int period; /* ms; 0: one pass */
+	const struct kc_probed *probed;
+	size_t nr_probed;
+};
+
+/* What live probes have seen. */
+struct kc_probe_stats {
+	uint64_t attached, failed; /* points */
+	uint64_t comparisons, entries, returns;
+	uint64_t unreadable;
+	uint64_t unmatched;   /* returns of calls that began before the probes */
+	uint64_t other_stack; /* on interrupt and exception stacks: looked at apart */
+	uint64_t lost;	      /* events that found no room */
+	uint64_t missed;      /* hits while another program ran on the CPU */
+	uint64_t unproven;    /* events whose frame did not confirm them */
+	uint64_t findings, repeated;
+	uint64_t max_depth; /* at any entry, bytes */
+	char deepest[128];  /* where that was */
 };
 
 /* One sleeping task of an audit. */
@@ -68,8 +92,9 @@ struct kc_stats {
 	uint64_t unproven; /* differences that a second read could not confirm */
 	uint64_t stale;	   /* passes with what was known before modules changed */
 	uint64_t findings;
-	uint64_t repeated;		 /* sightings of damage that was already reported */
-	double cpu_seconds;		 /* our own */
+	uint64_t repeated;  /* sightings of damage that was already reported */
+	double cpu_seconds; /* our own */
+	struct kc_probe_stats probes;
 	double first_pass_cpu, pass_cpu; /* of it, the first and the last pass */
 	double seconds;			 /* since the start */
 };

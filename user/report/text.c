@@ -61,6 +61,44 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 	if (start->period)
 		fprintf(report->out, ", every %u ms", start->period);
 	fprintf(report->out, "\n");
+	if (!start->nr_probed)
+		return;
+	fprintf(report->out, "live probes on");
+	for (size_t i = 0; i < start->nr_probed; i++) {
+		const struct kc_probed *probed = &start->probed[i];
+
+		fprintf(report->out, "%s %s", i ? "," : "", probed->function);
+		if (*probed->instead_of)
+			fprintf(report->out, " (guarded, in the place of %s)", probed->instead_of);
+	}
+	fprintf(report->out, "; tripwire on panic\n");
+}
+
+static void print_probe_stats(const struct kc_probe_stats *stats)
+{
+	if (!stats->attached && !stats->failed)
+		return;
+	kc_info("live probes: %" PRIu64 ", %" PRIu64 " not placed; %" PRIu64
+		" checks compared, %" PRIu64 " entries, %" PRIu64 " returns",
+		stats->attached, stats->failed, stats->comparisons, stats->entries, stats->returns);
+	if (stats->max_depth)
+		kc_info("deepest entry: %" PRIu64 " bytes, of %s", stats->max_depth,
+			stats->deepest);
+	if (stats->unmatched)
+		kc_info("  %" PRIu64 " returns of calls that began before the probes",
+			stats->unmatched);
+	if (stats->other_stack)
+		kc_info("  %" PRIu64 " hits on interrupt and exception stacks", stats->other_stack);
+	if (stats->unreadable)
+		kc_info("  %" PRIu64 " slots not readable", stats->unreadable);
+	if (stats->lost)
+		kc_info("  %" PRIu64 " events lost: the ring buffer was full", stats->lost);
+	if (stats->missed)
+		kc_info("  %" PRIu64 " hits missed: another program was running on the CPU",
+			stats->missed);
+	if (stats->unproven)
+		kc_info("  %" PRIu64 " events that their own stack copy did not confirm",
+			stats->unproven);
 }
 
 /* One view: a heading and the view's lines, indented. */
@@ -136,6 +174,28 @@ static void print_slot(FILE *out, const struct kc_finding *finding)
 		kc_bits_name(finding->damage.changed_bits));
 }
 
+/* What comes next, if nothing is done. */
+static void print_ahead(FILE *out, const struct kc_kernel *kernel, const struct kc_finding *finding)
+{
+	const struct kc_sym *sym = finding->checked->frames[finding->frame].sym;
+	const char *function = sym ? kc_sym_name(kernel->ksyms, sym) : "this frame";
+
+	if (finding->anomaly == KC_ANOMALY_PANIC || finding->anomaly == KC_ANOMALY_HEADROOM ||
+	    finding->anomaly == KC_ANOMALY_STACK_END)
+		return;
+	if (finding->running)
+		fprintf(out,
+			"  ahead    this thread is about to return from %s: the end of this kernel\n",
+			function);
+	else if (finding->anomaly == KC_ANOMALY_SLOT)
+		fprintf(out, "  ahead    the kernel panics when this thread returns through %s\n",
+			function);
+	else
+		fprintf(out,
+			"  ahead    the kernel jumps astray when this thread returns from %s\n",
+			function);
+}
+
 static void text_finding(struct kc_report *report, const struct kc_kernel *kernel,
 			 const struct kc_finding *finding)
 {
@@ -145,6 +205,9 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 		[KC_ANOMALY_SLOT] = "canary overwritten in",
 		[KC_ANOMALY_RETURN] = "return address overwritten in",
 		[KC_ANOMALY_STACK_END] = "end of the stack overwritten, asleep in",
+		[KC_ANOMALY_GUARD] = "this CPU's guard changed, seen in",
+		[KC_ANOMALY_HEADROOM] = "little stack left at the entry of",
+		[KC_ANOMALY_PANIC] = "the kernel panics: canary overwritten in",
 	};
 	char place[160];
 
@@ -159,13 +222,7 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 		finding->verdict.confidence);
 	for (size_t i = 0; i < finding->verdict.nr_why; i++)
 		fprintf(out, "           %s\n", finding->verdict.why[i]);
-	if (finding->anomaly == KC_ANOMALY_SLOT)
-		fprintf(out, "  ahead    the kernel panics when this thread returns through %s\n",
-			frame->sym ? kc_sym_name(kernel->ksyms, frame->sym) : "this frame");
-	else if (finding->anomaly == KC_ANOMALY_RETURN)
-		fprintf(out,
-			"  ahead    the kernel jumps astray when this thread returns from %s\n",
-			frame->sym ? kc_sym_name(kernel->ksyms, frame->sym) : "this frame");
+	print_ahead(out, kernel, finding);
 	print_view(out, kernel, finding, "backtrace", kc_view_backtrace);
 	print_view(out, kernel, finding, "stack", kc_view_stack);
 	print_view(out, kernel, finding, "disassembly", kc_view_disassembly);
@@ -269,6 +326,7 @@ static void text_stop(struct kc_report *report, const struct kc_stats *stats, co
 		stats->tasks, stats->tasks_checked, stats->frames_verified, blind);
 	if (blind)
 		print_blind(stats);
+	print_probe_stats(&stats->probes);
 	kc_info("own CPU: %.2f s (%.2f %% of one)", stats->cpu_seconds,
 		kc_stats_cpu_percent(stats));
 }

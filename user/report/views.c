@@ -97,7 +97,8 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		if (!kc_stack_word(&finding->stack, addr, &word))
 			break;
 		fprintf(out, "depth 0x%-5lx ", finding->stack.top - addr);
-		if (finding->anomaly == KC_ANOMALY_SLOT && addr == finding->damage.slot)
+		if ((finding->anomaly == KC_ANOMALY_SLOT || finding->anomaly == KC_ANOMALY_PANIC) &&
+		    addr == finding->damage.slot)
 			fprintf(out, "(%s)  <- slot, DAMAGED",
 				kc_found_name(finding->damage.found));
 		else

@@ -118,7 +118,7 @@ static void trim(struct kc_plans *plans, const struct kc_frame *frames,
 	}
 }
 
-static enum kc_found classify_copied(const struct kc_stack *stack, uint64_t word)
+enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 {
 	switch (word) {
 	case 0:
@@ -161,18 +161,19 @@ static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 		return;
 	checked->bad_return = true;
 	checked->return_slot = last->frame.cfa - 8;
-	checked->return_found = classify_copied(stack, word);
+	checked->return_found = kc_classify_copied(stack, word);
 }
 
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
-		    const struct kc_stack *stack, struct kc_checked_stack *ret_checked)
+		    const struct kc_stack *stack, const struct kc_frame *from,
+		    struct kc_checked_stack *ret_checked)
 {
 	struct kc_frame frames[KC_MAX_FRAMES];
 
 	memset(ret_checked, 0, offsetof(struct kc_checked_stack, frames));
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
-	ret_checked->end = kc_unwind(kernel, stack, frames, &ret_checked->count);
+	ret_checked->end = kc_unwind(kernel, stack, from, frames, &ret_checked->count);
 	trim(plans, frames, ret_checked);
 	for (size_t i = 0; i < ret_checked->count; i++) {
 		struct kc_checked_frame *checked = &ret_checked->frames[i];

@@ -59,8 +59,15 @@ struct kc_checked_stack {
 	size_t blind[KC_BLIND_NR];
 };
 
-/* Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary. */
+/* What kind of word this is, of a scrubbed copy. */
+enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word);
+
+/*
+ * Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary; `from` as
+ * in kc_unwind().
+ */
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
-		    const struct kc_stack *stack, struct kc_checked_stack *ret_checked);
+		    const struct kc_stack *stack, const struct kc_frame *from,
+		    struct kc_checked_stack *ret_checked);
 
 #endif

@@ -196,22 +196,34 @@ static enum kc_unwind_end judge_pc(const struct kc_kernel *kernel, const struct 
 	return frame->pc >= KC_TEXT_HALF ? KC_UNWIND_NO_TABLE : KC_UNWIND_NOT_TEXT;
 }
 
+/* The innermost frame of a task that is not running. */
+static bool sleeping_frame(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			   struct kc_frame *ret_frame)
+{
+	const struct kc_sym *sym;
+
+	*ret_frame = (struct kc_frame){ .sp = stack->sp + kernel->inactive.size };
+	if (!kc_stack_word(stack, stack->sp + kernel->inactive.bp, &ret_frame->bp) ||
+	    !kc_stack_word(stack, stack->sp + kernel->inactive.ret_addr, &ret_frame->pc))
+		return false;
+	/* A new task "returns" to the very start of ret_from_fork. */
+	sym = kc_ksyms_find(kernel->ksyms, ret_frame->pc);
+	ret_frame->exact = sym && sym->addr == ret_frame->pc;
+	return true;
+}
+
 enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			     const struct kc_frame *from,
 			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count)
 {
 	struct cursor at = { .kernel = kernel, .stack = stack };
-	const struct kc_sym *sym;
 	enum kc_unwind_end end;
 
 	*ret_count = 0;
-	if (!kc_stack_word(stack, stack->sp + kernel->inactive.bp, &at.frame.bp) ||
-	    !kc_stack_word(stack, stack->sp + kernel->inactive.ret_addr, &at.frame.pc))
+	if (from)
+		at.frame = *from;
+	else if (!sleeping_frame(kernel, stack, &at.frame))
 		return KC_UNWIND_LEAVES_STACK;
-	at.frame.sp = stack->sp + kernel->inactive.size;
-	/* A new task "returns" to the very start of ret_from_fork. */
-	sym = kc_ksyms_find(kernel->ksyms, at.frame.pc);
-	at.frame.exact = sym && sym->addr == at.frame.pc;
-
 	do {
 		end = judge_pc(kernel, &at.frame);
 		if (end != KC_UNWIND_COMPLETE)

@@ -58,10 +58,11 @@ const char *kc_unwind_end_text(enum kc_unwind_end end);
 #define KC_MAX_FRAMES 128
 
 /*
- * Unwind a task that is not running. Frames found before a premature end are
- * valid. Returns how it ended.
+ * Unwind a task that is not running, or from a frame that is known (`from`: pc, sp,
+ * bp, exact). Frames found before a premature end are valid. Returns how it ended.
  */
 enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			     const struct kc_frame *from,
 			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count);
 
 /* The word at a stack address; false if it lies outside of the copy. */

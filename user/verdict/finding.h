@@ -14,6 +14,9 @@ enum kc_anomaly {
 	KC_ANOMALY_SLOT,      /* a canary's slot */
 	KC_ANOMALY_RETURN,    /* a return address, the frame's own slot being intact or none */
 	KC_ANOMALY_STACK_END, /* STACK_END_MAGIC */
+	KC_ANOMALY_GUARD,     /* the CPU's guard: the slot holds the task's canary */
+	KC_ANOMALY_HEADROOM,  /* too little stack left at a function's entry */
+	KC_ANOMALY_PANIC,     /* the kernel found it first: slot, without its details */
 };
 
 const char *kc_anomaly_name(enum kc_anomaly anomaly);
@@ -25,6 +28,8 @@ enum kc_class {
 	KC_CLASS_STRAY_WRITE,
 	KC_CLASS_BIT_FLIP,
 	KC_CLASS_DECREMENT,
+	KC_CLASS_GUARD_CHANGED,
+	KC_CLASS_ALIEN_FRAME,
 	KC_CLASS_RETURN_ADDRESS,
 	KC_CLASS_EXHAUSTED,
 	KC_CLASS_WIDESPREAD,
@@ -49,6 +54,7 @@ struct kc_finding {
 	struct timespec time; /* CLOCK_REALTIME, when it was confirmed */
 	uint64_t boot_ns;     /* when the damage was read */
 	const char *engine;
+	bool running; /* the task was, and read at a probe; else it was asleep */
 	struct kc_record task;
 	struct kc_process process;
 	struct kc_verdict verdict;
@@ -56,6 +62,8 @@ struct kc_finding {
 	struct kc_damage damage;		/* KC_ANOMALY_SLOT */
 	struct kc_stack stack;			/* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */
+	uint64_t headroom;			/* KC_ANOMALY_HEADROOM: bytes */
+	bool was_return;			/* KC_ANOMALY_RETURN, seen at the return itself */
 	size_t frame; /* index of the damaged one; of a stack's end: the innermost */
 };
 

@@ -14,6 +14,11 @@ static const char *const syscall_names[] = {
 #include "syscalls.inc"
 };
 
+const char *kc_syscall_name(long nr)
+{
+	return nr >= 0 && (size_t)nr < kc_countof(syscall_names) ? syscall_names[nr] : NULL;
+}
+
 /* The first line of /proc/PID/task/TID/NAME without its newline; "" if none. */
 static void read_line(uint32_t pid, uint32_t tid, const char *name, char *buf, size_t size)
 {
@@ -26,6 +31,24 @@ static void read_line(uint32_t pid, uint32_t tid, const char *name, char *buf, s
 	if (!file || !fgets(buf, size, file))
 		buf[0] = '\0';
 	buf[strcspn(buf, "\n")] = '\0';
+}
+
+bool kc_process_in_cgroup(const struct kc_process *process, const char *path)
+{
+	size_t len = strlen(path);
+	const char *found;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	/* The path may begin with where the hierarchy is mounted. */
+	for (found = path; found; found = strchr(found + 1, '/')) {
+		size_t rest = len - (found - path);
+
+		if (!strncmp(process->cgroup, found, rest) &&
+		    (process->cgroup[rest] == '\0' || process->cgroup[rest] == '/'))
+			return true;
+	}
+	return false;
 }
 
 static bool ends_with(const char *text, size_t len, const char *end)
@@ -115,8 +138,7 @@ static void read_syscall(uint32_t pid, uint32_t tid, struct kc_process *process)
 	    process->syscall_nr < 0)
 		return;
 	process->in_syscall = true;
-	if ((size_t)process->syscall_nr < kc_countof(syscall_names))
-		process->syscall_name = syscall_names[process->syscall_nr];
+	process->syscall_name = kc_syscall_name(process->syscall_nr);
 }
 
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, struct kc_process *ret_process)

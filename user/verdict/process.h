@@ -23,6 +23,12 @@ struct kc_process {
 /* start_ns (boot time) tells the thread from a later one of the same number. */
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, struct kc_process *ret_process);
 
+/* NULL if this build does not know the number. */
+const char *kc_syscall_name(long nr);
+
+/* Is it in the cgroup of this path (see kc_cgroup_id()) or below it? */
+bool kc_process_in_cgroup(const struct kc_process *process, const char *path);
+
 /* Split a cgroup path into unit and container id (both may end up empty). */
 void kc_process_parse_cgroup(const char *path, struct kc_process *process);
 

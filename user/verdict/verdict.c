@@ -6,10 +6,16 @@
 #include "verdict/finding.h"
 
 static const char *const class_names[] = {
-	[KC_CLASS_UNKNOWN] = "unknown",		[KC_CLASS_LINEAR_OVERFLOW] = "linear-overflow",
-	[KC_CLASS_STRAY_WRITE] = "stray-write", [KC_CLASS_BIT_FLIP] = "bit-flip",
-	[KC_CLASS_DECREMENT] = "decrement",	[KC_CLASS_RETURN_ADDRESS] = "return-address",
-	[KC_CLASS_EXHAUSTED] = "exhausted",	[KC_CLASS_WIDESPREAD] = "widespread",
+	[KC_CLASS_UNKNOWN] = "unknown",
+	[KC_CLASS_LINEAR_OVERFLOW] = "linear-overflow",
+	[KC_CLASS_STRAY_WRITE] = "stray-write",
+	[KC_CLASS_BIT_FLIP] = "bit-flip",
+	[KC_CLASS_DECREMENT] = "decrement",
+	[KC_CLASS_RETURN_ADDRESS] = "return-address",
+	[KC_CLASS_GUARD_CHANGED] = "guard-changed",
+	[KC_CLASS_ALIEN_FRAME] = "alien-frame",
+	[KC_CLASS_EXHAUSTED] = "exhausted",
+	[KC_CLASS_WIDESPREAD] = "widespread",
 };
 _Static_assert(kc_countof(class_names) == KC_CLASS_NR, "a name for each class");
 
@@ -21,9 +27,9 @@ const char *kc_class_name(enum kc_class class)
 const char *kc_anomaly_name(enum kc_anomaly anomaly)
 {
 	static const char *const names[] = {
-		[KC_ANOMALY_SLOT] = "slot",
-		[KC_ANOMALY_RETURN] = "return-address",
-		[KC_ANOMALY_STACK_END] = "stack-end",
+		[KC_ANOMALY_SLOT] = "slot",	      [KC_ANOMALY_RETURN] = "return-address",
+		[KC_ANOMALY_STACK_END] = "stack-end", [KC_ANOMALY_GUARD] = "guard",
+		[KC_ANOMALY_HEADROOM] = "headroom",   [KC_ANOMALY_PANIC] = "panic",
 	};
 
 	return names[anomaly];
@@ -122,10 +128,14 @@ static void judge_slot(struct kc_finding *finding)
 			"the slot was replaced and the word below it holds something else");
 	}
 	because(verdict, "found in the slot: %s", kc_found_name(damage->found));
-	if (finding->frame + 1 == finding->checked->count &&
-	    (finding->checked->end == KC_UNWIND_NOT_TEXT ||
-	     finding->checked->end == KC_UNWIND_NOT_CALLED))
-		because(verdict, "the frame's return address was overwritten too");
+	if (finding->frame + 1 < finding->checked->count ||
+	    (finding->checked->end != KC_UNWIND_NOT_TEXT &&
+	     finding->checked->end != KC_UNWIND_NOT_CALLED))
+		return;
+	because(verdict, "the frame's return address is none");
+	/* At its check, with nothing to show that a write came up from below. */
+	if (!finding->frame && !damage->same_below && verdict->class == KC_CLASS_STRAY_WRITE)
+		verdict->class = KC_CLASS_ALIEN_FRAME;
 }
 
 static void judge_return(struct kc_finding *finding)
@@ -135,6 +145,13 @@ static void judge_return(struct kc_finding *finding)
 	struct kc_verdict *verdict = &finding->verdict;
 
 	verdict->class = KC_CLASS_RETURN_ADDRESS;
+	if (finding->was_return) {
+		verdict->confidence = "high";
+		because(verdict,
+			"the function was entered with another return address at this place");
+		because(verdict, "found in its place: %s", kc_found_name(finding->damage.found));
+		return;
+	}
 	verdict->confidence = intact ? "high" : "medium";
 	because(verdict, checked->end == KC_UNWIND_NOT_CALLED
 				 ? "no call instruction precedes the place this frame returns to"
@@ -157,6 +174,23 @@ static void judge_stack_end(struct kc_finding *finding)
 	because(&finding->verdict,
 		"the lowest word of the stack is not STACK_END_MAGIC any more: the "
 		"stack was used to its end, or something wrote there");
+}
+
+static void judge_guard(struct kc_finding *finding)
+{
+	finding->verdict.class = KC_CLASS_GUARD_CHANGED;
+	finding->verdict.confidence = "high";
+	because(&finding->verdict,
+		"the slot holds the task's canary, and this CPU's guard is another "
+		"value: the kernel will blame a frame that is intact");
+}
+
+static void judge_headroom(struct kc_finding *finding)
+{
+	finding->verdict.class = KC_CLASS_EXHAUSTED;
+	finding->verdict.confidence = "high";
+	because(&finding->verdict, "%lu bytes of the stack were left at the function's entry",
+		finding->headroom);
 }
 
 static void judge_spread(struct kc_finding *finding, size_t damaged_tasks)
@@ -189,8 +223,18 @@ void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
 	case KC_ANOMALY_STACK_END:
 		judge_stack_end(finding);
 		break;
+	case KC_ANOMALY_GUARD:
+		judge_guard(finding);
+		break;
+	case KC_ANOMALY_HEADROOM:
+		judge_headroom(finding);
+		break;
+	case KC_ANOMALY_PANIC:
+		judge_slot(finding);
+		break;
 	}
-	because(verdict, "read again while the task provably did not run");
+	if (!finding->running)
+		because(verdict, "read again while the task provably did not run");
 	if (finding->anomaly == KC_ANOMALY_SLOT && frame->plan->verified)
 		because(verdict, "the same slot of this function was intact in %lu other frames",
 			frame->plan->verified);

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Live probes: kprobes on chosen instructions of running tasks.
+ *
+ *	entry of a function    depth and headroom of the stack
+ *	load before a check    slot = task canary = this CPU's guard?
+ *	return instruction     the return address, and where it is, as at the entry?
+ *	entry of panic()       the tripwire, for the stack protector's panics only
+ *
+ * What differs goes into the ring buffer with a scrubbed copy of the stack. Where
+ * the kernel is about to panic, the CPU is then held, for a bounded time, until
+ * user space has written the event out.
+ */
+#include "kc.bpf.h"
+
+#define SCRATCH_HEAD struct kc_event event
+#include "scratch.bpf.h"
+#include "slots.bpf.h"
+#include "word.bpf.h"
+
+#define PF_KTHREAD 0x00200000
+
+/* Between two times that a CPU is held: a flood of events must not stop the host. */
+#define HOLD_PAUSE_NS 1000000000ULL
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct kc_probe_config config;
+__u64 lost;		 /* events that found no room in the ring buffer */
+__u64 done[KC_MAX_CPUS]; /* written by user space: the event that it has written out */
+__u64 last_hold;	 /* when a CPU was last held */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * KC_MAX_POINTS);
+	__type(key, __u64); /* address of the probed instruction */
+	__type(value, struct kc_point);
+} points SEC(".maps");
+
+/* One CPU's counts are written by that CPU only, with nothing in between. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KC_MAX_POINTS);
+	__type(key, __u32);
+	__type(value, struct kc_point_count);
+} counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KC_MAX_DEPTHS);
+	__type(key, __u32);
+	__type(value, struct kc_depth);
+} depths SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+/* Where a thread entered a function, and to where it must return. */
+struct frame_key {
+	__u64 sp;
+	__u32 tid;
+	__u32 depth;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 16);
+	__type(key, struct frame_key);
+	__type(value, __u64);
+} returns SEC(".maps");
+
+/* How deep each thread was at the deepest entry, and where it was told to be too deep. */
+struct thread_depth {
+	__u64 start_ns;
+	__u64 max;
+	__u32 depth; /* function of the maximum */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 14);
+	__type(key, __u32); /* tid */
+	__type(value, struct thread_depth);
+} threads SEC(".maps");
+
+struct told_key {
+	__u64 start_ns;
+	__u32 tid;
+	__u32 depth;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 14);
+	__type(key, struct told_key);
+	__type(value, __u64);
+} told SEC(".maps");
+
+/* The probed frame, in numbers: no choice between offsets of the context allowed. */
+struct here {
+	__u64 site, sp, bp, stack, top, canary;
+};
+
+/* Fill in where we are. False if SP is not on the task's own stack. */
+static __always_inline bool locate(struct pt_regs *ctx, struct task_struct *task, struct here *here)
+{
+	/* The breakpoint, or the jump in its place, has moved ip by one byte. */
+	here->site = ctx->ip - 1;
+	here->sp = ctx->sp;
+	here->bp = ctx->bp;
+	here->stack = task_stack(task);
+	here->top = here->stack + config.thread_size;
+	barrier_var(here->sp);
+	barrier_var(here->bp);
+	return here->sp > here->stack && here->sp < here->top;
+}
+
+static __always_inline void fill_task(struct task_struct *task, const struct here *here,
+				      struct kc_record *head)
+{
+	struct task_struct *leader;
+	__u32 flags = 0;
+
+	__builtin_memset(head, 0, sizeof(*head));
+	bpf_core_read(&head->pid, sizeof(head->pid), &task->tgid);
+	bpf_core_read(&head->tid, sizeof(head->tid), &task->pid);
+	bpf_core_read(&head->start_ns, sizeof(head->start_ns), &task->start_boottime);
+	bpf_core_read(head->comm, sizeof(head->comm), &task->comm);
+	bpf_core_read(&leader, sizeof(leader), &task->group_leader);
+	bpf_core_read(head->leader_comm, sizeof(head->leader_comm), &leader->comm);
+	bpf_core_read(&flags, sizeof(flags), &task->flags);
+	if (flags & PF_KTHREAD)
+		head->flags |= KC_RECORD_KTHREAD;
+	head->sp = here->sp;
+	head->top = here->top;
+	head->boot_ns = bpf_ktime_get_boot_ns();
+}
+
+/* The system call, out of the registers that user mode left at the stack's top. */
+static __always_inline void fill_syscall(struct kc_event *event)
+{
+	struct pt_regs regs = {};
+
+	event->syscall = -1;
+	if ((event->task.flags & KC_RECORD_KTHREAD) || config.regs_size != sizeof(regs) ||
+	    bpf_probe_read_kernel(&regs, sizeof(regs), (void *)(event->task.top - sizeof(regs))))
+		return;
+	if ((regs.cs & 3) != 3)
+		return;
+	event->syscall = regs.orig_ax;
+	event->args[0] = regs.di;
+	event->args[1] = regs.si;
+	event->args[2] = regs.dx;
+	event->args[3] = regs.r10;
+	event->args[4] = regs.r8;
+	event->args[5] = regs.r9;
+}
+
+/*
+ * Wait until user space has written the event out, or the time is up. Interrupts
+ * may be off here. Nested loops in global functions: the verifier looks into each
+ * once, and 5.10 has no bpf_loop().
+ */
+#define SPINS 1000
+
+__attribute__((noinline)) int spin(__u32 cpu, __u64 id, __u64 until)
+{
+	for (__u32 i = 0; i < SPINS; i++) {
+		if (cpu >= KC_MAX_CPUS || *(volatile __u64 *)&done[cpu] == id ||
+		    bpf_ktime_get_ns() >= until)
+			return 1;
+	}
+	return 0;
+}
+
+__attribute__((noinline)) int spin_long(__u32 cpu, __u64 id, __u64 until)
+{
+	for (__u32 i = 0; i < SPINS; i++)
+		if (spin(cpu, id, until))
+			return 1;
+	return 0;
+}
+
+static __always_inline void hold(const struct kc_event *event, __u64 until)
+{
+	for (__u32 i = 0; i < 100; i++)
+		if (spin_long(event->cpu, event->id, until))
+			return;
+}
+
+/*
+ * Send out->event, of which kind, index and what belongs to the kind is filled in.
+ * hold_cpu: this kernel is about to panic.
+ */
+static __always_inline void emit(struct task_struct *task, struct scratch *out,
+				 const struct here *here, bool hold_cpu)
+{
+	struct kc_event *event = &out->event;
+	__u64 now = bpf_ktime_get_ns(), bytes, len;
+
+	fill_task(task, here, &event->task);
+	fill_syscall(event);
+	event->site = here->site;
+	event->bp = here->bp;
+	event->headroom = here->sp - here->stack;
+	event->cpu = bpf_get_smp_processor_id();
+	event->id = now << 10 | (event->cpu & (KC_MAX_CPUS - 1));
+	event->lost = lost;
+	bytes = read_stack(out, here->sp, here->top);
+	scrub_stack(bytes, here->canary, here->stack, config.thread_size);
+	event->task.count = bytes / sizeof(__u64);
+	hold_cpu &= config.hold_ns && now - last_hold >= HOLD_PAUSE_NS;
+	if (hold_cpu) {
+		event->flags |= KC_EVENT_HELD;
+		last_hold = now;
+	}
+	barrier_var(bytes);
+	if (bytes > sizeof(out->words))
+		return;
+	len = sizeof(*event) + bytes;
+	event->task.size = len;
+	if (bpf_ringbuf_output(&events, out, len, BPF_RB_FORCE_WAKEUP))
+		__sync_fetch_and_add(&lost, 1);
+	else if (hold_cpu)
+		hold(event, now + config.hold_ns);
+}
+
+/* An event of this kind, cleared but for the words. NULL: cannot be. */
+static __always_inline struct scratch *new_event(enum kc_event_kind kind,
+						 const struct kc_point *point)
+{
+	struct scratch *out;
+	__u32 zero = 0;
+
+	out = bpf_map_lookup_elem(&scratch, &zero);
+	if (!out)
+		return NULL;
+	__builtin_memset(&out->event, 0, sizeof(out->event));
+	out->event.kind = kind;
+	out->event.index = point->index;
+	return out;
+}
+
+static __always_inline struct kc_point *point_at(__u64 site)
+{
+	return bpf_map_lookup_elem(&points, &site);
+}
+
+static __always_inline struct kc_places places(const struct here *here)
+{
+	return (struct kc_places){
+		.stack = here->stack,
+		.stack_top = here->top,
+		.text = config.text_start,
+		.text_end = config.text_end,
+	};
+}
+
+/* This CPU's guard; the canary itself if it can't be told. */
+static __always_inline __u64 read_guard(__u64 canary)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u64 guard;
+
+	if (cpu >= KC_MAX_CPUS || !config.guard[cpu] ||
+	    bpf_probe_read_kernel(&guard, sizeof(guard), (void *)config.guard[cpu]))
+		return canary;
+	return guard;
+}
+
+static __always_inline bool is_wanted(struct task_struct *task)
+{
+	__u32 pid = 0;
+
+	if (!config.pid)
+		return true;
+	bpf_core_read(&pid, sizeof(pid), &task->tgid);
+	return pid == config.pid;
+}
+
+SEC("kprobe")
+int kc_check(struct pt_regs *ctx)
+{
+	struct kc_point_count *count;
+	struct here here = {};
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct kc_point *point;
+	bool own = locate(ctx, task, &here);
+	__u64 slot, word = 0, guard;
+	struct kc_places at;
+	struct scratch *out;
+
+	point = point_at(here.site);
+	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+	if (!point || !count)
+		return 0;
+	slot = (point->base == KC_CHECK_BASE_SP ? here.sp : here.bp) + point->disp;
+	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) ||
+	    bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary)) {
+		count->unreadable++;
+		return 0;
+	}
+	count->hits++;
+	count->other_stack += !own;
+	guard = read_guard(here.canary);
+	if (word == here.canary && guard == here.canary)
+		return 0;
+	count->mismatches++;
+	if (!own || !is_wanted(task))
+		return 0;
+	out = new_event(KC_EVENT_CHECK, point);
+	if (!out)
+		return 0;
+	at = places(&here);
+	kc_describe(&out->event.damage, word, here.canary, &at);
+	out->event.damage.slot = slot;
+	out->event.damage.same_below = same_below(slot, word);
+	if (guard != here.canary)
+		out->event.flags |= KC_EVENT_GUARD_DIFFERS;
+	emit(task, out, &here, word != guard);
+	return 0;
+}
+
+static __always_inline __u32 log2_of(__u64 value)
+{
+	__u32 log = 0;
+
+	for (__u32 i = 1; i < KC_DEPTH_BUCKETS; i++)
+		log += value >> i != 0;
+	return log;
+}
+
+/* Remember the thread's deepest entry. */
+static __always_inline void note_thread(struct task_struct *task, __u64 depth, __u32 index)
+{
+	struct thread_depth entry = {}, *known;
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	known = bpf_map_lookup_elem(&threads, &tid);
+	if (known && known->max >= depth)
+		return;
+	bpf_core_read(&entry.start_ns, sizeof(entry.start_ns), &task->start_boottime);
+	entry.max = depth;
+	entry.depth = index;
+	bpf_map_update_elem(&threads, &tid, &entry, BPF_ANY);
+}
+
+static __always_inline void warn_exhausted(struct task_struct *task, const struct here *here,
+					   const struct kc_point *point)
+{
+	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(), .depth = point->depth };
+	struct scratch *out;
+	__u64 one = 1;
+
+	bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime);
+	if (!is_wanted(task) || bpf_map_lookup_elem(&told, &key))
+		return;
+	bpf_map_update_elem(&told, &key, &one, BPF_ANY);
+	out = new_event(KC_EVENT_EXHAUSTED, point);
+	if (out)
+		emit(task, out, here, false);
+}
+
+SEC("kprobe")
+int kc_entry(struct pt_regs *ctx)
+{
+	struct kc_point_count *count;
+	struct here here = {};
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct kc_point *point;
+	bool own = locate(ctx, task, &here);
+	struct kc_depth *depths_of;
+	struct frame_key key = {};
+	__u64 depth, to = 0;
+
+	point = point_at(here.site);
+	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+	depths_of = point ? bpf_map_lookup_elem(&depths, &point->depth) : NULL;
+	if (!point || !count || !depths_of)
+		return 0;
+	count->hits++;
+	if (!own) {
+		count->other_stack++;
+		return 0;
+	}
+	depth = here.top - here.sp;
+	if (depth > depths_of->max)
+		depths_of->max = depth;
+	depths_of->bucket[log2_of(depth) & (KC_DEPTH_BUCKETS - 1)]++;
+	note_thread(task, depth, point->depth);
+	if (point->match) {
+		key.sp = here.sp;
+		key.tid = (__u32)bpf_get_current_pid_tgid();
+		key.depth = point->depth;
+		if (bpf_probe_read_kernel(&to, sizeof(to), (void *)here.sp) ||
+		    bpf_map_update_elem(&returns, &key, &to, BPF_ANY))
+			count->unreadable++;
+	}
+	if (here.sp - here.stack < config.headroom) {
+		bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
+		warn_exhausted(task, &here, point);
+	}
+	return 0;
+}
+
+SEC("kprobe")
+int kc_return(struct pt_regs *ctx)
+{
+	struct kc_point_count *count;
+	__u64 *expected, word = 0;
+	struct frame_key key = {};
+	struct here here = {};
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct kc_point *point;
+	bool own = locate(ctx, task, &here);
+	struct kc_places at;
+	struct scratch *out;
+
+	point = point_at(here.site);
+	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+	if (!point || !count)
+		return 0;
+	count->hits++;
+	if (!own) {
+		count->other_stack++;
+		return 0;
+	}
+	key.sp = here.sp;
+	key.tid = (__u32)bpf_get_current_pid_tgid();
+	key.depth = point->depth;
+	expected = bpf_map_lookup_elem(&returns, &key);
+	if (!expected) {
+		count->unmatched++;
+		return 0;
+	}
+	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)here.sp)) {
+		count->unreadable++;
+		return 0;
+	}
+	if (word == *expected) {
+		bpf_map_delete_elem(&returns, &key);
+		return 0;
+	}
+	bpf_map_delete_elem(&returns, &key);
+	count->mismatches++;
+	out = is_wanted(task) ? new_event(KC_EVENT_RETURN, point) : NULL;
+	if (!out)
+		return 0;
+	bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
+	at = places(&here);
+	out->event.damage.slot = here.sp;
+	out->event.damage.found = kc_classify(word, &at);
+	emit(task, out, &here, true);
+	return 0;
+}
+
+/* "stack-protector: Kernel stack is corrupted in: %pB", and no other panic. */
+SEC("kprobe")
+int kc_panic(struct pt_regs *ctx)
+{
+	static const char wanted[16] = "stack-protector:";
+	__u64 format = ctx->di, caller = ctx->si;
+	struct kc_point_count *count;
+	struct here here = {};
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct kc_point *point;
+	bool own = locate(ctx, task, &here);
+	char text[16] = {};
+	struct scratch *out;
+
+	point = point_at(here.site);
+	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+	if (!point || !count)
+		return 0;
+	count->hits++;
+	if (bpf_probe_read_kernel(text, sizeof(text), (void *)format))
+		return 0;
+	for (__u32 i = 0; i < sizeof(text); i++)
+		if (text[i] != wanted[i])
+			return 0;
+	count->mismatches++;
+	if (!own)
+		count->other_stack++;
+	out = new_event(KC_EVENT_PANIC, point);
+	if (!out)
+		return 0;
+	bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
+	out->event.caller = caller;
+	emit(task, out, &here, true);
+	return 0;
+}
+
+/* Run on request: does read_guard() find this CPU's guard? Returns 0 if so. */
+SEC("raw_tp")
+int kc_guard_test(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u64 canary = 0;
+
+	(void)ctx;
+	if (cpu >= KC_MAX_CPUS || !config.guard[cpu] ||
+	    bpf_core_read(&canary, sizeof(canary), &task->stack_canary))
+		return 1;
+	return read_guard(canary) != canary;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/choice.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include "guard/callees.h"
+#include "guard/returns.h"
+#include "kc_record.h"
+#include "util/array.h"
+
+#define MAX_SAME_NAME 16
+#define MAX_CALLEES   16
+
+/* Names of several kernels together: those that this one lacks are passed over. */
+static const char *const default_set[] = { "hrtimer_nanosleep", "do_nanosleep", "do_futex", NULL };
+static const char *const futex_set[] = { "do_futex",   "futex_wait",	"__futex_wait",
+					 "futex_wake", "futex_requeue", "futex_lock_pi",
+					 NULL };
+static const char *const sleep_set[] = { "hrtimer_nanosleep",
+					 "do_nanosleep",
+					 "common_nsleep",
+					 "schedule_timeout",
+					 "schedule_hrtimeout_range_clock",
+					 NULL };
+static const char *const io_set[] = { "ksys_read",  "ksys_write",      "vfs_read",
+				      "vfs_write",  "pipe_read",       "anon_pipe_read",
+				      "pipe_write", "anon_pipe_write", NULL };
+static const char *const net_set[] = {
+	"__sys_recvfrom", "__sys_sendto",	"____sys_recvmsg",	    "____sys_sendmsg",
+	"tcp_recvmsg",	  "tcp_sendmsg_locked", "unix_stream_read_generic", NULL
+};
+static const char *const poll_set[] = { "do_sys_poll",	 "do_select", "core_sys_select",
+					"do_epoll_wait", "do_wait",   NULL };
+
+static const struct {
+	const char *name;
+	const char *const *sets[6];
+} presets[] = {
+	{ "futex", { futex_set } },
+	{ "sleep", { sleep_set } },
+	{ "io", { io_set } },
+	{ "net", { net_set } },
+	{ "all-blocking", { futex_set, sleep_set, io_set, net_set, poll_set } },
+};
+
+/* What a probe's own program runs through: a probe there would only miss. */
+static const char *const own_path[] = {
+	"bpf_*",      "__bpf_*",  "trace_call_bpf",	      "*htab_*",    "*array_map_*",
+	"*ringbuf_*", "kprobe_*", "copy_from_kernel_nofault", "ktime_get*", "perf_trace_*",
+};
+
+static bool is_own_path(const char *name)
+{
+	for (size_t i = 0; i < kc_countof(own_path); i++)
+		if (!fnmatch(own_path[i], name, 0))
+			return true;
+	return false;
+}
+
+/* The kernel's own list: noinstr, NOKPROBE_SYMBOL. "0xSTART-0xEND\tNAME" a line. */
+static bool is_blacklisted(uint64_t addr)
+{
+	kc_auto_file FILE *file = fopen("/sys/kernel/debug/kprobes/blacklist", "re");
+	unsigned long start, end;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "0x%lx-0x%lx", &start, &end) == 2 && addr >= start && addr < end)
+			return true;
+	return false;
+}
+
+static const char *why_refused(const struct kc_session *session, const struct kc_sym *sym)
+{
+	const struct kc_ksyms *ksyms = session->kernel->ksyms;
+
+	if (kc_sym_is_generated(ksyms, sym))
+		return "generated code";
+	if (!kc_kernel_is_text(session->kernel, sym->addr))
+		return "no code any more (__init)";
+	if (is_own_path(kc_sym_name(ksyms, sym)))
+		return "kcanary's own probes run through it";
+	if (is_blacklisted(sym->addr))
+		return "the kernel allows no probes there (noinstr, or on its kprobes blacklist)";
+	return NULL;
+}
+
+static void name_of(const struct kc_session *session, const struct kc_sym *sym, char text[128])
+{
+	const char *module = kc_sym_module(session->kernel->ksyms, sym);
+
+	snprintf(text, 128, "%s%s%s%s", kc_sym_name(session->kernel->ksyms, sym),
+		 *module ? " [" : "", module, *module ? "]" : "");
+}
+
+/* Add one function; the same twice is once. */
+static int add(struct kc_session *session, const struct kc_sym *sym, const struct kc_sym *asked,
+	       struct kc_choices *choices)
+{
+	const struct kc_plan *plan = kc_plans_of(session->probe_plans, sym);
+	struct kc_choice *choice;
+
+	for (size_t i = 0; i < choices->count; i++)
+		if (choices->choices[i].plan == plan)
+			return 0;
+	if (choices->count == KC_MAX_CHOSEN)
+		return -E2BIG;
+	if (kc_grow(choices->choices, choices->capacity, choices->count + 1))
+		return -ENOMEM;
+	choice = &choices->choices[choices->count++];
+	*choice = (struct kc_choice){ .plan = plan, .refused = why_refused(session, sym) };
+	name_of(session, sym, choice->name);
+	if (asked)
+		name_of(session, asked, choice->instead_of);
+	if (choice->refused)
+		return 0;
+	for (size_t i = 0; i < plan->nr_checks; i++)
+		choice->nr_checks += plan->checks[i].load != 0;
+	if (plan->reason == KC_PLAN_UNGUARDED)
+		choice->nr_returns =
+			kc_return_sites(session->kernel, sym, choice->returns, KC_MAX_RETURNS);
+	choices->points += 1 + choice->nr_checks + choice->nr_returns;
+	return 0;
+}
+
+/* A function, and the guarded ones below it if it has no canary itself. */
+static int add_with_callees(struct kc_session *session, const struct kc_sym *sym,
+			    struct kc_choices *choices)
+{
+	struct kc_callee callees[MAX_CALLEES];
+	size_t count;
+	int err = add(session, sym, NULL, choices);
+
+	if (err || kc_plans_of(session->probe_plans, sym)->reason != KC_PLAN_UNGUARDED)
+		return err;
+	count = kc_guarded_callees(session->kernel, session->probe_plans, sym, callees,
+				   MAX_CALLEES);
+	for (size_t i = 0; !err && i < count; i++)
+		err = add(session, callees[i].sym, sym, choices);
+	return err;
+}
+
+/* All functions of one name: how many, or -errno. */
+static int add_named(struct kc_session *session, const char *name, bool callees,
+		     struct kc_choices *choices)
+{
+	const struct kc_sym *syms[MAX_SAME_NAME];
+	size_t count = kc_ksyms_by_name(session->kernel->ksyms, name, syms, MAX_SAME_NAME);
+	int err = 0;
+
+	if (count > MAX_SAME_NAME)
+		count = MAX_SAME_NAME;
+	for (size_t i = 0; !err && i < count; i++)
+		err = callees ? add_with_callees(session, syms[i], choices)
+			      : add(session, syms[i], NULL, choices);
+	return err ?: (int)count;
+}
+
+static int add_matching(struct kc_session *session, const char *glob, struct kc_choices *choices)
+{
+	const struct kc_ksyms *ksyms = session->kernel->ksyms;
+	int err = 0, found = 0;
+
+	for (size_t i = 0; !err && i < kc_ksyms_count(ksyms); i++) {
+		const struct kc_sym *sym = kc_ksyms_at(ksyms, i);
+		const char *name = kc_sym_name(ksyms, sym);
+
+		/* A glob is about functions that can be probed, cold parts are the parent's. */
+		if (fnmatch(glob, name, 0) || kc_sym_cold_stem(name) || why_refused(session, sym))
+			continue;
+		err = add(session, sym, NULL, choices);
+		found++;
+	}
+	return err ?: found;
+}
+
+static int add_set(struct kc_session *session, const char *const *set, bool callees,
+		   struct kc_choices *choices)
+{
+	int err = 0;
+
+	for (; *set && err >= 0; set++)
+		err = add_named(session, *set, callees, choices);
+	return err < 0 ? err : 0;
+}
+
+static enum kc_exit add_wish(struct kc_session *session, const char *wish,
+			     struct kc_choices *choices)
+{
+	bool is_glob = strpbrk(wish, "*?[") != NULL;
+	int found = is_glob ? add_matching(session, wish, choices)
+			    : add_named(session, wish, true, choices);
+
+	if (found > 0)
+		return KC_EXIT_CLEAN;
+	if (found == 0)
+		kc_error("no function that can be probed %s '%s'", is_glob ? "matches" : "is named",
+			 wish);
+	else if (found == -E2BIG)
+		kc_error("'%s': that makes more than %d functions", wish, KC_MAX_CHOSEN);
+	else
+		kc_error("out of memory");
+	return found == 0 || found == -E2BIG ? KC_EXIT_USAGE : KC_EXIT_FAILED;
+}
+
+static enum kc_exit add_preset(struct kc_session *session, const char *name,
+			       struct kc_choices *choices)
+{
+	for (size_t i = 0; i < kc_countof(presets); i++) {
+		if (strcmp(presets[i].name, name))
+			continue;
+		for (const char *const *const *set = presets[i].sets; *set; set++)
+			if (add_set(session, *set, false, choices))
+				return KC_EXIT_FAILED;
+		return KC_EXIT_CLEAN;
+	}
+	kc_error("there is no preset '%s'; there are futex, sleep, io, net and all-blocking", name);
+	return KC_EXIT_USAGE;
+}
+
+enum kc_exit kc_choose(struct kc_session *session, const struct kc_wish *wish,
+		       struct kc_choices *ret_choices)
+{
+	enum kc_exit status = KC_EXIT_CLEAN;
+
+	*ret_choices = (struct kc_choices){};
+	for (size_t i = 0; status == KC_EXIT_CLEAN && i < wish->nr_globs; i++)
+		status = add_wish(session, wish->globs[i], ret_choices);
+	if (status == KC_EXIT_CLEAN && wish->preset)
+		status = add_preset(session, wish->preset, ret_choices);
+	if (!wish->nr_globs && !wish->preset && add_set(session, default_set, true, ret_choices))
+		status = KC_EXIT_FAILED;
+	if (status != KC_EXIT_CLEAN)
+		kc_choices_free(ret_choices);
+	return status;
+}
+
+void kc_choices_free(struct kc_choices *choices)
+{
+	free(choices->choices);
+	*choices = (struct kc_choices){};
+}

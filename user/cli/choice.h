@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which functions live probes are put on, and where in them. */
+#ifndef KC_CLI_CHOICE_H
+#define KC_CLI_CHOICE_H
+
+#include "cli/session.h"
+#include "util/log.h"
+
+#define KC_MAX_CHOSEN  KC_MAX_DEPTHS
+#define KC_MAX_RETURNS 16
+
+/* One function. A guarded one is probed at its checks, another at its returns. */
+struct kc_choice {
+	char name[128];	      /* [module] included */
+	char instead_of[128]; /* the unguarded function that was asked for, or "" */
+	const struct kc_plan *plan;
+	size_t nr_checks; /* with a load that can be probed */
+	uint64_t returns[KC_MAX_RETURNS];
+	size_t nr_returns;
+	const char *refused; /* why it is not probed, or NULL */
+};
+
+struct kc_choices {
+	struct kc_choice *choices;
+	size_t count, capacity;
+	size_t points; /* probes that they take together */
+};
+
+/*
+ * Choose by names, globs and presets ("futex", "sleep", "io", "net",
+ * "all-blocking"); none of them: the default set. Guarded callees are taken in the
+ * place of unguarded functions. Says on stderr what is wrong; KC_EXIT_CLEAN or the
+ * status to end with. Plans are the session's probe_plans, valid until a reload.
+ */
+struct kc_wish {
+	const char *const *globs;
+	size_t nr_globs;
+	const char *preset;
+};
+
+enum kc_exit kc_choose(struct kc_session *session, const struct kc_wish *wish,
+		       struct kc_choices *ret_choices);
+void kc_choices_free(struct kc_choices *choices);
+
+#endif

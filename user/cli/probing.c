@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/probing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "report/views.h"
+#include "util/array.h"
+
+/* How often a thread looks, with a CPU that may be held and without. */
+#define LOOK_MS	     5
+#define LOOK_IDLE_MS 200
+
+/* Detaching that takes longer is announced. */
+#define LONG_DETACH 2.0 /* seconds */
+
+#define NR_THREADS 2
+
+struct attached {
+	char name[128];
+	struct kc_points entry, checks, returns;
+};
+
+struct kc_probing {
+	struct kc_probing_options options;
+	struct kc_session *session;
+	struct kc_report *report;
+	struct kc_told *told;
+	struct kc_probes *probes;
+	struct attached *functions;
+	size_t nr_functions;
+	struct kc_points tripwire;
+	size_t failed;
+	int kmsg; /* -1: none */
+	pthread_t threads[NR_THREADS];
+	size_t nr_threads;
+	volatile bool stop;
+	pthread_mutex_t lock; /* of the ring buffer and what follows */
+	uint64_t findings, repeated, unproven;
+	bool output_failed;
+};
+
+/* The function that panic() was called for: the innermost frame that is not its own. */
+static size_t victim_of(const struct kc_kernel *kernel, const struct kc_checked_stack *checked)
+{
+	static const char *const own[] = { "panic", "vpanic", "__stack_chk_fail" };
+	size_t i = 0;
+
+	for (; i + 1 < checked->count; i++) {
+		const struct kc_sym *sym = checked->frames[i].sym;
+		bool is_own = false;
+
+		for (size_t n = 0; sym && n < kc_countof(own); n++)
+			is_own |= !strcmp(kc_sym_name(kernel->ksyms, sym), own[n]);
+		if (!is_own)
+			break;
+	}
+	return i;
+}
+
+/* What a stack-protector panic leaves to see of the slot: its place and a class. */
+static void find_slot(struct kc_finding *finding)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	const struct kc_slot_rule *rule = &frame->plan->rule;
+	struct kc_damage *damage = &finding->damage;
+	uint64_t word, below;
+
+	if (frame->plan->reason != KC_PLAN_OK || rule->base != KC_SLOT_CFA || !frame->frame.cfa)
+		return;
+	damage->slot = frame->frame.cfa + rule->offset;
+	if (!kc_stack_word(&finding->stack, damage->slot, &word))
+		return;
+	damage->found = kc_classify_copied(&finding->stack, word);
+	while (damage->same_below < KC_BELOW &&
+	       kc_stack_word(&finding->stack, damage->slot - 8 * (damage->same_below + 1),
+			     &below) &&
+	       below == word)
+		damage->same_below++;
+}
+
+/* Does the stack copy bear the event out? Fills in what the kinds have of their own. */
+static bool prove(const struct kc_kernel *kernel, const struct kc_event *event,
+		  struct kc_finding *finding)
+{
+	const struct kc_checked_stack *checked = finding->checked;
+
+	if (!checked->count)
+		return false;
+	switch (event->kind) {
+	case KC_EVENT_CHECK:
+		if (!event->damage.changed_bytes) {
+			finding->anomaly = KC_ANOMALY_GUARD;
+			return event->flags & KC_EVENT_GUARD_DIFFERS;
+		}
+		finding->anomaly = KC_ANOMALY_SLOT;
+		return checked->frames[0].status == KC_CHECK_DAMAGED &&
+		       checked->frames[0].slot == event->damage.slot;
+	case KC_EVENT_EXHAUSTED:
+		finding->anomaly = KC_ANOMALY_HEADROOM;
+		finding->headroom = event->headroom;
+		return true;
+	case KC_EVENT_RETURN:
+		finding->anomaly = KC_ANOMALY_RETURN;
+		finding->was_return = true;
+		return true;
+	case KC_EVENT_PANIC:
+		finding->anomaly = KC_ANOMALY_PANIC;
+		finding->frame = victim_of(kernel, checked);
+		find_slot(finding);
+		return true;
+	}
+	return false;
+}
+
+static bool is_filtered(const struct kc_filter *filter, const struct kc_finding *finding)
+{
+	const struct kc_record *task = &finding->task;
+
+	if (finding->anomaly == KC_ANOMALY_PANIC)
+		return false;
+	if (filter->tid && filter->tid != task->tid)
+		return true;
+	if (filter->comm && strncmp(filter->comm, task->comm, KC_COMM_LEN - 1) &&
+	    strncmp(filter->comm, task->leader_comm, KC_COMM_LEN - 1))
+		return true;
+	return filter->cgroup && !kc_process_in_cgroup(&finding->process, filter->cgroup);
+}
+
+static void write_kmsg(const struct kc_probing *probing, const struct kc_kernel *kernel,
+		       const struct kc_finding *finding)
+{
+	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+	char line[320], place[160];
+	int len;
+
+	if (probing->kmsg < 0)
+		return;
+	len = snprintf(line, sizeof(line), "<1>kcanary: %s (%s) in %s, thread %u of process %u\n",
+		       kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
+		       kc_place_text(kernel, frame->pc, place), finding->task.tid,
+		       finding->task.pid);
+	if (write(probing->kmsg, line, len) < 0)
+		kc_debug("/dev/kmsg: %s", kc_strerror(errno));
+}
+
+static void report(struct kc_probing *probing, const struct kc_event *event,
+		   struct kc_finding *finding)
+{
+	const struct kc_kernel *kernel = probing->session->kernel;
+	const struct kc_record *task = &finding->task;
+	uint64_t addr = finding->damage.slot ?: task->sp;
+
+	if (kc_told_has(probing->told, task, addr, false)) {
+		probing->repeated++;
+		return;
+	}
+	kc_process_read(task->pid, task->tid, task->start_ns, &finding->process);
+	finding->process.in_syscall = event->syscall >= 0;
+	finding->process.syscall_nr = event->syscall;
+	finding->process.syscall_name = kc_syscall_name(event->syscall);
+	memcpy(finding->process.args, event->args, sizeof(event->args));
+	if (is_filtered(&probing->options.filter, finding))
+		return;
+	kc_judge(finding, kc_told_others(probing->told, task->tid));
+	if (kc_told_add(probing->told, task, addr, &finding->seq)) {
+		probing->unproven++;
+		return;
+	}
+	probing->findings++;
+	if (kc_report_finding(probing->report, kernel, finding))
+		probing->output_failed = true;
+	write_kmsg(probing, kernel, finding);
+}
+
+static void on_event(const struct kc_event *event, void *arg)
+{
+	struct kc_probing *probing = arg;
+	struct kc_session *session = probing->session;
+	struct kc_frame from = {
+		.pc = event->site,
+		.sp = event->task.sp,
+		.bp = event->bp,
+		.exact = true,
+	};
+	struct kc_checked_stack checked;
+	struct kc_finding finding = {
+		.boot_ns = event->task.boot_ns,
+		.engine = event->kind == KC_EVENT_PANIC ? "tripwire" : "probe",
+		.running = true,
+		.task = event->task,
+		.damage = event->damage,
+		.stack = { event->task.sp, event->task.top, (const uint64_t *)(event + 1) },
+		.checked = &checked,
+	};
+
+	clock_gettime(CLOCK_REALTIME, &finding.time);
+	pthread_mutex_lock(&session->lock);
+	kc_check_stack(session->kernel, session->probe_plans, &finding.stack, &from, &checked);
+	if (prove(session->kernel, event, &finding))
+		report(probing, event, &finding);
+	else
+		probing->unproven++;
+	pthread_mutex_unlock(&session->lock);
+	kc_probes_release(probing->probes, event);
+}
+
+static void *look(void *arg)
+{
+	struct kc_probing *probing = arg;
+	int timeout = probing->options.hold_off ? LOOK_MS : LOOK_IDLE_MS;
+	struct pollfd fd = { .fd = kc_probes_fd(probing->probes), .events = POLLIN };
+
+	while (!probing->stop) {
+		poll(&fd, 1, timeout);
+		if (pthread_mutex_trylock(&probing->lock))
+			continue; /* the other one is at it */
+		kc_probes_consume(probing->probes, on_event, probing);
+		pthread_mutex_unlock(&probing->lock);
+	}
+	return NULL;
+}
+
+/* The nth CPU that we may run on. */
+static bool nth_cpu(int n, cpu_set_t *ret_set)
+{
+	cpu_set_t all;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return false;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && n-- == 0) {
+			CPU_ZERO(ret_set);
+			CPU_SET(cpu, ret_set);
+			return true;
+		}
+	return false;
+}
+
+/* What is done while a CPU is held must not wait for memory or for a turn. */
+static int start_threads(struct kc_probing *probing)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	cpu_set_t cpus;
+
+	if (probing->options.hold_off && mlockall(MCL_CURRENT | MCL_FUTURE))
+		kc_debug("memory can't be locked: %s", kc_strerror(errno));
+	for (int i = 0; i < NR_THREADS; i++) {
+		int err = pthread_create(&probing->threads[i], NULL, look, probing);
+
+		if (err)
+			return -err;
+		probing->nr_threads++;
+		if (!probing->options.hold_off)
+			continue;
+		if (nth_cpu(i, &cpus))
+			pthread_setaffinity_np(probing->threads[i], sizeof(cpus), &cpus);
+		if (pthread_setschedparam(probing->threads[i], SCHED_FIFO, &param))
+			kc_debug("no raised priority for the thread that writes events");
+	}
+	return 0;
+}
+
+static void note_failure(struct kc_probing *probing, const char *name, const char *what, int err)
+{
+	char text[320];
+
+	probing->failed++;
+	snprintf(text, sizeof(text), "not probed: %s of %s: %s", what, name,
+		 err == -EINVAL ? "the kernel allows no probe there" : kc_strerror(err));
+	kc_report_notice(probing->report, text);
+}
+
+static void attach(struct kc_probing *probing, const struct kc_choice *choice, uint32_t depth)
+{
+	struct attached *attached = &probing->functions[depth];
+	bool match = choice->nr_returns > 0;
+	int err;
+
+	memcpy(attached->name, choice->name, sizeof(attached->name));
+	if (choice->refused) {
+		char text[320];
+
+		snprintf(text, sizeof(text), "not probed: %s: %s", choice->name, choice->refused);
+		kc_report_notice(probing->report, text);
+		probing->failed++;
+		return;
+	}
+	/* Returns before the entry: none may be missed whose entry was seen. */
+	for (size_t i = 0; i < choice->nr_returns; i++) {
+		struct kc_points one;
+
+		err = kc_probes_return(probing->probes, choice->returns[i], depth, &one);
+		if (err) {
+			note_failure(probing, choice->name, "a return", err);
+			match = false;
+			continue;
+		}
+		if (!attached->returns.count)
+			attached->returns = one;
+		else
+			attached->returns.count++;
+	}
+	err = kc_probes_entry(probing->probes, choice->plan->sym->addr, depth, match,
+			      &attached->entry);
+	if (err)
+		note_failure(probing, choice->name, "the entry", err);
+	if (choice->plan->reason != KC_PLAN_OK)
+		return;
+	err = kc_probes_checks(probing->probes, choice->plan, &attached->checks);
+	if (err)
+		note_failure(probing, choice->name, "a check", err);
+}
+
+/* panic() on every kernel; where it only hands on to vpanic(), both go through it. */
+static void attach_tripwire(struct kc_probing *probing)
+{
+	const struct kc_sym *sym;
+	int err = -ENOENT;
+
+	if (kc_ksyms_by_name(probing->session->kernel->ksyms, "panic", &sym, 1) >= 1)
+		err = kc_probes_panic(probing->probes, sym->addr, &probing->tripwire);
+	if (err)
+		note_failure(probing, "panic", "the entry", err);
+}
+
+enum kc_exit kc_probing_new(const struct kc_probing_options *options,
+			    const struct kc_choices *choices, struct kc_session *session,
+			    struct kc_report *report, struct kc_told *told,
+			    struct kc_probing **ret_probing)
+{
+	struct kc_probing *probing kc_auto(kc_cleanup_probing) = calloc(1, sizeof(*probing));
+	cpu_set_t second;
+	char reason[160];
+
+	if (!probing)
+		return KC_EXIT_FAILED;
+	probing->options = *options;
+	probing->session = session;
+	probing->report = report;
+	probing->told = told;
+	probing->kmsg = options->kmsg ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : -1;
+	pthread_mutex_init(&probing->lock, NULL);
+	if (!nth_cpu(1, &second))
+		probing->options.hold_off = 0; /* nobody could write while the CPU is held */
+	probing->functions = calloc(choices->count + 1, sizeof(*probing->functions));
+	if (!probing->functions)
+		return KC_EXIT_FAILED;
+	probing->nr_functions = choices->count;
+	if (kc_probes_new(
+		    &(struct kc_probe_options){
+			    .kernel = session->kernel,
+			    .pid = options->filter.pid,
+			    .headroom = options->headroom,
+			    .hold_ns = probing->options.hold_off * 1000000ULL,
+		    },
+		    reason, &probing->probes)) {
+		kc_error("%s", reason);
+		return KC_EXIT_CANNOT_RUN;
+	}
+	if (!kc_probes_compare_guard(probing->probes))
+		kc_report_notice(report, "this kernel's per-CPU guards can't be found: slots are "
+					 "compared with the task's canary alone");
+	attach_tripwire(probing);
+	for (size_t i = 0; i < choices->count; i++)
+		attach(probing, &choices->choices[i], i);
+	if (start_threads(probing)) {
+		kc_error("cannot start a thread");
+		return KC_EXIT_FAILED;
+	}
+	*ret_probing = kc_take(probing);
+	return KC_EXIT_CLEAN;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* The first one tells how long the others will take. */
+static void detach(struct kc_probes *probes)
+{
+	double start = now(), each;
+	size_t left = kc_probes_detach(probes, 1);
+
+	each = now() - start;
+	if (left * each > LONG_DETACH)
+		kc_info("removing %zu probes; the kernel will take some %.0f s for it", left,
+			left * each);
+	kc_probes_detach(probes, left);
+}
+
+void kc_probing_free(struct kc_probing *probing)
+{
+	if (!probing)
+		return;
+	probing->stop = true;
+	for (size_t i = 0; i < probing->nr_threads; i++)
+		pthread_join(probing->threads[i], NULL);
+	if (probing->probes)
+		detach(probing->probes);
+	kc_probes_free(probing->probes);
+	if (probing->kmsg >= 0)
+		close(probing->kmsg);
+	free(probing->functions);
+	free(probing);
+}
+
+void kc_probing_stats(struct kc_probing *probing, struct kc_probe_stats *ret_stats)
+{
+	struct kc_probes *probes = probing->probes;
+	struct kc_probe_stats stats = {
+		.attached = kc_probes_attached(probes),
+		.failed = probing->failed,
+		.lost = kc_probes_lost(probes),
+		.missed = kc_probes_missed(probes),
+		.findings = probing->findings,
+		.repeated = probing->repeated,
+		.unproven = probing->unproven,
+	};
+	struct kc_point_count count;
+
+	for (size_t i = 0; i < probing->nr_functions; i++) {
+		const struct attached *at = &probing->functions[i];
+		const struct kc_points kinds[] = { at->entry, at->checks, at->returns };
+		uint64_t *hits[] = { &stats.entries, &stats.comparisons, &stats.returns };
+		struct kc_depth depth;
+
+		for (size_t kind = 0; kind < kc_countof(kinds); kind++) {
+			if (kc_probes_count(probes, kinds[kind], &count))
+				continue;
+			*hits[kind] += count.hits;
+			stats.unreadable += count.unreadable;
+			stats.unmatched += count.unmatched;
+			stats.other_stack += count.other_stack;
+		}
+		if (!kc_probes_depth(probes, i, &depth) && depth.max > stats.max_depth) {
+			stats.max_depth = depth.max;
+			memcpy(stats.deepest, at->name, sizeof(stats.deepest));
+		}
+	}
+	*ret_stats = stats;
+}
+
+bool kc_probing_output_failed(const struct kc_probing *probing)
+{
+	return probing->output_failed;
+}

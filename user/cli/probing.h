@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Live probes at work: attach, turn events into findings, let go.
+ *
+ *	BPF ─► ring buffer ─► one of two threads ─► unwind, judge, write, sync ─┐
+ *	 ▲                                                                      │
+ *	 └────────────── the CPU that is held goes on ◄─────────────────────────┘
+ *
+ * Two threads, on different CPUs: one of them is not on the CPU that is held. They
+ * look at the ring buffer every few ms, since interrupts may be off on that CPU and
+ * the wake-up with them.
+ */
+#ifndef KC_CLI_PROBING_H
+#define KC_CLI_PROBING_H
+
+#include "cli/choice.h"
+#include "probe/probes.h"
+#include "probe/sweep.h"
+#include "report/report.h"
+#include "verdict/told.h"
+
+struct kc_probing_options {
+	struct kc_filter filter;
+	unsigned int headroom; /* bytes */
+	unsigned int hold_off; /* ms; 0: never hold a CPU */
+	bool kmsg;	       /* a line to /dev/kmsg for each finding */
+};
+
+struct kc_probing;
+
+/*
+ * Attach, with SIGINT and SIGTERM blocked by the caller. All but choices is
+ * borrowed until kc_probing_free(). What could not be attached is told through the
+ * report and counted. KC_EXIT_CLEAN, or the status to end with.
+ */
+enum kc_exit kc_probing_new(const struct kc_probing_options *options,
+			    const struct kc_choices *choices, struct kc_session *session,
+			    struct kc_report *report, struct kc_told *told,
+			    struct kc_probing **ret_probing);
+
+/* Detach; says so first if it will take long. */
+void kc_probing_free(struct kc_probing *probing);
+KC_DEFINE_AUTO(probing, struct kc_probing, kc_probing_free)
+
+void kc_probing_stats(struct kc_probing *probing, struct kc_probe_stats *ret_stats);
+
+/* Could a finding not be written? */
+bool kc_probing_output_failed(const struct kc_probing *probing);
+
+#endif

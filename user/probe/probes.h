@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Live probes' user side: attach at addresses, read counts and events. */
+#ifndef KC_PROBE_PROBES_H
+#define KC_PROBE_PROBES_H
+
+#include <stdbool.h>
+
+#include "guard/plan.h"
+#include "kc_record.h"
+
+struct kc_probes;
+
+struct kc_probe_options {
+	const struct kc_kernel *kernel; /* borrowed during the call */
+	uint32_t pid;			/* 0: tell of all processes */
+	uint64_t headroom;		/* bytes; less at an entry is an event; 0: never */
+	uint64_t hold_ns;		/* 0: no CPU is ever held */
+};
+
+/* Points that were attached together; their counts lie side by side. */
+struct kc_points {
+	uint32_t first, count;
+};
+
+/*
+ * Load the programs; nothing is attached yet. On failure ret_reason has a
+ * sentence and the errno is -EPERM, -ENOTSUP or the kernel's.
+ */
+int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static 160],
+		  struct kc_probes **ret_probes);
+
+/*
+ * Detaches everything. Slow: the kernel takes some 10 ms for each point (80-98 ms
+ * under emulation), one after the other. What is left of a process that is killed
+ * the kernel removes by itself.
+ */
+void kc_probes_free(struct kc_probes *probes);
+KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
+
+/* Detach the last `count` points; how many are left. */
+size_t kc_probes_detach(struct kc_probes *probes, size_t count);
+
+/*
+ * Attach at every check of a planned function whose load is one instruction; at a
+ * function's entry; at a return instruction; at panic()'s entry. `depth` is the
+ * caller's number for the function, below KC_MAX_DEPTHS; `match`: remember the
+ * return address at the entry, for the return instructions of the same number.
+ *
+ * 0, or -errno of the first refusal: -EINVAL: must not be probed, -ENOSPC:
+ * KC_MAX_POINTS are attached, -EACCES or -EPERM: not allowed. ret_points tells
+ * what was attached in any case.
+ */
+int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
+		     struct kc_points *ret_points);
+int kc_probes_entry(struct kc_probes *probes, uint64_t addr, uint32_t depth, bool match,
+		    struct kc_points *ret_points);
+int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
+		     struct kc_points *ret_points);
+int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points);
+
+size_t kc_probes_attached(const struct kc_probes *probes);
+
+/* Sums over all CPUs. 0 or -errno. */
+int kc_probes_count(struct kc_probes *probes, struct kc_points points,
+		    struct kc_point_count *ret_count);
+int kc_probes_depth(struct kc_probes *probes, uint32_t depth, struct kc_depth *ret_depth);
+
+/* Deepest entry of a thread, by kc_probes_depths(): how many, at most max, any order. */
+struct kc_thread_depth {
+	uint32_t tid, depth;
+	uint64_t max;
+};
+size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_threads, size_t max);
+
+/* Events that the ring buffer had no room for, and hits that ran no program. */
+uint64_t kc_probes_lost(const struct kc_probes *probes);
+uint64_t kc_probes_missed(const struct kc_probes *probes);
+
+/* Is the guard compared too, or can its place not be told on this kernel? */
+bool kc_probes_compare_guard(const struct kc_probes *probes);
+
+/*
+ * Hand out the events that have arrived, each valid during the call. One thread at
+ * a time. Returns their number, or -errno; -EPROTO if one made no sense.
+ */
+typedef void (*kc_event_fn)(const struct kc_event *event, void *arg);
+int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg);
+
+/* Poll this for events. The wake-up may come late: interrupts are off where a CPU is held. */
+int kc_probes_fd(const struct kc_probes *probes);
+
+/* The event is where it must be: let go of the CPU that is held for it. */
+void kc_probes_release(struct kc_probes *probes, const struct kc_event *event);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What was told already: the same corruption is reported once, then counted. */
+#ifndef KC_VERDICT_TOLD_H
+#define KC_VERDICT_TOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kc_record.h"
+#include "util/cleanup.h"
+
+struct kc_told;
+
+/* May be used by several threads. */
+int kc_told_new(struct kc_told **ret_told);
+void kc_told_free(struct kc_told *told);
+KC_DEFINE_AUTO(told, struct kc_told, kc_told_free)
+
+/*
+ * Was this address on this task's stack told of? Of a task asleep (by_sleep): in
+ * this very sleep; of a running one: ever.
+ */
+bool kc_told_has(struct kc_told *told, const struct kc_record *task, uint64_t addr, bool by_sleep);
+
+/* Its number, from 1, is the finding's. 0 or -ENOMEM. */
+int kc_told_add(struct kc_told *told, const struct kc_record *task, uint64_t addr,
+		uint64_t *ret_seq);
+
+/* Findings about one thread; other threads that there were findings about. */
+size_t kc_told_of(struct kc_told *told, uint32_t tid);
+size_t kc_told_others(struct kc_told *told, uint32_t tid);
+
+#endif
