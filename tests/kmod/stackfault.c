@@ -24,6 +24,14 @@
  *   return TID N     zero the Nth word that looks like a return address
  *   end TID          the stack's lowest word, where STACK_END_MAGIC is
  *   restore          undo all writes
+ *   smash BYTES      write that many past a buffer of the running function
+ *                    stackfault_smash(), and return from it: the end
+ *   smash2 BYTES     the same in stackfault_smash2()
+ *   recurse BYTES    call stackfault_recurse() until its stack is that deep; the
+ *                    kernel's log tells the depth at the last entry
+ *   hook OFFSET DISP at stackfault_checked()+OFFSET, flip the word at DISP(%rsp)
+ *                    when it is hooked the second time, flip it back by the first
+ *   checked N        call stackfault_checked() N times
  *   kthreads N       start N kernel threads that sleep shortly and end
  *
  * /sys/kernel/debug/stackfault-canaries lists "TID CANARY" of all threads, for the
@@ -255,6 +263,76 @@ static int poke(const char *what, pid_t tid, unsigned int n)
 	return err;
 }
 
+/* Overflows its own frame while it runs. The compiler must not see through it. */
+#define SMASH(name)                                        \
+	static noinline void name(unsigned int bytes)      \
+	{                                                  \
+		char buffer[32];                           \
+		char *past = buffer;                       \
+                                                           \
+		OPTIMIZER_HIDE_VAR(past);                  \
+		memset(past, 'A', sizeof(buffer) + bytes); \
+		OPTIMIZER_HIDE_VAR(past);                  \
+	}
+
+SMASH(stackfault_smash)
+SMASH(stackfault_smash2)
+
+/* The deepest entry: the return address lies right above the saved frame pointer. */
+static unsigned long stackfault_deepest;
+
+static noinline void stackfault_recurse(unsigned long wanted)
+{
+	unsigned long entry = (unsigned long)__builtin_frame_address(0) + 8;
+	unsigned long depth = (unsigned long)current->stack + THREAD_SIZE - entry;
+	char buffer[64];
+	char *used = buffer;
+
+	OPTIMIZER_HIDE_VAR(used);
+	memset(used, 0, sizeof(buffer));
+	stackfault_deepest = max(stackfault_deepest, depth);
+	if (depth < wanted)
+		stackfault_recurse(wanted);
+	OPTIMIZER_HIDE_VAR(used);
+}
+
+/* Two kprobes around whoever probes between them: handlers run newest first. */
+static noinline void stackfault_checked(void)
+{
+	char buffer[32];
+	char *used = buffer;
+
+	OPTIMIZER_HIDE_VAR(used);
+	memset(used, 0, sizeof(buffer));
+	OPTIMIZER_HIDE_VAR(used);
+}
+
+static unsigned long hook_disp;
+static struct kprobe hooks[2];
+static unsigned int nr_hooks;
+
+static int flip(struct kprobe *p, struct pt_regs *regs)
+{
+	if (nr_hooks == ARRAY_SIZE(hooks))
+		*(unsigned long *)(regs->sp + hook_disp) ^= ~0UL;
+	return 0;
+}
+
+static int hook(unsigned int offset, unsigned int disp)
+{
+	int err;
+
+	if (nr_hooks == ARRAY_SIZE(hooks))
+		return -ENOSPC;
+	hook_disp = disp;
+	hooks[nr_hooks].addr = (kprobe_opcode_t *)((unsigned long)stackfault_checked + offset);
+	hooks[nr_hooks].pre_handler = flip;
+	err = register_kprobe(&hooks[nr_hooks]);
+	if (!err)
+		nr_hooks++;
+	return err;
+}
+
 static atomic_t napping;
 
 static int nap(void *unused)
@@ -313,6 +391,22 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		err = poke("return", tid, bytes);
 	} else if (sscanf(line, "end %d", &tid) == 1) {
 		err = poke("end", tid, 0);
+	} else if (sscanf(line, "smash %u", &bytes) == 1) {
+		err = 0;
+		stackfault_smash(bytes);
+	} else if (sscanf(line, "smash2 %u", &bytes) == 1) {
+		err = 0;
+		stackfault_smash2(bytes);
+	} else if (sscanf(line, "recurse %u", &bytes) == 1 && bytes < THREAD_SIZE - 4096) {
+		err = 0;
+		stackfault_deepest = 0;
+		stackfault_recurse(bytes);
+		pr_info("stackfault: deepest entry %lu\n", stackfault_deepest);
+	} else if (sscanf(line, "hook %u %u", &bytes, &tid) == 2) {
+		err = hook(bytes, tid);
+	} else if (sscanf(line, "checked %u", &bytes) == 1) {
+		for (err = 0; bytes; bytes--)
+			stackfault_checked();
 	} else if (sscanf(line, "kthreads %u", &bytes) == 1) {
 		err = start_kthreads(bytes);
 	}
@@ -368,6 +462,8 @@ static void __exit stackfault_exit(void)
 {
 	debugfs_remove(control);
 	debugfs_remove(canaries);
+	while (nr_hooks)
+		unregister_kprobe(&hooks[--nr_hooks]);
 	unregister_kprobe(&objects[1].probe);
 	unregister_kprobe(&objects[0].probe);
 	while (atomic_read(&napping))

@@ -82,7 +82,18 @@ static void verdicts(void **state)
 	assert_int_equal(judged(), KC_CLASS_BIT_FLIP);
 	kc_judge(&finding, 2);
 	assert_int_equal(finding.verdict.class, KC_CLASS_WIDESPREAD);
+	/* At its check, and the return address is none: control came from elsewhere. */
+	finding.damage = (struct kc_damage){ .changed_bytes = 0xff, .changed_bits = KC_BITS_MORE };
+	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
+	finding.running = true;
+	assert_int_equal(judged(), KC_CLASS_ALIEN_FRAME);
+	finding.damage.same_below = 2;
+	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
 	checked.damaged = 0;
+	finding.anomaly = KC_ANOMALY_GUARD;
+	assert_int_equal(judged(), KC_CLASS_GUARD_CHANGED);
+	finding.anomaly = KC_ANOMALY_HEADROOM;
+	assert_int_equal(judged(), KC_CLASS_EXHAUSTED);
 	finding.anomaly = KC_ANOMALY_RETURN;
 	assert_int_equal(judged(), KC_CLASS_RETURN_ADDRESS);
 	finding.anomaly = KC_ANOMALY_STACK_END;

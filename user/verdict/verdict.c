@@ -134,7 +134,7 @@ static void judge_slot(struct kc_finding *finding)
 		return;
 	because(verdict, "the frame's return address is none");
 	/* At its check, with nothing to show that a write came up from below. */
-	if (!finding->frame && !damage->same_below && verdict->class == KC_CLASS_STRAY_WRITE)
+	if (finding->running && !damage->same_below && verdict->class == KC_CLASS_STRAY_WRITE)
 		verdict->class = KC_CLASS_ALIEN_FRAME;
 }
 
