@@ -139,16 +139,29 @@ static __always_inline void fill_task(struct task_struct *task, const struct her
 	head->boot_ns = bpf_ktime_get_boot_ns();
 }
 
-/* The system call, out of the registers that user mode left at the stack's top. */
+/*
+ * The system call, out of the registers that user mode left at the stack's top.
+ * Kernels that can use FRED leave 16 bytes above them (TOP_OF_KERNEL_STACK_PADDING,
+ * Linux commit 65c9cc9e2c14 ("x86/fred: Reserve space for the FRED stack frame"),
+ * v6.9): what looks like user mode's segments there is taken for them.
+ */
+#define FRED_PADDING 16
+
+static __always_inline bool read_user_regs(__u64 at, struct pt_regs *regs)
+{
+	return !bpf_probe_read_kernel(regs, sizeof(*regs), (void *)at) && (regs->cs & 3) == 3 &&
+	       (regs->ss & 3) == 3 && regs->cs < 0x100 && regs->ss < 0x100;
+}
+
 static __always_inline void fill_syscall(struct kc_event *event)
 {
+	__u64 at = event->task.top - sizeof(struct pt_regs);
 	struct pt_regs regs = {};
 
 	event->syscall = -1;
-	if ((event->task.flags & KC_RECORD_KTHREAD) || config.regs_size != sizeof(regs) ||
-	    bpf_probe_read_kernel(&regs, sizeof(regs), (void *)(event->task.top - sizeof(regs))))
+	if ((event->task.flags & KC_RECORD_KTHREAD) || config.regs_size != sizeof(regs))
 		return;
-	if ((regs.cs & 3) != 3)
+	if (!read_user_regs(at, &regs) && !read_user_regs(at - FRED_PADDING, &regs))
 		return;
 	event->syscall = regs.orig_ax;
 	event->args[0] = regs.di;

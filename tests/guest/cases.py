@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What kcanary must do in real guests. Each case is f(kernel) and raises
 AssertionError; what it returns is shown beside its name."""
+import os
 import re
+import subprocess
+import tempfile
 
 from guest import Guest
 
@@ -49,6 +52,113 @@ def nanosleep(kernel):
 
 def futex(kernel):
     return fault(kernel, "a01-futex-t", "futex", 16, FUTEX_FRAME[kernel])
+
+
+def smashed(kernel, function, engine):
+    """A running function overflows its own frame: the finding outlives the kernel."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = os.path.join(folder, "disk")
+        with open(image, "wb") as file:
+            file.truncate(16 << 20)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", image],
+                       check=True)
+        guest = Guest(kernel, f"sh /probe.sh '{function} 16'", "--disk", image,
+                      files=["probe.sh"])
+        need(guest.status == 126, f"the guest should have panicked, status {guest.status}", guest)
+        panic = guest.panic()
+        need(panic and panic[1] == "stackfault_" + function, f"panic: {panic}", guest)
+        need(not guest.splats(), f"splats before the panic: {guest.splats()[:3]}", guest)
+        findings = guest.disk_events(image, "/findings", "finding")
+    need(len(findings) == 1, f"{len(findings)} findings on the disk", guest)
+    finding = findings[0]
+    need(finding["engine"] == engine, f"engine {finding['engine']}", guest)
+    need(finding["code"]["function"] == "stackfault_" + function, str(finding["code"]), guest)
+    need(finding["code"]["module"] == "stackfault", str(finding["code"]), guest)
+    need(finding["verdict"]["class"] == "linear-overflow", str(finding["verdict"]), guest)
+    need(finding["process"]["pid"] == int(guest.value(r"^guest: pid (\d+)")), "pid", guest)
+    need(finding["syscall"]["name"] == "write", str(finding["syscall"]), guest)
+    need(finding["frame"]["slot"]["found"] == "ascii", str(finding["frame"]), guest)
+    logged = guest.log.find("kcanary: linear-overflow")
+    need(0 <= logged < guest.log.find("Kernel panic - not syncing"),
+         "not before the panic in the kernel's log", guest)
+
+
+def watched(kernel, times=3):
+    """With the function watched: found at its check."""
+    for _ in range(times):
+        smashed(kernel, "smash", "probe")
+    return f"{times} of {times}"
+
+
+def tripwire(kernel, times=3):
+    """On a function that nobody watches: found at the entry of panic()."""
+    for _ in range(times):
+        smashed(kernel, "twin", "tripwire")
+    return f"{times} of {times}"
+
+
+def calls(kernel, seconds=3):
+    """Many calls through probed functions, a known depth, and bad choices."""
+    guest = Guest(kernel, f"sh /calls.sh {seconds}", files=["calls.sh"],
+                  timeout=3 * seconds + 180)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    need(not guest.events("finding"), "a false alarm", guest)
+    stats = guest.events("stats")[-1]
+    blind = {why for why, n in stats["coverage"]["reasons"].items() if n}
+    need(not blind - set(HONEST_ENDS), f"not verifiable: {blind}", guest)
+    need(guest.value(r"^calls: status (\d+)$") == ("4" if blind else "0"), "status", guest)
+    probes = stats["probes"]
+    made = sum(int(n) for n in re.findall(r"^\w+ (\d+) calls a second$", guest.output, re.M))
+    need(probes["comparisons"] > made * seconds / 2, f"{made} a second, {probes}", guest)
+    for key in ("failed", "unreadable", "lost", "missed", "unproven", "unmatched_returns"):
+        need(probes[key] == 0, f"{key}: {probes}", guest)
+    deepest = int(guest.value(r"^deepest entry (\d+)$"))
+    need(deepest >= 9000 and probes["max_depth"] == deepest, f"depth {deepest}: {probes}", guest)
+    need(probes["deepest"] == "stackfault_recurse [stackfault]", str(probes), guest)
+    for name, status, words in (
+            ("too many", "2", "more than --max-probes 64"),
+            ("unknown", "2", "no function that can be probed is named 'nosuchfunction'"),
+            ("refused", "4", "the kernel allows no probes there"),
+            ("refused", "4", "bpf_ringbuf_output: kcanary's own probes run through it"),
+            ("dry-run", "0", "probes, an entry's for each function among them"),
+            ("preset", "2", "there is no preset 'nosuch'")):
+        need(guest.value(rf"^{name}: status (\d+)$") == status and words in guest.output,
+             f"{name}: {words}", guest)
+    return (f"{probes['comparisons']} checks compared, {probes['returns']} returns, "
+            f"{probes['entries']} entries, 0 findings, depth {deepest}")
+
+
+def flood(kernel):
+    """A hundred thousand mismatches at once: reported once, counted, nothing stops."""
+    guest = Guest(kernel, "sh /flood.sh", files=["flood.sh"])
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    need(guest.value(r"^flood: status (\d+)$") == "1", "status", guest)
+    findings = guest.events("finding")
+    # Once for each place on the stack: system calls may begin at random offsets.
+    need(1 <= len(findings) <= 5 and
+         {f["code"]["function"] for f in findings} == {"stackfault_checked"},
+         f"{len(findings)} findings", guest)
+    probes = guest.events("stats")[-1]["probes"]
+    need(probes["comparisons"] == 100100, f"{probes}", guest)
+    told = probes["findings"] + probes["repeated"] + probes["lost"] + probes["unproven"]
+    need(told == 100000 and probes["unproven"] == 0, f"{probes}", guest)
+    start, end = re.search(r"^flood: from ([0-9.]+) to ([0-9.]+)$", guest.output, re.M).groups()
+    need(guest.events("stop"), "no end", guest)
+    return (f"100000 in {float(end) - float(start):.1f} s: {probes['repeated']} counted, "
+            f"{probes['lost']} lost and counted")
+
+
+def clean(kernel):
+    """However a watch ends, no program, map, link, probe or event stays."""
+    guest = Guest(kernel, "sh /clean.sh", files=["clean.sh"])
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    ends = re.findall(r"^(\w+): status (\d+), before: (.*), during: (.*), after: (.*)$",
+                      guest.output, re.M)
+    need([(e[0], e[1]) for e in ends] == [("INT", "0"), ("TERM", "0"), ("KILL", "137"),
+                                          ("SEGV", "139")], f"{ends}", guest)
+    for signal, _, before, during, after in ends:
+        need(before == after and during != before, f"{signal}: {before}; {after}", guest)
+    return ends[0][3]
 
 
 def said(guest, name, status, *words):
@@ -265,7 +375,8 @@ def lockdown(kernel):
 
 
 CASES = [(kernel, case)
-         for case in (frames, prove, traps, nanosleep, futex, leak, quiet, soak, modules, patched)
+         for case in (watched, tripwire, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+                      calls, flood, clean, modules, patched)
          for kernel in KERNELS]
 # randomize_kstack_offset came with v5.13.
 CASES += [(kernel, offset) for kernel in KERNELS[1:]]

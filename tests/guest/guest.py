@@ -25,6 +25,13 @@ class Guest:
             if "int3: 0000" not in self.log:
                 break
 
+    def disk_events(self, image, path, kind=None):
+        """JSON lines of a file on a disk image that outlived its guest."""
+        text = subprocess.run(["debugfs", "-R", f"cat {path}", image], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, check=True).stdout.decode()
+        events = [json.loads(line) for line in text.splitlines()]
+        return [event for event in events if kind in (None, event["type"])]
+
     def run(self, kernel, command, options, files, timeout):
         with tempfile.NamedTemporaryFile(suffix=".log") as log:
             adds = [word for name in files for word in ("--add", os.path.join(HERE, name))]

@@ -26,7 +26,7 @@
  *   restore          undo all writes
  *   smash BYTES      write that many past a buffer of the running function
  *                    stackfault_smash(), and return from it: the end
- *   smash2 BYTES     the same in stackfault_smash2()
+ *   twin BYTES     the same in stackfault_twin()
  *   recurse BYTES    call stackfault_recurse() until its stack is that deep; the
  *                    kernel's log tells the depth at the last entry
  *   hook OFFSET DISP at stackfault_checked()+OFFSET, flip the word at DISP(%rsp)
@@ -264,10 +264,10 @@ static int poke(const char *what, pid_t tid, unsigned int n)
 }
 
 /* Overflows its own frame while it runs. The compiler must not see through it. */
-#define SMASH(name)                                        \
+#define SMASH(name, size)                                  \
 	static noinline void name(unsigned int bytes)      \
 	{                                                  \
-		char buffer[32];                           \
+		char buffer[size];                         \
 		char *past = buffer;                       \
                                                            \
 		OPTIMIZER_HIDE_VAR(past);                  \
@@ -275,8 +275,8 @@ static int poke(const char *what, pid_t tid, unsigned int n)
 		OPTIMIZER_HIDE_VAR(past);                  \
 	}
 
-SMASH(stackfault_smash)
-SMASH(stackfault_smash2)
+SMASH(stackfault_smash, 32)
+SMASH(stackfault_twin, 48) /* or the compiler makes one of the two */
 
 /* The deepest entry: the return address lies right above the saved frame pointer. */
 static unsigned long stackfault_deepest;
@@ -318,16 +318,22 @@ static int flip(struct kprobe *p, struct pt_regs *regs)
 	return 0;
 }
 
+/* The first one lies in wait, disabled: the text stays as it was compiled until then. */
 static int hook(unsigned int offset, unsigned int disp)
 {
-	int err;
+	struct kprobe *p = &hooks[nr_hooks];
+	int err = 0;
 
 	if (nr_hooks == ARRAY_SIZE(hooks))
 		return -ENOSPC;
 	hook_disp = disp;
-	hooks[nr_hooks].addr = (kprobe_opcode_t *)((unsigned long)stackfault_checked + offset);
-	hooks[nr_hooks].pre_handler = flip;
-	err = register_kprobe(&hooks[nr_hooks]);
+	p->addr = (kprobe_opcode_t *)((unsigned long)stackfault_checked + offset);
+	p->pre_handler = flip;
+	p->flags = nr_hooks ? 0 : KPROBE_FLAG_DISABLED;
+	if (nr_hooks)
+		err = enable_kprobe(&hooks[0]);
+	if (!err)
+		err = register_kprobe(p);
 	if (!err)
 		nr_hooks++;
 	return err;
@@ -394,9 +400,9 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 	} else if (sscanf(line, "smash %u", &bytes) == 1) {
 		err = 0;
 		stackfault_smash(bytes);
-	} else if (sscanf(line, "smash2 %u", &bytes) == 1) {
+	} else if (sscanf(line, "twin %u", &bytes) == 1) {
 		err = 0;
-		stackfault_smash2(bytes);
+		stackfault_twin(bytes);
 	} else if (sscanf(line, "recurse %u", &bytes) == 1 && bytes < THREAD_SIZE - 4096) {
 		err = 0;
 		stackfault_deepest = 0;

@@ -99,7 +99,7 @@ static void name_of(const struct kc_session *session, const struct kc_sym *sym, 
 static int add(struct kc_session *session, const struct kc_sym *sym, const struct kc_sym *asked,
 	       struct kc_choices *choices)
 {
-	const struct kc_plan *plan = kc_plans_of(session->probe_plans, sym);
+	const struct kc_plan *plan = kc_plans_of(session->plans, sym);
 	struct kc_choice *choice;
 
 	for (size_t i = 0; i < choices->count; i++)
@@ -121,6 +121,12 @@ static int add(struct kc_session *session, const struct kc_sym *sym, const struc
 	if (plan->reason == KC_PLAN_UNGUARDED)
 		choice->nr_returns =
 			kc_return_sites(session->kernel, sym, choice->returns, KC_MAX_RETURNS);
+	if (plan->reason != KC_PLAN_UNGUARDED && !choice->nr_checks) {
+		choice->refused = plan->reason == KC_PLAN_OK
+					  ? "no check of it loads the slot in one known place"
+					  : kc_plan_reason_text(plan->reason);
+		return 0;
+	}
 	choices->points += 1 + choice->nr_checks + choice->nr_returns;
 	return 0;
 }
@@ -133,10 +139,10 @@ static int add_with_callees(struct kc_session *session, const struct kc_sym *sym
 	size_t count;
 	int err = add(session, sym, NULL, choices);
 
-	if (err || kc_plans_of(session->probe_plans, sym)->reason != KC_PLAN_UNGUARDED)
+	if (err || why_refused(session, sym) ||
+	    kc_plans_of(session->plans, sym)->reason != KC_PLAN_UNGUARDED)
 		return err;
-	count = kc_guarded_callees(session->kernel, session->probe_plans, sym, callees,
-				   MAX_CALLEES);
+	count = kc_guarded_callees(session->kernel, session->plans, sym, callees, MAX_CALLEES);
 	for (size_t i = 0; !err && i < count; i++)
 		err = add(session, callees[i].sym, sym, choices);
 	return err;

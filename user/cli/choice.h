@@ -30,7 +30,7 @@ struct kc_choices {
  * Choose by names, globs and presets ("futex", "sleep", "io", "net",
  * "all-blocking"); none of them: the default set. Guarded callees are taken in the
  * place of unguarded functions. Says on stderr what is wrong; KC_EXIT_CLEAN or the
- * status to end with. Plans are the session's probe_plans, valid until a reload.
+ * status to end with. Plans are the session's, valid until a reload.
  */
 struct kc_wish {
 	const char *const *globs;

@@ -173,9 +173,10 @@ static void report(struct kc_probing *probing, const struct kc_event *event,
 		return;
 	}
 	probing->findings++;
+	/* First what needs no disk: its interrupts may be those of the CPU that is held. */
+	write_kmsg(probing, kernel, finding);
 	if (kc_report_finding(probing->report, kernel, finding))
 		probing->output_failed = true;
-	write_kmsg(probing, kernel, finding);
 }
 
 static void on_event(const struct kc_event *event, void *arg)
@@ -201,7 +202,7 @@ static void on_event(const struct kc_event *event, void *arg)
 
 	clock_gettime(CLOCK_REALTIME, &finding.time);
 	pthread_mutex_lock(&session->lock);
-	kc_check_stack(session->kernel, session->probe_plans, &finding.stack, &from, &checked);
+	kc_check_stack(session->kernel, session->plans, &finding.stack, &from, &checked);
 	if (prove(session->kernel, event, &finding))
 		report(probing, event, &finding);
 	else
@@ -317,6 +318,39 @@ static void attach(struct kc_probing *probing, const struct kc_choice *choice, u
 		note_failure(probing, choice->name, "a check", err);
 }
 
+/*
+ * Go through the motions of a finding once: code, tables and plans are then where
+ * they are needed while a CPU is held.
+ */
+static void rehearse(struct kc_probing *probing, const struct kc_choices *choices)
+{
+	static const uint64_t words[64];
+	struct kc_session *session = probing->session;
+	struct kc_stack stack = { 0x1000, 0x1000 + sizeof(words), words };
+
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct kc_plan *plan = choices->choices[i].plan;
+		struct kc_frame from = { .sp = stack.sp, .exact = true };
+		struct kc_checked_stack checked;
+		struct kc_finding finding = {
+			.engine = "probe",
+			.running = true,
+			.stack = stack,
+			.checked = &checked,
+		};
+
+		if (choices->choices[i].refused)
+			continue;
+		from.pc = plan->nr_checks ? plan->checks[0].load : plan->sym->addr;
+		kc_check_stack(session->kernel, session->plans, &stack, &from, &checked);
+		if (!checked.count)
+			continue;
+		kc_process_read(getpid(), getpid(), 0, &finding.process);
+		kc_judge(&finding, 0);
+		kc_report_rehearse(probing->report, session->kernel, &finding);
+	}
+}
+
 /* panic() on every kernel; where it only hands on to vpanic(), both go through it. */
 static void attach_tripwire(struct kc_probing *probing)
 {
@@ -369,6 +403,7 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	attach_tripwire(probing);
 	for (size_t i = 0; i < choices->count; i++)
 		attach(probing, &choices->choices[i], i);
+	rehearse(probing, choices);
 	if (start_threads(probing)) {
 		kc_error("cannot start a thread");
 		return KC_EXIT_FAILED;

@@ -149,8 +149,7 @@ enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *
 		kc_session_close(&session);
 		return KC_EXIT_CANNOT_RUN;
 	}
-	if (kc_plans_new(session.kernel, &session.plans) ||
-	    kc_plans_new(session.kernel, &session.probe_plans)) {
+	if (kc_plans_new(session.kernel, &session.plans)) {
 		kc_error("out of memory");
 		kc_session_close(&session);
 		return KC_EXIT_FAILED;
@@ -162,7 +161,6 @@ enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *
 
 static void free_facts(struct kc_session *session)
 {
-	kc_plans_free(session->probe_plans);
 	kc_plans_free(session->plans);
 	kc_kernel_free(session->kernel);
 }
@@ -188,8 +186,6 @@ int kc_session_reload(struct kc_session *session)
 	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, reason, &fresh.kernel);
 	if (!err)
 		err = kc_plans_new(fresh.kernel, &fresh.plans);
-	if (!err)
-		err = kc_plans_new(fresh.kernel, &fresh.probe_plans);
 	if (err) {
 		free_facts(&fresh);
 		return err;
@@ -198,7 +194,6 @@ int kc_session_reload(struct kc_session *session)
 	old = *session;
 	session->kernel = fresh.kernel;
 	session->plans = fresh.plans;
-	session->probe_plans = fresh.probe_plans;
 	session->modules_hash = fresh.modules_hash;
 	pthread_mutex_unlock(&session->lock);
 	free_facts(&old);

@@ -9,13 +9,13 @@
 #include "util/log.h"
 
 /*
- * The main thread uses all of it. Another thread may use `kernel` and its own
- * `probe_plans` while it holds the lock; a reload replaces them under it.
+ * The main thread uses all of it, and replaces kernel and plans in a reload, under
+ * the lock. Another thread uses them while it holds the lock.
  */
 struct kc_session {
 	struct kc_mem *mem;
 	struct kc_kernel *kernel;
-	struct kc_plans *plans, *probe_plans;
+	struct kc_plans *plans;
 	pthread_mutex_t lock;
 	uint64_t modules_hash; /* of /proc/modules when the kernel was learned */
 };

@@ -2,6 +2,7 @@
 #include "guard/plan.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct kc_plans {
 	struct kc_sites *sites;
 	struct kc_plan **by_sym; /* index of ksyms -> plan, or NULL: not made yet */
 	struct kc_plan no_symbol, no_memory;
+	pthread_mutex_t lock; /* of all above; recursive: a cold part asks for its parent */
 };
 
 static const char *const reason_texts[] = {
@@ -51,10 +53,14 @@ const char *kc_slot_rule_text(const struct kc_slot_rule *rule, char text[static 
 int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans)
 {
 	struct kc_plans *plans kc_auto(kc_cleanup_plans) = calloc(1, sizeof(*plans));
+	pthread_mutexattr_t recursive;
 	int err;
 
 	if (!plans)
 		return -ENOMEM;
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&plans->lock, &recursive);
 	plans->kernel = kernel;
 	plans->no_symbol.reason = KC_PLAN_NOT_COMPILED;
 	plans->no_memory.reason = KC_PLAN_NO_MEMORY;
@@ -89,6 +95,7 @@ void kc_plans_free(struct kc_plans *plans)
 	free(plans->by_sym);
 	kc_sites_free(plans->sites);
 	kc_decoder_free(plans->decoder);
+	pthread_mutex_destroy(&plans->lock);
 	free(plans);
 }
 
@@ -265,7 +272,7 @@ static struct kc_plan *parent_of(struct kc_plans *plans, const struct kc_sym *co
 	return count && unguarded == count ? kc_plans_of(plans, parents[0]) : NULL;
 }
 
-struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
+static struct kc_plan *find_or_make(struct kc_plans *plans, const struct kc_sym *sym)
 {
 	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
 	struct kc_plan **entry = &plans->by_sym[sym - kc_ksyms_at(ksyms, 0)];
@@ -291,6 +298,16 @@ struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
 	return plan;
 }
 
+struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
+{
+	struct kc_plan *plan;
+
+	pthread_mutex_lock(&plans->lock);
+	plan = find_or_make(plans, sym);
+	pthread_mutex_unlock(&plans->lock);
+	return plan;
+}
+
 struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc)
 {
 	const struct kc_sym *sym = kc_ksyms_find(plans->kernel->ksyms, pc);
@@ -300,7 +317,12 @@ struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc)
 
 struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc)
 {
-	return kc_sites_at(plans->sites, pc);
+	struct kc_site *site;
+
+	pthread_mutex_lock(&plans->lock);
+	site = kc_sites_at(plans->sites, pc);
+	pthread_mutex_unlock(&plans->lock);
+	return site;
 }
 
 #define range_start(ranges, i) ((ranges)[i].start)

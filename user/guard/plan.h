@@ -79,13 +79,13 @@ struct kc_plan {
 	size_t nr_checks;
 	struct kc_range *ranges; /* ascending; every instruction that is reached */
 	size_t nr_ranges;
-	uint64_t cold, cold_end; /* its .cold part, if one was entered */
-	uint64_t verified;	 /* frames in which the slot was seen to hold the canary */
+	uint64_t cold, cold_end;   /* its .cold part, if one was entered */
+	_Atomic uint64_t verified; /* frames in which the slot was seen to hold the canary */
 };
 
 struct kc_plans;
 
-/* The kernel is borrowed. Plans are made on demand and kept. */
+/* The kernel is borrowed. Plans are made on demand and kept. Several threads may ask. */
 int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans);
 void kc_plans_free(struct kc_plans *plans);
 KC_DEFINE_AUTO(plans, struct kc_plans, kc_plans_free)

@@ -79,10 +79,11 @@ struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc)
 	found = tfind(&key, &sites->tree, compare_sites);
 	if (found)
 		return *found;
-	site = malloc(sizeof(*site));
+	site = calloc(1, sizeof(*site));
 	if (!site)
 		return NULL;
-	*site = (struct kc_site){ .pc = pc, .kind = kind_of(sites, pc) };
+	site->pc = pc;
+	site->kind = kind_of(sites, pc);
 	if (!tsearch(site, &sites->tree, compare_sites)) {
 		free(site);
 		return NULL;

@@ -22,7 +22,7 @@ enum kc_site_kind {
 struct kc_site {
 	uint64_t pc;
 	enum kc_site_kind kind;
-	uint64_t unwound; /* frames at this pc whose caller was a call site */
+	_Atomic uint64_t unwound; /* frames at this pc whose caller was a call site */
 };
 
 struct kc_sites;

@@ -75,6 +75,21 @@ int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
 	return commit(report, true);
 }
 
+int kc_report_rehearse(struct kc_report *report, const struct kc_kernel *kernel,
+		       const struct kc_finding *finding)
+{
+	struct kc_report rehearsal = { .format = report->format, .host = report->host };
+	kc_auto_free char *text = NULL;
+	size_t len;
+
+	rehearsal.out = open_memstream(&text, &len);
+	if (!rehearsal.out)
+		return -ENOMEM;
+	rehearsal.format->finding(&rehearsal, kernel, finding);
+	fclose(rehearsal.out);
+	return 0;
+}
+
 int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
 {
 	begin(report);

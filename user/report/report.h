@@ -111,6 +111,9 @@ int kc_report_start(struct kc_report *report, const struct kc_start *start);
 /* The kernel, for symbols and text, is the one that the finding was made with. */
 int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
 		      const struct kc_finding *finding);
+/* The same into the void: what is needed for a finding is then in memory. */
+int kc_report_rehearse(struct kc_report *report, const struct kc_kernel *kernel,
+		       const struct kc_finding *finding);
 int kc_report_audit(struct kc_report *report, const struct kc_audit *audit);
 int kc_report_notice(struct kc_report *report, const char *text);
 int kc_report_stats(struct kc_report *report, const struct kc_stats *stats);

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# usage: calls.sh SECONDS
+# Many calls through probed functions; a known depth; probes that can't be placed.
+insmod /lib/stackfault.ko || exit 90
+kcanary watch -f hrtimer_nanosleep -f do_nanosleep -f do_futex -f do_sys_poll \
+	-f stackfault_recurse -j >out 2>err &
+watcher=$!
+until grep -qs '"type":"start"' out; do sleep 0.1; done
+for what in futex nanosleep poll; do calls $what $1; done
+echo "recurse 9000" >/sys/kernel/debug/stackfault
+dmesg | grep -o 'deepest entry.*'
+kill -INT $watcher
+wait $watcher
+echo "calls: status $?"
+cat out err
+kcanary watch -f 'vfs_*' -d 1
+echo "too many: status $?"
+kcanary watch -f nosuchfunction -d 1
+echo "unknown: status $?"
+kcanary watch -f __stack_chk_fail -f bpf_ringbuf_output -d 1
+echo "refused: status $?"
+kcanary watch --dry-run -f do_futex
+echo "dry-run: status $?"
+kcanary watch --preset nosuch
+echo "preset: status $?"

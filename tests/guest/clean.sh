@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# However a watch ends, nothing of it stays in the kernel.
+before=$(leftovers)
+echo "before: $before"
+for signal in INT TERM KILL SEGV; do
+	kcanary watch --sweep 100 >out 2>err &
+	watcher=$!
+	until grep -qs '^watching' out; do sleep 0.1; done
+	while_running=$(leftovers)
+	kill -$signal $watcher
+	wait $watcher
+	status=$?
+	tries=0 # programs go after a grace period
+	while [ "$(leftovers)" != "$before" ] && [ $tries -lt 200 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	echo "$signal: status $status, before: $before, during: $while_running, after: $(leftovers)"
+done
