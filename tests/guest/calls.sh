@@ -13,6 +13,14 @@ kill -INT $watcher
 wait $watcher
 echo "calls: status $?"
 cat out err
+kcanary watch --sweep 1000 -f stackfault_recurse --headroom 8000 -j >deep &
+watcher=$!
+until grep -qs '"type":"start"' deep; do sleep 0.1; done
+for depth in 1000 9000 9500; do echo "recurse $depth" >/sys/kernel/debug/stackfault; done
+kill -INT $watcher
+wait $watcher
+echo "deep: status $?"
+sed 's/^/deep:out: /' deep
 kcanary watch -f 'vfs_*' -d 1
 echo "too many: status $?"
 kcanary watch -f nosuchfunction -d 1

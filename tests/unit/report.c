@@ -142,7 +142,7 @@ static void json_lines(void **state)
 	assert_int_equal(kc_report_audit(report, &(struct kc_audit){ .rows = &row, .count = 1 }),
 			 0);
 	assert_int_equal(kc_report_notice(report, "a \"notice\"\n"), 0);
-	assert_int_equal(kc_report_stop(report, &stats, "stopped"), 0);
+	assert_int_equal(kc_report_stop(report, &stats, NULL, "stopped"), 0);
 	kc_report_free(report);
 
 	file = fopen(path, "r");

@@ -260,7 +260,7 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 						      .stats = kc_monitor_stats(monitor),
 					      });
 	if (!err && options->json)
-		err = kc_report_stop(report, kc_monitor_stats(monitor), "done");
+		err = kc_report_stop(report, kc_monitor_stats(monitor), NULL, "done");
 	if (err) {
 		kc_error("the audit failed: %s", kc_strerror(err));
 		return KC_EXIT_FAILED;

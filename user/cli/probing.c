@@ -43,6 +43,9 @@ struct kc_probing {
 	pthread_mutex_t lock; /* of the ring buffer and what follows */
 	uint64_t findings, repeated, unproven;
 	bool output_failed;
+	struct kc_depths depths;
+	struct kc_function_depth *function_depths;
+	struct kc_deep_thread deep_threads[KC_DEEP_THREADS];
 };
 
 /* The function that panic() was called for: the innermost frame that is not its own. */
@@ -386,6 +389,9 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	if (!probing->functions)
 		return KC_EXIT_FAILED;
 	probing->nr_functions = choices->count;
+	probing->function_depths = calloc(choices->count + 1, sizeof(*probing->function_depths));
+	if (!probing->function_depths)
+		return KC_EXIT_FAILED;
 	if (kc_probes_new(
 		    &(struct kc_probe_options){
 			    .kernel = session->kernel,
@@ -445,6 +451,7 @@ void kc_probing_free(struct kc_probing *probing)
 	kc_probes_free(probing->probes);
 	if (probing->kmsg >= 0)
 		close(probing->kmsg);
+	free(probing->function_depths);
 	free(probing->functions);
 	free(probing);
 }
@@ -483,6 +490,51 @@ void kc_probing_stats(struct kc_probing *probing, struct kc_probe_stats *ret_sta
 		}
 	}
 	*ret_stats = stats;
+}
+
+static int by_depth(const void *a, const void *b)
+{
+	const struct kc_thread_depth *x = a, *y = b;
+
+	return x->max > y->max ? -1 : x->max < y->max;
+}
+
+/* Threads that the kernel side remembers at most. */
+#define MAX_THREADS (1 << 14)
+
+static size_t deepest_threads(struct kc_probing *probing)
+{
+	kc_auto_free struct kc_thread_depth *threads = calloc(MAX_THREADS, sizeof(*threads));
+	size_t count = threads ? kc_probes_threads(probing->probes, threads, MAX_THREADS) : 0;
+
+	if (count)
+		qsort(threads, count, sizeof(*threads), by_depth);
+	if (count > KC_DEEP_THREADS)
+		count = KC_DEEP_THREADS;
+	for (size_t i = 0; i < count; i++)
+		probing->deep_threads[i] = (struct kc_deep_thread){
+			.tid = threads[i].tid,
+			.depth = threads[i].max,
+			.function = threads[i].depth < probing->nr_functions
+					    ? probing->functions[threads[i].depth].name
+					    : "",
+		};
+	return count;
+}
+
+const struct kc_depths *kc_probing_depths(struct kc_probing *probing)
+{
+	for (size_t i = 0; i < probing->nr_functions; i++) {
+		probing->function_depths[i].function = probing->functions[i].name;
+		kc_probes_depth(probing->probes, i, &probing->function_depths[i].depth);
+	}
+	probing->depths = (struct kc_depths){
+		.functions = probing->function_depths,
+		.nr_functions = probing->nr_functions,
+		.threads = probing->deep_threads,
+		.nr_threads = deepest_threads(probing),
+	};
+	return &probing->depths;
 }
 
 bool kc_probing_output_failed(const struct kc_probing *probing)

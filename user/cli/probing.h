@@ -44,6 +44,9 @@ KC_DEFINE_AUTO(probing, struct kc_probing, kc_probing_free)
 
 void kc_probing_stats(struct kc_probing *probing, struct kc_probe_stats *ret_stats);
 
+/* Depths at entries, by function and of the deepest threads; owned by probing. */
+const struct kc_depths *kc_probing_depths(struct kc_probing *probing);
+
 /* Could a finding not be written? */
 bool kc_probing_output_failed(const struct kc_probing *probing);
 

@@ -320,7 +320,9 @@ static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_probing *prob
 	if (!err && probing && kc_probing_output_failed(probing))
 		err = -EIO;
 	if (!err || !kc_monitor_output_failed(monitor))
-		written = kc_report_stop(report, &stats, err ? "failed" : why);
+		written =
+			kc_report_stop(report, &stats, probing ? kc_probing_depths(probing) : NULL,
+				       err ? "failed" : why);
 	if (err)
 		kc_error("the watch ended: %s", kc_strerror(err));
 	if (written)

@@ -24,7 +24,8 @@ struct kc_format {
 	void (*audit)(struct kc_report *report, const struct kc_audit *audit);
 	void (*notice)(struct kc_report *report, const char *text);
 	void (*stats)(struct kc_report *report, const struct kc_stats *stats);
-	void (*stop)(struct kc_report *report, const struct kc_stats *stats, const char *why);
+	void (*stop)(struct kc_report *report, const struct kc_stats *stats,
+		     const struct kc_depths *depths, const char *why);
 };
 
 /* "R" running or runnable, "S", "D", "T", "t", "I", "P", as ps has them. */

@@ -414,7 +414,43 @@ static void json_stats(struct kc_report *report, const struct kc_stats *stats)
 	emit(report, event);
 }
 
-static void json_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
+/* Per function: the maximum, and how many entries were 2^n to 2^(n+1) - 1 bytes deep. */
+static json *function_depths(const struct kc_depths *depths)
+{
+	json *array = json_object_new_array();
+
+	for (size_t i = 0; i < depths->nr_functions; i++) {
+		const struct kc_function_depth *function = &depths->functions[i];
+		json *object = json_object_new_object(), *buckets = json_object_new_array();
+
+		add_string(object, "function", function->function);
+		add_u64(object, "max", function->depth.max);
+		for (size_t n = 0; n < KC_DEPTH_BUCKETS; n++)
+			json_object_array_add(buckets,
+					      json_object_new_uint64(function->depth.bucket[n]));
+		json_object_object_add(object, "log2", buckets);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static json *thread_depths(const struct kc_depths *depths)
+{
+	json *array = json_object_new_array();
+
+	for (size_t i = 0; i < depths->nr_threads; i++) {
+		json *object = json_object_new_object();
+
+		add_u64(object, "tid", depths->threads[i].tid);
+		add_u64(object, "max", depths->threads[i].depth);
+		add_string(object, "function", depths->threads[i].function);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static void json_stop(struct kc_report *report, const struct kc_stats *stats,
+		      const struct kc_depths *depths, const char *why)
 {
 	json *event;
 
@@ -422,6 +458,8 @@ static void json_stop(struct kc_report *report, const struct kc_stats *stats, co
 	event = new_event(report, "stop", NULL, 0);
 	add_string(event, "why", why);
 	add_u64(event, "findings", stats->findings);
+	json_object_object_add(event, "function_depths", function_depths(depths));
+	json_object_object_add(event, "thread_depths", thread_depths(depths));
 	emit(report, event);
 }
 

@@ -111,10 +111,11 @@ int kc_report_stats(struct kc_report *report, const struct kc_stats *stats)
 	return commit(report, false);
 }
 
-int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
+int kc_report_stop(struct kc_report *report, const struct kc_stats *stats,
+		   const struct kc_depths *depths, const char *why)
 {
 	begin(report);
-	report->format->stop(report, stats, why);
+	report->format->stop(report, stats, depths ?: &(struct kc_depths){}, why);
 	return commit(report, true);
 }
 

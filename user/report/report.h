@@ -32,6 +32,29 @@ struct kc_start {
 	size_t nr_probed;
 };
 
+/* How deep the stack was at entries of one function. */
+struct kc_function_depth {
+	const char *function;
+	struct kc_depth depth;
+};
+
+/* The deepest entry of one thread. */
+struct kc_deep_thread {
+	uint32_t tid;
+	uint64_t depth;
+	const char *function;
+};
+
+#define KC_DEEP_THREADS 10
+
+/* Told at the end. */
+struct kc_depths {
+	const struct kc_function_depth *functions;
+	size_t nr_functions;
+	const struct kc_deep_thread *threads; /* deepest first */
+	size_t nr_threads;
+};
+
 /* What live probes have seen. */
 struct kc_probe_stats {
 	uint64_t attached, failed; /* points */
@@ -117,8 +140,9 @@ int kc_report_rehearse(struct kc_report *report, const struct kc_kernel *kernel,
 int kc_report_audit(struct kc_report *report, const struct kc_audit *audit);
 int kc_report_notice(struct kc_report *report, const char *text);
 int kc_report_stats(struct kc_report *report, const struct kc_stats *stats);
-/* The end: totals, and why it ended. */
-int kc_report_stop(struct kc_report *report, const struct kc_stats *stats, const char *why);
+/* The end: totals, and why it ended; depths NULL: no probes. */
+int kc_report_stop(struct kc_report *report, const struct kc_stats *stats,
+		   const struct kc_depths *depths, const char *why);
 
 /* Our own CPU time, as a share of one CPU. */
 static inline double kc_stats_cpu_percent(const struct kc_stats *stats)

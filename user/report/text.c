@@ -314,7 +314,26 @@ static void text_stats(struct kc_report *report, const struct kc_stats *stats)
 		 kc_stats_cpu_percent(stats));
 }
 
-static void text_stop(struct kc_report *report, const struct kc_stats *stats, const char *why)
+static void print_depths(const struct kc_depths *depths)
+{
+	for (size_t i = 0; i < depths->nr_functions; i++) {
+		const struct kc_function_depth *function = &depths->functions[i];
+		uint64_t entries = 0;
+
+		for (size_t n = 0; n < KC_DEPTH_BUCKETS; n++)
+			entries += function->depth.bucket[n];
+		if (entries)
+			kc_debug("  %" PRIu64 " entries, at most %" PRIu64 " bytes deep: %s",
+				 entries, function->depth.max, function->function);
+	}
+	for (size_t i = 0; i < depths->nr_threads; i++)
+		kc_debug("  thread %u: at most %" PRIu64 " bytes deep, in %s",
+			 depths->threads[i].tid, depths->threads[i].depth,
+			 depths->threads[i].function);
+}
+
+static void text_stop(struct kc_report *report, const struct kc_stats *stats,
+		      const struct kc_depths *depths, const char *why)
 {
 	uint64_t blind = kc_stats_blind(stats);
 
@@ -327,6 +346,7 @@ static void text_stop(struct kc_report *report, const struct kc_stats *stats, co
 	if (blind)
 		print_blind(stats);
 	print_probe_stats(&stats->probes);
+	print_depths(depths);
 	kc_info("own CPU: %.2f s (%.2f %% of one)", stats->cpu_seconds,
 		kc_stats_cpu_percent(stats));
 }
