@@ -142,23 +142,31 @@ def calls(kernel, seconds=3):
 
 
 def flood(kernel):
-    """A hundred thousand mismatches at once: reported once, counted, nothing stops."""
+    """A hundred thousand mismatches at once, of slots, and some of guards and return
+    addresses: reported once, counted, nothing stops."""
     guest = Guest(kernel, "sh /flood.sh", files=["flood.sh"])
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
-    need(guest.value(r"^flood: status (\d+)$") == "1", "status", guest)
-    findings = guest.events("finding")
-    # Once for each place on the stack: system calls may begin at random offsets.
-    need(1 <= len(findings) <= 5 and
-         {f["code"]["function"] for f in findings} == {"stackfault_checked"},
-         f"{len(findings)} findings", guest)
-    probes = guest.events("stats")[-1]["probes"]
-    need(probes["comparisons"] == 100100, f"{probes}", guest)
-    told = probes["findings"] + probes["repeated"] + probes["lost"] + probes["unproven"]
-    need(told == 100000 and probes["unproven"] == 0, f"{probes}", guest)
+    told = {}
+    for name, calls, verdict, function in (
+            ("flood", 100000, "stray-write", "stackfault_checked"),
+            ("guard", 20000, "guard-changed", "stackfault_checked"),
+            ("return", 20000, "return-address", "stackfault_plain")):
+        need(guest.value(rf"^{name}: status (\d+)$") == "1", f"{name}: status", guest)
+        findings = guest.events("finding", f"{name}:out: ")
+        # Once for each place on the stack: system calls may begin at random offsets.
+        need(1 <= len(findings) <= 5 and {(f["code"]["function"], f["verdict"]["class"])
+                                          for f in findings} == {(function, verdict)},
+             f"{name}: {len(findings)} findings", guest)
+        probes = guest.events("stats", f"{name}:out: ")[-1]["probes"]
+        # An entry and a check or return for each call; what was missed is counted.
+        hits = sum(probes[key] for key in ("comparisons", "returns", "entries", "missed"))
+        need(hits == 2 * (calls + 100), f"{name}: {probes}", guest)
+        told[name] = {key: probes[key] for key in ("findings", "repeated", "lost", "unproven")}
+        need(abs(calls - sum(told[name].values())) <= probes["missed"] and
+             probes["unproven"] == 0, f"{name}: {probes}", guest)
     start, end = re.search(r"^flood: from ([0-9.]+) to ([0-9.]+)$", guest.output, re.M).groups()
-    need(guest.events("stop"), "no end", guest)
-    return (f"100000 in {float(end) - float(start):.1f} s: {probes['repeated']} counted, "
-            f"{probes['lost']} lost and counted")
+    return (f"100000 in {float(end) - float(start):.1f} s: {told['flood']['repeated']} counted, "
+            f"{told['flood']['lost']} lost and counted")
 
 
 def clean(kernel):

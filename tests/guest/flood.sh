@@ -7,17 +7,32 @@ load=$(kcanary explain stackfault_checked | grep 'check: loads the slot\|check: 
 echo "load: $load"
 offset=$(echo "$load" | sed 's/.*+0x\([0-9a-f]*\) .*/\1/' | head -n 1)
 disp=$(echo "$load" | sed 's/.* 0x\([0-9a-f]*\)(%rsp).*/\1/')
-echo "hook $((0x$offset)) $((0x$disp))" >$control
-kcanary watch -f stackfault_checked -j --sweep 1000 >out 2>err &
-watcher=$!
-until grep -qs '"type":"start"' out; do sleep 0.1; done
-echo "checked 100" >$control # unharmed
-echo "hook $((0x$offset)) $((0x$disp))" >$control
-start=$(cut -d' ' -f1 /proc/uptime)
-for round in 1 2 3 4 5; do echo "checked 20000" >$control; done
-echo "flood: from $start to $(cut -d' ' -f1 /proc/uptime)"
-sleep 1
-kill -INT $watcher
-wait $watcher
-echo "flood: status $?"
-cat out err
+
+# hooked NAME KIND FUNCTION ROUNDS: a watch over FUNCTION, 100 calls unharmed, then
+# 20,000 in each round with what KIND says flipped while kcanary looks
+hooked() {
+	echo "hook $2 $((0x$offset)) $((0x$disp))" >$control
+	kcanary watch -f $3 -j >out 2>err &
+	watcher=$!
+	until grep -qs '"type":"start"' out; do sleep 0.1; done
+	echo "checked 100" >$control # unharmed
+	echo "hook $2 $((0x$offset)) $((0x$disp))" >$control
+	start=$(cut -d' ' -f1 /proc/uptime)
+	round=0
+	while [ $round -lt $4 ]; do
+		echo "checked 20000" >$control
+		round=$((round + 1))
+	done
+	echo "$1: from $start to $(cut -d' ' -f1 /proc/uptime)"
+	sleep 1
+	echo unhook >$control
+	kill -INT $watcher
+	wait $watcher
+	echo "$1: status $?"
+	sed "s/^/$1:out: /" out
+	sed "s/^/$1:err: /" err
+}
+hooked flood slot stackfault_checked 5
+hooked guard guard stackfault_checked 1
+disp=0
+hooked return return stackfault_plain 1

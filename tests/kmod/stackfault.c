@@ -29,9 +29,13 @@
  *   twin BYTES     the same in stackfault_twin()
  *   recurse BYTES    call stackfault_recurse() until its stack is that deep; the
  *                    kernel's log tells the depth at the last entry
- *   hook OFFSET DISP at stackfault_checked()+OFFSET, flip the word at DISP(%rsp)
- *                    when it is hooked the second time, flip it back by the first
- *   checked N        call stackfault_checked() N times
+ *   hook slot|guard OFFSET DISP
+ *                    at stackfault_checked()+OFFSET flip the word at DISP(%rsp), or
+ *                    this CPU's guard, when it is hooked the second time, and flip
+ *                    it back by the first hook, before the instruction runs
+ *   hook return 0 0  the same at stackfault_plain()'s return, its return address
+ *   unhook
+ *   checked N        call stackfault_checked() and stackfault_plain() N times
  *   kthreads N       start N kernel threads that sleep shortly and end
  *
  * /sys/kernel/debug/stackfault-canaries lists "TID CANARY" of all threads, for the
@@ -307,27 +311,61 @@ static noinline void stackfault_checked(void)
 	OPTIMIZER_HIDE_VAR(used);
 }
 
+/* No canary; the barrier keeps calls of it from being left out. */
+static noinline int stackfault_plain(int value)
+{
+	barrier();
+	return value;
+}
+
 static unsigned long hook_disp;
+static bool hook_guard;
 static struct kprobe hooks[2];
 static unsigned int nr_hooks;
 
 static int flip(struct kprobe *p, struct pt_regs *regs)
 {
-	if (nr_hooks == ARRAY_SIZE(hooks))
-		*(unsigned long *)(regs->sp + hook_disp) ^= ~0UL;
+	unsigned long ones = ~0UL;
+
+	if (nr_hooks < ARRAY_SIZE(hooks))
+		return 0;
+	if (!hook_guard)
+		*(unsigned long *)(regs->sp + hook_disp) ^= ones;
+	else
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+		asm volatile("xorq %0, %%gs:__ref_stack_chk_guard(%%rip)" : : "r"(ones) : "memory");
+#else
+		asm volatile("xorq %0, %%gs:40" : : "r"(ones) : "memory");
+#endif
 	return 0;
 }
 
+/* The first byte that begins a return, or a jump to the thunk that does it. */
+static unsigned int return_of_plain; /* found before there are breakpoints */
+
+static void find_return(void)
+{
+	const u8 *code = (const u8 *)stackfault_plain;
+
+	while (return_of_plain < 64 && code[return_of_plain] != 0xc3 &&
+	       code[return_of_plain] != 0xe9)
+		return_of_plain++;
+}
+
 /* The first one lies in wait, disabled: the text stays as it was compiled until then. */
-static int hook(unsigned int offset, unsigned int disp)
+static int hook(const char *kind, unsigned int offset, unsigned int disp)
 {
 	struct kprobe *p = &hooks[nr_hooks];
+	bool at_return = !strcmp(kind, "return");
 	int err = 0;
 
 	if (nr_hooks == ARRAY_SIZE(hooks))
 		return -ENOSPC;
+	memset(p, 0, sizeof(*p));
+	hook_guard = !strcmp(kind, "guard");
 	hook_disp = disp;
-	p->addr = (kprobe_opcode_t *)((unsigned long)stackfault_checked + offset);
+	p->addr = at_return ? (kprobe_opcode_t *)stackfault_plain + return_of_plain
+			    : (kprobe_opcode_t *)stackfault_checked + offset;
 	p->pre_handler = flip;
 	p->flags = nr_hooks ? 0 : KPROBE_FLAG_DISABLED;
 	if (nr_hooks)
@@ -337,6 +375,16 @@ static int hook(unsigned int offset, unsigned int disp)
 	if (!err)
 		nr_hooks++;
 	return err;
+}
+
+static void unhook(void)
+{
+	unsigned int n = nr_hooks;
+
+	nr_hooks = 0; /* no flip from here on that nobody flips back */
+	synchronize_rcu();
+	while (n)
+		unregister_kprobe(&hooks[--n]);
 }
 
 static atomic_t napping;
@@ -408,11 +456,16 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		stackfault_deepest = 0;
 		stackfault_recurse(bytes);
 		pr_info("stackfault: deepest entry %lu\n", stackfault_deepest);
-	} else if (sscanf(line, "hook %u %u", &bytes, &tid) == 2) {
-		err = hook(bytes, tid);
+	} else if (sscanf(line, "hook %15s %u %u", name, &bytes, &tid) == 3) {
+		err = hook(name, bytes, tid);
+	} else if (!strncmp(line, "unhook", 6)) {
+		err = 0;
+		unhook();
 	} else if (sscanf(line, "checked %u", &bytes) == 1) {
-		for (err = 0; bytes; bytes--)
+		for (err = 0; bytes; bytes--) {
 			stackfault_checked();
+			stackfault_plain(bytes);
+		}
 	} else if (sscanf(line, "kthreads %u", &bytes) == 1) {
 		err = start_kthreads(bytes);
 	}
@@ -449,6 +502,7 @@ static int __init stackfault_init(void)
 	size_t i;
 	int err;
 
+	find_return();
 	for (i = 0; i < ARRAY_SIZE(objects); i++)
 		raw_spin_lock_init(&objects[i].lock);
 	err = register_kprobe(&objects[0].probe);
@@ -468,8 +522,7 @@ static void __exit stackfault_exit(void)
 {
 	debugfs_remove(control);
 	debugfs_remove(canaries);
-	while (nr_hooks)
-		unregister_kprobe(&hooks[--nr_hooks]);
+	unhook();
 	unregister_kprobe(&objects[1].probe);
 	unregister_kprobe(&objects[0].probe);
 	while (atomic_read(&napping))
