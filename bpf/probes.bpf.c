@@ -104,17 +104,21 @@ struct here {
 	__u64 site, sp, bp, stack, top, canary;
 };
 
-/* Fill in where we are. False if SP is not on the task's own stack. */
-static __always_inline bool locate(struct pt_regs *ctx, struct task_struct *task, struct here *here)
+static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 {
 	/* The breakpoint, or the jump in its place, has moved ip by one byte. */
 	here->site = ctx->ip - 1;
 	here->sp = ctx->sp;
 	here->bp = ctx->bp;
-	here->stack = task_stack(task);
-	here->top = here->stack + config.thread_size;
 	barrier_var(here->sp);
 	barrier_var(here->bp);
+}
+
+/* Find the task's stack. False if SP is not on it. */
+static __always_inline bool locate(struct task_struct *task, struct here *here)
+{
+	here->stack = task_stack(task);
+	here->top = here->stack + config.thread_size;
 	return here->sp > here->stack && here->sp < here->top;
 }
 
@@ -301,11 +305,12 @@ int kc_check(struct pt_regs *ctx)
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct kc_point *point;
-	bool own = locate(ctx, task, &here);
 	__u64 slot, word = 0, guard;
 	struct kc_places at;
 	struct scratch *out;
+	bool own;
 
+	read_regs(ctx, &here);
 	point = point_at(here.site);
 	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
 	if (!point || !count)
@@ -317,11 +322,12 @@ int kc_check(struct pt_regs *ctx)
 		return 0;
 	}
 	count->hits++;
-	count->other_stack += !own;
 	guard = read_guard(here.canary);
 	if (word == here.canary && guard == here.canary)
 		return 0;
 	count->mismatches++;
+	own = locate(task, &here);
+	count->other_stack += !own;
 	if (!own || !is_wanted(task))
 		return 0;
 	out = new_event(KC_EVENT_CHECK, point);
@@ -337,21 +343,28 @@ int kc_check(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Of a depth, which is less than 2^16. */
 static __always_inline __u32 log2_of(__u64 value)
 {
-	__u32 log = 0;
+	__u32 log = (value >= 1 << 8) << 3;
 
-	for (__u32 i = 1; i < KC_DEPTH_BUCKETS; i++)
-		log += value >> i != 0;
+	log += (value >> log >= 1 << 4) << 2;
+	log += (value >> log >= 1 << 2) << 1;
+	log += value >> log >= 1 << 1;
 	return log;
 }
 
-/* Remember the thread's deepest entry. */
-static __always_inline void note_thread(struct task_struct *task, __u64 depth, __u32 index)
+/* Remember the thread's deepest entry. Mostly it is the last one again, and was as deep. */
+static __always_inline void note_thread(struct task_struct *task, struct kc_point_count *count,
+					__u64 depth, __u32 index)
 {
 	struct thread_depth entry = {}, *known;
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
+	if (count->recent_tid == tid && count->recent_max >= depth)
+		return;
+	count->recent_tid = tid;
+	count->recent_max = depth;
 	known = bpf_map_lookup_elem(&threads, &tid);
 	if (known && known->max >= depth)
 		return;
@@ -384,11 +397,13 @@ int kc_entry(struct pt_regs *ctx)
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct kc_point *point;
-	bool own = locate(ctx, task, &here);
+	bool own;
 	struct kc_depth *depths_of;
 	struct frame_key key = {};
 	__u64 depth, to = 0;
 
+	read_regs(ctx, &here);
+	own = locate(task, &here);
 	point = point_at(here.site);
 	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
 	depths_of = point ? bpf_map_lookup_elem(&depths, &point->depth) : NULL;
@@ -403,7 +418,7 @@ int kc_entry(struct pt_regs *ctx)
 	if (depth > depths_of->max)
 		depths_of->max = depth;
 	depths_of->bucket[log2_of(depth) & (KC_DEPTH_BUCKETS - 1)]++;
-	note_thread(task, depth, point->depth);
+	note_thread(task, count, depth, point->depth);
 	if (point->match) {
 		key.sp = here.sp;
 		key.tid = (__u32)bpf_get_current_pid_tgid();
@@ -428,10 +443,12 @@ int kc_return(struct pt_regs *ctx)
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct kc_point *point;
-	bool own = locate(ctx, task, &here);
+	bool own;
 	struct kc_places at;
 	struct scratch *out;
 
+	read_regs(ctx, &here);
+	own = locate(task, &here);
 	point = point_at(here.site);
 	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
 	if (!point || !count)
@@ -480,10 +497,12 @@ int kc_panic(struct pt_regs *ctx)
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct kc_point *point;
-	bool own = locate(ctx, task, &here);
+	bool own;
 	char text[16] = {};
 	struct scratch *out;
 
+	read_regs(ctx, &here);
+	own = locate(task, &here);
 	point = point_at(here.site);
 	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
 	if (!point || !count)

@@ -213,6 +213,8 @@ struct kc_point_count {
 	__kc_u64 unreadable;
 	__kc_u64 unmatched;   /* RETURN: nothing was remembered at this place */
 	__kc_u64 other_stack; /* not on the task's own stack: interrupts, exceptions */
+	__kc_u64 recent_tid;  /* ENTRY: the last thread seen, and its deepest entry */
+	__kc_u64 recent_max;  /* while it was; no sums */
 };
 
 #define KC_DEPTH_BUCKETS 16
@@ -274,7 +276,7 @@ _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
-_Static_assert(sizeof(struct kc_point_count) == 40, "kc_point_count layout");
+_Static_assert(sizeof(struct kc_point_count) == 56, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 

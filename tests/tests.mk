@@ -81,7 +81,19 @@ $(B)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
-bench: all $(APPS) $(BENCH_OBJECTS) ## measure (figures, never pass or fail)
+# kcanary with empty programs in the live probes' place.
+$(B)/bench/gen/probes.skel.h: $(B)/bench/empty.bpf.o
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name probes_bpf >$@
+
+$(B)/bench/probes.o: user/probe/probes.c $(B)/bench/gen/probes.skel.h
+	$(Q)$(CC) -I$(B)/bench/gen $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/bench/kcanary-empty: $(B)/bench/probes.o $(OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -static -Wl,--gc-sections -o $@ $(filter-out $(B)/obj/probe/probes.o,$^) $(LDLIBS)
+
+bench: all $(APPS) $(BENCH_OBJECTS) $(B)/bench/kcanary-empty ## measure (figures, never pass or fail)
 	$(Q)tests/bench/run
 
 .PHONY: bench soak
