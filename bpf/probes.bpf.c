@@ -209,19 +209,21 @@ static __always_inline void hold(const struct kc_event *event, __u64 until)
 }
 
 /*
- * Send out->event, of which kind, index and what belongs to the kind is filled in.
- * hold_cpu: this kernel is about to panic.
+ * Send out->event, with a copy of the task's stack if SP is on it, of which kind, index and what
+ * belongs to the kind is filled in. hold_cpu: this kernel is about to panic.
  */
 static __always_inline void emit(struct task_struct *task, struct scratch *out,
 				 const struct here *here, bool hold_cpu)
 {
+	struct kc_own_stack own = { here->stack, config.thread_size };
 	struct kc_event *event = &out->event;
 	__u64 now = bpf_ktime_get_ns(), bytes, len;
 
 	fill_task(task, here, &event->task);
 	fill_syscall(event);
 	event->site = here->site;
-	event->bp = here->bp;
+	/* Any register may hold the guard; what unwinding needs of this one is an address. */
+	event->bp = kc_scrub(here->bp, here->canary, &own);
 	event->headroom = here->sp - here->stack;
 	event->cpu = bpf_get_smp_processor_id();
 	event->id = now << 10 | (event->cpu & (KC_MAX_CPUS - 1));
@@ -229,6 +231,8 @@ static __always_inline void emit(struct task_struct *task, struct scratch *out,
 	bytes = read_stack(out, here->sp, here->top);
 	scrub_stack(bytes, here->canary, here->stack, config.thread_size);
 	event->task.count = bytes / sizeof(__u64);
+	if (!bytes)
+		event->task.top = event->task.sp;
 	hold_cpu &= config.hold_ns && now - last_hold >= HOLD_PAUSE_NS;
 	if (hold_cpu) {
 		event->flags |= KC_EVENT_HELD;
@@ -328,8 +332,9 @@ int kc_check(struct pt_regs *ctx)
 	count->mismatches++;
 	own = locate(task, &here);
 	count->other_stack += !own;
-	if (!own || !is_wanted(task))
+	if (!is_wanted(task))
 		return 0;
+	/* On another stack there is nothing to copy: user space counts it as not proved. */
 	out = new_event(KC_EVENT_CHECK, point);
 	if (!out)
 		return 0;

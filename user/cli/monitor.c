@@ -378,8 +378,10 @@ static int report(struct kc_monitor *monitor, const struct confirmation *confirm
 			&finding.process);
 	kc_judge(&finding, kc_told_others(monitor->told, finding.task.tid));
 	err = kc_told_add(monitor->told, &confirmation->record, addr, &finding.seq);
-	if (err)
-		return err;
+	if (err) {
+		monitor->stats.repeated++;
+		return err == -ENOSPC ? 0 : err;
+	}
 	monitor->stats.findings++;
 	err = kc_report_finding(monitor->report, monitor->session->kernel, &finding);
 	monitor->output_failed |= err != 0;

@@ -20,6 +20,7 @@
 #define LONG_DETACH 2.0 /* seconds */
 
 #define NR_THREADS 2
+#define STACK_SIZE (512 * 1024)
 
 struct attached {
 	char name[128];
@@ -85,6 +86,23 @@ static void find_slot(struct kc_finding *finding)
 			     &below) &&
 	       below == word)
 		damage->same_below++;
+}
+
+/* A panic on an interrupt's stack: no copy, but the function that failed is known. */
+static void take_caller(struct kc_session *session, uint64_t caller,
+			struct kc_checked_stack *checked)
+{
+	if (checked->count)
+		return;
+	checked->count = 1;
+	checked->end = KC_UNWIND_OTHER_STACK;
+	checked->frames[0] = (struct kc_checked_frame){
+		.frame = { .pc = caller },
+		.sym = kc_ksyms_find(session->kernel->ksyms, caller - 1),
+		.plan = kc_plans_at(session->plans, caller - 1),
+		.status = KC_CHECK_UNKNOWN,
+		.blind = KC_BLIND_NO_FRAME,
+	};
 }
 
 /* Does the stack copy bear the event out? Fills in what the kinds have of their own. */
@@ -172,7 +190,7 @@ static void report(struct kc_probing *probing, const struct kc_event *event,
 		return;
 	kc_judge(finding, kc_told_others(probing->told, task->tid));
 	if (kc_told_add(probing->told, task, addr, &finding->seq)) {
-		probing->unproven++;
+		probing->repeated++;
 		return;
 	}
 	probing->findings++;
@@ -206,6 +224,8 @@ static void on_event(const struct kc_event *event, void *arg)
 	clock_gettime(CLOCK_REALTIME, &finding.time);
 	pthread_mutex_lock(&session->lock);
 	kc_check_stack(session->kernel, session->plans, &finding.stack, &from, &checked);
+	if (event->kind == KC_EVENT_PANIC)
+		take_caller(session, event->caller, &checked);
 	if (prove(session->kernel, event, &finding))
 		report(probing, event, &finding);
 	else
@@ -250,12 +270,15 @@ static bool nth_cpu(int n, cpu_set_t *ret_set)
 static int start_threads(struct kc_probing *probing)
 {
 	struct sched_param param = { .sched_priority = 1 };
+	pthread_attr_t attr;
 	cpu_set_t cpus;
 
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE); /* all of it is locked */
 	if (probing->options.hold_off && mlockall(MCL_CURRENT | MCL_FUTURE))
 		kc_debug("memory can't be locked: %s", kc_strerror(errno));
 	for (int i = 0; i < NR_THREADS; i++) {
-		int err = pthread_create(&probing->threads[i], NULL, look, probing);
+		int err = pthread_create(&probing->threads[i], &attr, look, probing);
 
 		if (err)
 			return -err;

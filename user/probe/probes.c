@@ -69,6 +69,7 @@ static int on_sample(void *arg, void *data, size_t size)
 
 	if (size < sizeof(*event) || event->task.size > size ||
 	    event->task.size != sizeof(*event) + event->task.count * sizeof(uint64_t) ||
+	    event->task.top - event->task.sp != event->task.count * sizeof(uint64_t) ||
 	    event->index >= probes->count)
 		return -EPROTO;
 	probes->fn(event, probes->arg);

@@ -58,7 +58,9 @@ int kc_told_add(struct kc_told *told, const struct kc_record *task, uint64_t add
 	int err;
 
 	pthread_mutex_lock(&told->lock);
-	err = kc_grow(told->entries, told->capacity, told->count + 1);
+	err = told->count == KC_MAX_TOLD ? -ENOSPC : 0;
+	if (!err)
+		err = kc_grow(told->entries, told->capacity, told->count + 1);
 	if (!err)
 		told->entries[told->count++] = (struct entry){
 			.tid = task->tid,

@@ -23,7 +23,12 @@ KC_DEFINE_AUTO(told, struct kc_told, kc_told_free)
  */
 bool kc_told_has(struct kc_told *told, const struct kc_record *task, uint64_t addr, bool by_sleep);
 
-/* Its number, from 1, is the finding's. 0 or -ENOMEM. */
+/*
+ * Its number, from 1, is the finding's. 0, -ENOMEM, or -ENOSPC after KC_MAX_TOLD: by
+ * then everybody knows, and what comes is counted only.
+ */
+#define KC_MAX_TOLD 4096
+
 int kc_told_add(struct kc_told *told, const struct kc_record *task, uint64_t addr,
 		uint64_t *ret_seq);
 
