@@ -62,10 +62,14 @@ check: deps ## all tests: unit tests, then guests on four kernels
 	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(UNITS) $(FUZZERS)
 	$(Q)tests/check
 
+check-long: deps ## as check, but twenty panics of each kind and longer loads
+	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(UNITS) $(FUZZERS)
+	$(Q)tests/check --long
+
 check-unit: $(UNITS) ## only the unit tests (no root, seconds)
 	$(Q)tests/check --only unit --only layers
 
-.PHONY: check check-unit fuzz
+.PHONY: check check-long check-unit fuzz
 
 soak: deps ## minutes of load of all kinds on each kernel, for false alarms (SOAK_SECONDS=240)
 	$(Q)$(MAKE) -s --no-print-directory all $(APPS)

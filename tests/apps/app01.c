@@ -21,6 +21,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -94,6 +95,22 @@ static void wait_socket(void)
 		;
 }
 
+/* For another program, or every look for App01 by name would find two. */
+static void wait_child(void)
+{
+	char text[16];
+	pid_t pid;
+
+	snprintf(text, sizeof(text), "%d", seconds);
+	pid = fork();
+	if (!pid) {
+		execl("/bin/busybox", "sleep", text, NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static const struct {
 	const char *name;
 	void (*wait)(void);
@@ -102,6 +119,7 @@ static const struct {
 	{ "a01-sleep", wait_nanosleep }, { "a01-poll", wait_poll },
 	{ "a01-select", wait_select },	 { "a01-epoll", wait_epoll },
 	{ "a01-pipe", wait_pipe },	 { "a01-socket", wait_socket },
+	{ "a01-wait", wait_child },
 };
 
 #define NR_WAITS (sizeof(waits) / sizeof(waits[0]))

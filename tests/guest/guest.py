@@ -30,7 +30,7 @@ class Guest:
         text = subprocess.run(["debugfs", "-R", f"cat {path}", image], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, check=True).stdout.decode()
         events = [json.loads(line) for line in text.splitlines()]
-        return [event for event in events if kind in (None, event["type"])]
+        return [event for event in events if kind in (None, event.get("type"))]
 
     def run(self, kernel, command, options, files, timeout):
         with tempfile.NamedTemporaryFile(suffix=".log") as log:

@@ -7,7 +7,8 @@ insmod /lib/stackfault.ko || exit 90
 kcanary watch -f stackfault_smash --hold-off 1000 -j -o /mnt/findings --kmsg 2>/mnt/err &
 until grep -qs '"type":"start"' /mnt/findings; do sleep 0.1; done
 sleep 1 # past the first pass: the overflow meets a watch at rest
-echo "guest: pid $$"
+echo "{\"pid\":$$}" >/mnt/pid # what is on its way to the serial line may be lost
+sync
 echo "$1" >/sys/kernel/debug/stackfault
 echo "guest: still alive"
 exit 91
