@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "kernel/overlay.h"
 
 static void ksyms_sizes_and_names(void **state)
 {
@@ -200,9 +201,51 @@ static void btf_without_types(void **state)
 	unlink(path);
 }
 
+/* Ten bytes from address 100 on, that a test may patch. */
+static void ignore(struct kc_mem *mem)
+{
+	(void)mem;
+}
+
+static uint8_t memory[10] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+
+static int read_memory(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	(void)mem;
+	if (addr < 100 || addr + len > 110)
+		return -EFAULT;
+	memcpy(buf, memory + addr - 100, len);
+	return 0;
+}
+
+static void overlay_shows_what_was_there(void **state)
+{
+	struct kc_mem base = { .read = read_memory, .name = "test" }, *mem;
+	uint8_t bytes[10];
+
+	(void)state;
+	base.destroy = ignore;
+	assert_int_equal(kc_overlay_new(&base, &mem), 0);
+	assert_int_equal(kc_overlay_keep(mem, 102), 0);
+	assert_int_equal(kc_overlay_keep(mem, 104), 0);
+	assert_int_equal(kc_overlay_keep(mem, 108), -EFAULT);
+	memset(memory, 0xcc, sizeof(memory));
+	assert_int_equal(kc_mem_read(mem, 100, bytes, 10), 0);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(bytes[i], i >= 2 && i < 9 ? i : 0xcc);
+	assert_int_equal(kc_mem_read(mem, 105, bytes, 2), 0);
+	assert_int_equal(bytes[0], 5);
+	kc_overlay_forget(mem, 104, 200);
+	assert_int_equal(kc_mem_read(mem, 102, bytes, 3), 0);
+	assert_int_equal(bytes[0], 0xcc);
+	assert_int_equal(bytes[2], 4);
+	kc_mem_destroy(mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(overlay_shows_what_was_there),
 		cmocka_unit_test(ksyms_sizes_and_names),
 		cmocka_unit_test(ksyms_bad_input),
 		cmocka_unit_test(cold_stems),

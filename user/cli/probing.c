@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kernel/overlay.h"
 #include "report/views.h"
 #include "util/array.h"
 
@@ -303,6 +304,20 @@ static void note_failure(struct kc_probing *probing, const char *name, const cha
 	kc_report_notice(probing->report, text);
 }
 
+/* The text as it is now, under all that attach() will patch. */
+static void keep_text(struct kc_session *session, const struct kc_choice *choice)
+{
+	if (choice->refused)
+		return;
+	kc_overlay_keep(session->mem, choice->plan->sym->addr);
+	kc_overlay_keep(session->mem, choice->plan->sym->addr + 4); /* behind an endbr64 */
+	for (size_t i = 0; i < choice->plan->nr_checks; i++)
+		if (choice->plan->checks[i].load)
+			kc_overlay_keep(session->mem, choice->plan->checks[i].load);
+	for (size_t i = 0; i < choice->nr_returns; i++)
+		kc_overlay_keep(session->mem, choice->returns[i]);
+}
+
 static void attach(struct kc_probing *probing, const struct kc_choice *choice, uint32_t depth)
 {
 	struct attached *attached = &probing->functions[depth];
@@ -429,6 +444,8 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	if (!kc_probes_compare_guard(probing->probes))
 		kc_report_notice(report, "this kernel's per-CPU guards can't be found: slots are "
 					 "compared with the task's canary alone");
+	for (size_t i = 0; i < choices->count; i++)
+		keep_text(session, &choices->choices[i]);
 	attach_tripwire(probing);
 	for (size_t i = 0; i < choices->count; i++)
 		attach(probing, &choices->choices[i], i);

@@ -8,6 +8,7 @@
 
 #include "kernel/btf.h"
 #include "kernel/elfmem.h"
+#include "kernel/overlay.h"
 #include "probe/kmem.h"
 
 #define KALLSYMS "/proc/kallsyms"
@@ -142,6 +143,10 @@ enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *
 				 : open_live(source->kcore, &session.mem);
 	if (status != KC_EXIT_CLEAN)
 		return status;
+	if (kc_overlay_new(session.mem, &session.mem)) {
+		kc_error("out of memory");
+		return KC_EXIT_FAILED;
+	}
 	session.modules_hash = source->vmlinux ? 0 : hash_modules();
 	if (kc_kernel_load(session.mem, source->kallsyms ?: KALLSYMS,
 			   source->vmlinux ?: KC_BTF_PATH, reason, &session.kernel)) {
@@ -183,6 +188,9 @@ int kc_session_reload(struct kc_session *session)
 	char reason[160];
 	int err;
 
+	pthread_mutex_lock(&session->lock);
+	kc_overlay_forget(session->mem, session->kernel->text, session->kernel->text_end);
+	pthread_mutex_unlock(&session->lock);
 	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, reason, &fresh.kernel);
 	if (!err)
 		err = kc_plans_new(fresh.kernel, &fresh.plans);

@@ -13,7 +13,7 @@
  * the lock. Another thread uses them while it holds the lock.
  */
 struct kc_session {
-	struct kc_mem *mem;
+	struct kc_mem *mem; /* an overlay: see kc_overlay_keep() */
 	struct kc_kernel *kernel;
 	struct kc_plans *plans;
 	pthread_mutex_t lock;

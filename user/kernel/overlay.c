@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "kernel/overlay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/array.h"
+
+/* Bytes that an optimized kprobe overwrites: a jump. A breakpoint is one of them. */
+#define PATCH 5
+
+struct piece {
+	uint64_t addr;
+	uint8_t bytes[PATCH];
+};
+
+struct overlay {
+	struct kc_mem mem;
+	struct kc_mem *base;
+	struct piece *pieces;
+	size_t count, capacity;
+};
+
+static int overlay_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	const struct overlay *overlay = (const struct overlay *)mem;
+	int err = kc_mem_read(overlay->base, addr, buf, len);
+
+	for (size_t i = 0; !err && i < overlay->count; i++) {
+		const struct piece *piece = &overlay->pieces[i];
+
+		for (size_t n = 0; n < PATCH; n++)
+			if (piece->addr + n - addr < len)
+				((uint8_t *)buf)[piece->addr + n - addr] = piece->bytes[n];
+	}
+	return err;
+}
+
+static void overlay_destroy(struct kc_mem *mem)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+
+	kc_mem_destroy(overlay->base);
+	free(overlay->pieces);
+	free(overlay);
+}
+
+int kc_overlay_new(struct kc_mem *base, struct kc_mem **ret_mem)
+{
+	struct overlay *overlay = calloc(1, sizeof(*overlay));
+
+	if (!overlay) {
+		kc_mem_destroy(base);
+		return -ENOMEM;
+	}
+	overlay->mem = (struct kc_mem){ overlay_read, overlay_destroy, base->name };
+	overlay->base = base;
+	*ret_mem = &overlay->mem;
+	return 0;
+}
+
+int kc_overlay_keep(struct kc_mem *mem, uint64_t addr)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+	struct piece piece = { .addr = addr };
+	int err = kc_mem_read(mem, addr, piece.bytes, sizeof(piece.bytes));
+
+	if (!err)
+		err = kc_grow(overlay->pieces, overlay->capacity, overlay->count + 1);
+	if (!err)
+		overlay->pieces[overlay->count++] = piece;
+	return err;
+}
+
+void kc_overlay_forget(struct kc_mem *mem, uint64_t start, uint64_t end)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < overlay->count; i++)
+		if (overlay->pieces[i].addr >= start && overlay->pieces[i].addr < end)
+			overlay->pieces[kept++] = overlay->pieces[i];
+	overlay->count = kept;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Kernel memory as it was before our own probes patched it: a plan that is made
+ * later, and a listing that is shown, must see the code as it was compiled.
+ */
+#ifndef KC_KERNEL_OVERLAY_H
+#define KC_KERNEL_OVERLAY_H
+
+#include "kernel/mem.h"
+
+/* base is owned by the overlay from here on, also if this fails (-ENOMEM). */
+int kc_overlay_new(struct kc_mem *base, struct kc_mem **ret_mem);
+
+/*
+ * Remember what a probe at addr may replace (a breakpoint, or an optimized probe's
+ * jump), as it reads now. Only while nobody else reads. 0 or -errno.
+ */
+int kc_overlay_keep(struct kc_mem *mem, uint64_t addr);
+
+/* Forget what lies outside of [start, end): modules, whose place others may take. */
+void kc_overlay_forget(struct kc_mem *mem, uint64_t start, uint64_t end);
+
+#endif
