@@ -20,15 +20,14 @@
 
 #define PF_KTHREAD 0x00200000
 
-/* Between two times that a CPU is held: a flood of events must not stop the host. */
-#define HOLD_PAUSE_NS 1000000000ULL
+/* Of so much time a CPU is held once: a flood of events must not stop the host. */
+#define HOLD_SLICE_NS 2000000000ULL
 
 char LICENSE[] SEC("license") = "GPL";
 
 struct kc_probe_config config;
 __u64 lost;		 /* events that found no room in the ring buffer */
 __u64 done[KC_MAX_CPUS]; /* written by user space: the event that it has written out */
-__u64 last_hold;	 /* when a CPU was last held */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -85,6 +84,14 @@ struct {
 	__type(key, __u32); /* tid */
 	__type(value, struct thread_depth);
 } threads SEC(".maps");
+
+/* The time slices in which a CPU was held; whoever enters one first may hold. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u64);
+	__type(value, __u64);
+} holds SEC(".maps");
 
 struct told_key {
 	__u64 start_ns;
@@ -201,6 +208,16 @@ __attribute__((noinline)) int spin_long(__u32 cpu, __u64 id, __u64 until)
 	return 0;
 }
 
+/* A panic comes once and always may; of the rest one, on one CPU, in a slice of time. */
+static __always_inline bool may_hold(__u32 kind, __u64 now)
+{
+	__u64 slice = now / HOLD_SLICE_NS;
+
+	if (!config.hold_ns)
+		return false;
+	return kind == KC_EVENT_PANIC || !bpf_map_update_elem(&holds, &slice, &now, BPF_NOEXIST);
+}
+
 static __always_inline void hold(const struct kc_event *event, __u64 until)
 {
 	for (__u32 i = 0; i < 100; i++)
@@ -233,11 +250,9 @@ static __always_inline void emit(struct task_struct *task, struct scratch *out,
 	event->task.count = bytes / sizeof(__u64);
 	if (!bytes)
 		event->task.top = event->task.sp;
-	hold_cpu &= config.hold_ns && now - last_hold >= HOLD_PAUSE_NS;
-	if (hold_cpu) {
+	hold_cpu = hold_cpu && may_hold(event->kind, now);
+	if (hold_cpu)
 		event->flags |= KC_EVENT_HELD;
-		last_hold = now;
-	}
 	barrier_var(bytes);
 	if (bytes > sizeof(out->words))
 		return;
@@ -344,7 +359,7 @@ int kc_check(struct pt_regs *ctx)
 	out->event.damage.same_below = same_below(slot, word);
 	if (guard != here.canary)
 		out->event.flags |= KC_EVENT_GUARD_DIFFERS;
-	emit(task, out, &here, word != guard);
+	emit(task, out, &here, own && word != guard);
 	return 0;
 }
 
@@ -429,8 +444,10 @@ int kc_entry(struct pt_regs *ctx)
 		key.tid = (__u32)bpf_get_current_pid_tgid();
 		key.depth = point->depth;
 		if (bpf_probe_read_kernel(&to, sizeof(to), (void *)here.sp) ||
-		    bpf_map_update_elem(&returns, &key, &to, BPF_ANY))
+		    bpf_map_update_elem(&returns, &key, &to, BPF_ANY)) {
+			bpf_map_delete_elem(&returns, &key); /* of an earlier call */
 			count->unreadable++;
+		}
 	}
 	if (here.sp - here.stack < config.headroom) {
 		bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
@@ -488,7 +505,8 @@ int kc_return(struct pt_regs *ctx)
 	at = places(&here);
 	out->event.damage.slot = here.sp;
 	out->event.damage.found = kc_classify(word, &at);
-	emit(task, out, &here, true);
+	/* Another place in text is a return probe's or a tracer's, most of the time. */
+	emit(task, out, &here, word < KC_TEXT_HALF);
 	return 0;
 }
 
@@ -530,17 +548,18 @@ int kc_panic(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Run on request: does read_guard() find this CPU's guard? Returns 0 if so. */
+/* Run on request: is this CPU's guard where read_guard() looks? Returns 0 if so. */
 SEC("raw_tp")
 int kc_guard_test(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 cpu = bpf_get_smp_processor_id();
-	__u64 canary = 0;
+	__u64 canary = 0, guard = 0;
 
 	(void)ctx;
 	if (cpu >= KC_MAX_CPUS || !config.guard[cpu] ||
-	    bpf_core_read(&canary, sizeof(canary), &task->stack_canary))
+	    bpf_core_read(&canary, sizeof(canary), &task->stack_canary) ||
+	    bpf_probe_read_kernel(&guard, sizeof(guard), (void *)config.guard[cpu]))
 		return 1;
-	return read_guard(canary) != canary;
+	return guard != canary;
 }

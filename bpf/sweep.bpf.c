@@ -209,10 +209,12 @@ __attribute__((noinline)) int lowest_used(__u32 first)
 }
 
 /* Where the deepest word lies that this stack's task has ever written. */
-static __always_inline __u64 find_high_water(struct scratch *out, __u64 stack, __u64 sp)
+static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, __u64 stack,
+					     __u64 sp)
 {
 	__u64 from = stack + sizeof(__u64); /* above the magic */
 	__u64 words = from < sp ? read_stack(out, from, sp) / sizeof(__u64) : 0;
+	__u64 found = sp;
 
 	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
 		__u64 at;
@@ -221,11 +223,13 @@ static __always_inline __u64 find_high_water(struct scratch *out, __u64 stack, _
 			break;
 		at = lowest_used(first);
 		if (at < PIECE && first + at < words)
-			return from + (first + at) * sizeof(__u64);
+			found = from + (first + at) * sizeof(__u64);
 		if (at < PIECE)
 			break;
 	}
-	return sp;
+	/* Old copies of the canary lie there: none may stay in the scratch. */
+	scrub_stack(words * sizeof(__u64), canary, stack, config.thread_size);
+	return found;
 }
 
 /* Copy and scrub a stack. */
@@ -240,7 +244,7 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 	if (!out)
 		return SAID;
 	if (config.high_water)
-		head->high_water = find_high_water(out, stack, head->sp);
+		head->high_water = find_high_water(out, canary, stack, head->sp);
 	bytes = read_stack(out, head->sp, head->top);
 	/* Also if it is not handed out: the scratch must not keep a canary. */
 	scrub_stack(bytes, canary, stack, config.thread_size);

@@ -235,7 +235,9 @@ static void overlay_shows_what_was_there(void **state)
 		assert_int_equal(bytes[i], i >= 2 && i < 9 ? i : 0xcc);
 	assert_int_equal(kc_mem_read(mem, 105, bytes, 2), 0);
 	assert_int_equal(bytes[0], 5);
+	memory[2] = 2; /* the probe there is gone */
 	kc_overlay_forget(mem, 104, 200);
+	memory[2] = 0xcc;
 	assert_int_equal(kc_mem_read(mem, 102, bytes, 3), 0);
 	assert_int_equal(bytes[0], 0xcc);
 	assert_int_equal(bytes[2], 4);

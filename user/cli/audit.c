@@ -125,7 +125,7 @@ static const struct argp argp = {
 };
 
 struct rows {
-	const struct kc_kernel *kernel;
+	const struct kc_session *session; /* its kernel may be another after a pass */
 	struct kc_task_row *rows;
 	size_t count, capacity;
 };
@@ -176,7 +176,7 @@ static int add_row(struct rows *rows, const struct kc_record *record,
 		return -ENOMEM;
 	*row = (struct kc_task_row){ .task = *record, .verified = checked->intact };
 	find_blind(checked, row);
-	find_place(rows->kernel, checked, row->place);
+	find_place(rows->session->kernel, checked, row->place);
 	return 0;
 }
 
@@ -225,7 +225,7 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = NULL;
 	struct kc_told *told kc_auto(kc_cleanup_told) = NULL;
 	struct kc_report *report kc_auto(kc_cleanup_report) = NULL;
-	struct rows rows = { .kernel = session->kernel };
+	struct rows rows = { .session = session };
 	kc_auto_free struct kc_task_row *owned = NULL;
 	enum kc_exit status;
 	int err;

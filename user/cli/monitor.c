@@ -215,9 +215,9 @@ static void cache_damaged(struct kc_monitor *monitor, const struct kc_record *re
 }
 
 static bool is_reported(const struct kc_monitor *monitor, const struct kc_record *record,
-			uint64_t addr)
+			enum kc_anomaly anomaly, uint64_t addr)
 {
-	return kc_told_has(monitor->told, record, addr, true);
+	return kc_told_has(monitor->told, record, (struct kc_told_what){ anomaly, addr }, true);
 }
 
 static uint64_t stack_end(const struct kc_monitor *monitor, const struct kc_record *record)
@@ -229,13 +229,14 @@ static uint64_t stack_end(const struct kc_monitor *monitor, const struct kc_reco
 static bool end_is_news(const struct kc_monitor *monitor, const struct kc_record *record)
 {
 	return record->flags & KC_RECORD_END_GONE &&
-	       !is_reported(monitor, record, stack_end(monitor, record));
+	       !is_reported(monitor, record, KC_ANOMALY_STACK_END, stack_end(monitor, record));
 }
 
 static bool return_is_news(const struct kc_monitor *monitor, const struct kc_record *record,
 			   const struct kc_checked_stack *checked)
 {
-	return checked->bad_return && !is_reported(monitor, record, checked->return_slot);
+	return checked->bad_return &&
+	       !is_reported(monitor, record, KC_ANOMALY_RETURN, checked->return_slot);
 }
 
 /* Damage is told once for each slot and sleep, then counted. */
@@ -244,7 +245,8 @@ static int on_damage(struct kc_monitor *monitor, const struct kc_record *record)
 	const struct kc_damage *damage = (const struct kc_damage *)(record + 1);
 
 	for (size_t i = 0; i < record->count; i++)
-		if (damage[i].changed_bytes && !is_reported(monitor, record, damage[i].slot))
+		if (damage[i].changed_bytes &&
+		    !is_reported(monitor, record, KC_ANOMALY_SLOT, damage[i].slot))
 			return suspect(monitor, record);
 	if (end_is_news(monitor, record))
 		return suspect(monitor, record);
@@ -298,7 +300,7 @@ static int on_record(const struct kc_record *record, void *arg)
 		return suspect(monitor, record);
 	for (size_t i = 0; i < checked.count; i++)
 		if (checked.frames[i].status == KC_CHECK_DAMAGED &&
-		    !is_reported(monitor, record, checked.frames[i].slot))
+		    !is_reported(monitor, record, KC_ANOMALY_SLOT, checked.frames[i].slot))
 			return suspect(monitor, record);
 	return 0;
 }
@@ -371,13 +373,14 @@ static int report(struct kc_monitor *monitor, const struct confirmation *confirm
 	};
 	int err;
 
-	if (is_reported(monitor, &confirmation->record, addr))
+	if (is_reported(monitor, &confirmation->record, anomaly, addr))
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &finding.time);
 	kc_process_read(finding.task.pid, finding.task.tid, finding.task.start_ns,
 			&finding.process);
 	kc_judge(&finding, kc_told_others(monitor->told, finding.task.tid));
-	err = kc_told_add(monitor->told, &confirmation->record, addr, &finding.seq);
+	err = kc_told_add(monitor->told, &confirmation->record,
+			  (struct kc_told_what){ anomaly, addr }, &finding.seq);
 	if (err) {
 		monitor->stats.repeated++;
 		return err == -ENOSPC ? 0 : err;

@@ -93,8 +93,6 @@ static void find_slot(struct kc_finding *finding)
 static void take_caller(struct kc_session *session, uint64_t caller,
 			struct kc_checked_stack *checked)
 {
-	if (checked->count)
-		return;
 	checked->count = 1;
 	checked->end = KC_UNWIND_OTHER_STACK;
 	checked->frames[0] = (struct kc_checked_frame){
@@ -106,8 +104,28 @@ static void take_caller(struct kc_session *session, uint64_t caller,
 	};
 }
 
+/*
+ * Is the word at SP one that nobody can return to? Return probes and tracers put
+ * their own code there, and a record of an earlier call may have stayed: a place that
+ * may be right proves nothing.
+ */
+static bool is_no_return(const struct kc_session *session, const struct kc_stack *stack)
+{
+	const struct kc_site *site;
+	uint64_t word;
+
+	if (!kc_stack_word(stack, stack->sp, &word))
+		return false;
+	if (word < KC_TEXT_HALF)
+		return true;
+	if (!kc_kernel_is_text(session->kernel, word) || kc_is_trampoline(session->kernel, word))
+		return false;
+	site = kc_plans_site(session->plans, word);
+	return site && site->kind == KC_SITE_NO_CALL;
+}
+
 /* Does the stack copy bear the event out? Fills in what the kinds have of their own. */
-static bool prove(const struct kc_kernel *kernel, const struct kc_event *event,
+static bool prove(const struct kc_session *session, const struct kc_event *event,
 		  struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
@@ -130,10 +148,10 @@ static bool prove(const struct kc_kernel *kernel, const struct kc_event *event,
 	case KC_EVENT_RETURN:
 		finding->anomaly = KC_ANOMALY_RETURN;
 		finding->was_return = true;
-		return true;
+		return is_no_return(session, &finding->stack);
 	case KC_EVENT_PANIC:
 		finding->anomaly = KC_ANOMALY_PANIC;
-		finding->frame = victim_of(kernel, checked);
+		finding->frame = victim_of(session->kernel, checked);
 		find_slot(finding);
 		return true;
 	}
@@ -178,7 +196,9 @@ static void report(struct kc_probing *probing, const struct kc_event *event,
 	const struct kc_record *task = &finding->task;
 	uint64_t addr = finding->damage.slot ?: task->sp;
 
-	if (kc_told_has(probing->told, task, addr, false)) {
+	struct kc_told_what what = { finding->anomaly, addr };
+
+	if (kc_told_has(probing->told, task, what, false)) {
 		probing->repeated++;
 		return;
 	}
@@ -187,10 +207,15 @@ static void report(struct kc_probing *probing, const struct kc_event *event,
 	finding->process.syscall_nr = event->syscall;
 	finding->process.syscall_name = kc_syscall_name(event->syscall);
 	memcpy(finding->process.args, event->args, sizeof(event->args));
+	if (probing->options.filter.cgroup && !finding->process.cgroup[0] &&
+	    finding->anomaly != KC_ANOMALY_PANIC) {
+		probing->unproven++; /* gone already: nobody knows whose it was */
+		return;
+	}
 	if (is_filtered(&probing->options.filter, finding))
 		return;
 	kc_judge(finding, kc_told_others(probing->told, task->tid));
-	if (kc_told_add(probing->told, task, addr, &finding->seq)) {
+	if (kc_told_add(probing->told, task, what, &finding->seq)) {
 		probing->repeated++;
 		return;
 	}
@@ -225,14 +250,21 @@ static void on_event(const struct kc_event *event, void *arg)
 	clock_gettime(CLOCK_REALTIME, &finding.time);
 	pthread_mutex_lock(&session->lock);
 	kc_check_stack(session->kernel, session->plans, &finding.stack, &from, &checked);
-	if (event->kind == KC_EVENT_PANIC)
+	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(session, event->caller, &checked);
-	if (prove(session->kernel, event, &finding))
+	if (prove(session, event, &finding))
 		report(probing, event, &finding);
 	else
 		probing->unproven++;
 	pthread_mutex_unlock(&session->lock);
 	kc_probes_release(probing->probes, event);
+}
+
+/* With the lock held. An event that makes no sense is lost, and told. */
+static void consume(struct kc_probing *probing)
+{
+	if (kc_probes_consume(probing->probes, on_event, probing) < 0)
+		probing->unproven++;
 }
 
 static void *look(void *arg)
@@ -243,9 +275,11 @@ static void *look(void *arg)
 
 	while (!probing->stop) {
 		poll(&fd, 1, timeout);
-		if (pthread_mutex_trylock(&probing->lock))
-			continue; /* the other one is at it */
-		kc_probes_consume(probing->probes, on_event, probing);
+		if (pthread_mutex_trylock(&probing->lock)) {
+			poll(NULL, 0, LOOK_MS); /* the other one is at it */
+			continue;
+		}
+		consume(probing);
 		pthread_mutex_unlock(&probing->lock);
 	}
 	return NULL;
@@ -421,8 +455,10 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	probing->told = told;
 	probing->kmsg = options->kmsg ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : -1;
 	pthread_mutex_init(&probing->lock, NULL);
-	if (!nth_cpu(1, &second))
-		probing->options.hold_off = 0; /* nobody could write while the CPU is held */
+	if (!nth_cpu(1, &second)) {
+		kc_debug("one CPU: it is not held, nobody could write meanwhile");
+		probing->options.hold_off = 0;
+	}
 	probing->functions = calloc(choices->count + 1, sizeof(*probing->functions));
 	if (!probing->functions)
 		return KC_EXIT_FAILED;
@@ -479,15 +515,26 @@ static void detach(struct kc_probes *probes)
 	kc_probes_detach(probes, left);
 }
 
-void kc_probing_free(struct kc_probing *probing)
+void kc_probing_stop(struct kc_probing *probing)
 {
-	if (!probing)
+	if (probing->stop)
 		return;
+	if (probing->probes) {
+		kc_probes_hold_no_more(probing->probes);
+		detach(probing->probes);
+	}
 	probing->stop = true;
 	for (size_t i = 0; i < probing->nr_threads; i++)
 		pthread_join(probing->threads[i], NULL);
 	if (probing->probes)
-		detach(probing->probes);
+		consume(probing);
+}
+
+void kc_probing_free(struct kc_probing *probing)
+{
+	if (!probing)
+		return;
+	kc_probing_stop(probing);
 	kc_probes_free(probing->probes);
 	if (probing->kmsg >= 0)
 		close(probing->kmsg);

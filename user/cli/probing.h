@@ -38,7 +38,11 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 			    struct kc_report *report, struct kc_told *told,
 			    struct kc_probing **ret_probing);
 
-/* Detach; says so first if it will take long. */
+/*
+ * Detach, and handle what has been seen until then: after it, findings and counts are
+ * final. Says so first if it will take long.
+ */
+void kc_probing_stop(struct kc_probing *probing);
 void kc_probing_free(struct kc_probing *probing);
 KC_DEFINE_AUTO(probing, struct kc_probing, kc_probing_free)
 

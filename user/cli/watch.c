@@ -314,9 +314,12 @@ static int loop(const struct watch_options *options, const sigset_t *signals,
 static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_probing *probing,
 			     struct kc_report *report, int err, const char *why)
 {
-	const struct kc_stats stats = total(monitor, probing);
+	struct kc_stats stats;
 	int written = 0;
 
+	if (probing)
+		kc_probing_stop(probing);
+	stats = total(monitor, probing);
 	if (!err && probing && kc_probing_output_failed(probing))
 		err = -EIO;
 	if (!err || !kc_monitor_output_failed(monitor))

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
+
 /* Lengths that a call instruction can have: `call *%rax` to `call *disp32(,%r8,8)`. */
 #define CALL_MIN 2
 #define CALL_MAX 8
@@ -47,11 +49,19 @@ static int compare_sites(const void *a, const void *b)
 /* What a patched call looks like; `end` is the return address, CALL_MAX bytes lie before. */
 static bool may_be_patched(const uint8_t *end)
 {
-	static const uint8_t nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-	static const uint8_t return_zero[] = { 0x2e, 0x2e, 0x2e, 0x31, 0xc0 };
+	static const uint8_t patches[][5] = {
+		{ 0x0f, 0x1f, 0x44, 0x00, 0x00 }, /* nop */
+		{ 0x66, 0x66, 0x66, 0x66, 0x90 }, /* nop, as older kernels have it for some CPUs */
+		{ 0x66, 0x66, 0x90, 0x66, 0x90 },
+		{ 0x2e, 0x2e, 0x2e, 0x31, 0xc0 }, /* return 0, since v5.18 */
+		{ 0x66, 0x66, 0x48, 0x31, 0xc0 }, /* and before */
+	};
 
-	if (!memcmp(end - 5, nop, 5) || !memcmp(end - 5, return_zero, 5) || end[-5] == 0xe9)
+	if (end[-5] == 0xe9)
 		return true;
+	for (size_t i = 0; i < kc_countof(patches); i++)
+		if (!memcmp(end - 5, patches[i], 5))
+			return true;
 	for (int len = CALL_MIN; len <= CALL_MAX; len++)
 		if (end[-len] == 0xcc)
 			return true;

@@ -2,6 +2,7 @@
 #include "kernel/overlay.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,13 +74,23 @@ int kc_overlay_keep(struct kc_mem *mem, uint64_t addr)
 	return err;
 }
 
+/* A breakpoint, a jump or a call is there, as probes put them. */
+static bool is_patched(const struct overlay *overlay, const struct piece *piece)
+{
+	uint8_t now;
+
+	return !kc_mem_read(overlay->base, piece->addr, &now, 1) &&
+	       (now == 0xcc || now == 0xe9 || now == 0xe8);
+}
+
 void kc_overlay_forget(struct kc_mem *mem, uint64_t start, uint64_t end)
 {
 	struct overlay *overlay = (struct overlay *)mem;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < overlay->count; i++)
-		if (overlay->pieces[i].addr >= start && overlay->pieces[i].addr < end)
+		if ((overlay->pieces[i].addr >= start && overlay->pieces[i].addr < end) ||
+		    is_patched(overlay, &overlay->pieces[i]))
 			overlay->pieces[kept++] = overlay->pieces[i];
 	overlay->count = kept;
 }

@@ -17,7 +17,10 @@ int kc_overlay_new(struct kc_mem *base, struct kc_mem **ret_mem);
  */
 int kc_overlay_keep(struct kc_mem *mem, uint64_t addr);
 
-/* Forget what lies outside of [start, end): modules, whose place others may take. */
+/*
+ * Forget what lies outside of [start, end) and is not patched any more: the probes of
+ * modules that went, whose place others may take.
+ */
 void kc_overlay_forget(struct kc_mem *mem, uint64_t start, uint64_t end);
 
 #endif

@@ -25,6 +25,7 @@ struct kc_probes {
 	int kprobe_type; /* of perf's "kprobe" PMU */
 	int *fds;	 /* one per point */
 	size_t count, capacity;
+	size_t detached;
 	kc_event_fn fn; /* while events are handed out */
 	void *arg;
 };
@@ -134,9 +135,9 @@ void kc_probes_free(struct kc_probes *probes)
 
 size_t kc_probes_detach(struct kc_probes *probes, size_t count)
 {
-	while (count-- && probes->count)
-		close(probes->fds[--probes->count]);
-	return probes->count;
+	for (; count && probes->detached < probes->count; count--)
+		close(probes->fds[probes->detached++]);
+	return probes->count - probes->detached;
 }
 
 /*
@@ -326,7 +327,6 @@ uint64_t kc_probes_lost(const struct kc_probes *probes)
 	return *(volatile typeof(probes->skel->bss->lost) *)&probes->skel->bss->lost;
 }
 
-/* Hits while a program was running on the same CPU; told since Linux v5.12 or later. */
 uint64_t kc_probes_missed(const struct kc_probes *probes)
 {
 	const struct bpf_program *programs[] = {
@@ -362,6 +362,11 @@ int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg)
 int kc_probes_fd(const struct kc_probes *probes)
 {
 	return ring_buffer__epoll_fd(probes->ring);
+}
+
+void kc_probes_hold_no_more(struct kc_probes *probes)
+{
+	probes->skel->bss->config.hold_ns = 0;
 }
 
 void kc_probes_release(struct kc_probes *probes, const struct kc_event *event)

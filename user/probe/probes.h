@@ -37,8 +37,11 @@ int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static
 void kc_probes_free(struct kc_probes *probes);
 KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
 
-/* Detach the last `count` points; how many are left. */
+/* Detach `count` of the points; how many are left. Their counts stay. */
 size_t kc_probes_detach(struct kc_probes *probes, size_t count);
+
+/* From here on no CPU is held. */
+void kc_probes_hold_no_more(struct kc_probes *probes);
 
 /*
  * Attach at every check of a planned function whose load is one instruction; at a
@@ -58,6 +61,7 @@ int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
 		     struct kc_points *ret_points);
 int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points);
 
+/* How many were attached, also after they were detached. */
 size_t kc_probes_attached(const struct kc_probes *probes);
 
 /* Sums over all CPUs. 0 or -errno. */
@@ -72,7 +76,10 @@ struct kc_thread_depth {
 };
 size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_threads, size_t max);
 
-/* Events that the ring buffer had no room for, and hits that ran no program. */
+/*
+ * Events that the ring buffer had no room for; hits that ran no program since another
+ * one was running on the CPU (kernels before v6.7 do not tell: 0).
+ */
 uint64_t kc_probes_lost(const struct kc_probes *probes);
 uint64_t kc_probes_missed(const struct kc_probes *probes);
 

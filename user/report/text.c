@@ -85,7 +85,7 @@ static void print_probe_stats(const struct kc_probe_stats *stats)
 		kc_info("deepest entry: %" PRIu64 " bytes, of %s", stats->max_depth,
 			stats->deepest);
 	if (stats->unmatched)
-		kc_info("  %" PRIu64 " returns of calls that began before the probes",
+		kc_info("  %" PRIu64 " returns of calls whose entry was not seen",
 			stats->unmatched);
 	if (stats->other_stack)
 		kc_info("  %" PRIu64 " hits on interrupt and exception stacks", stats->other_stack);

@@ -43,8 +43,7 @@ struct cursor {
 	struct kc_frame frame;
 };
 
-/* Return probes put these in the place of return addresses. */
-static bool is_trampoline(const struct kc_kernel *kernel, uint64_t pc)
+bool kc_is_trampoline(const struct kc_kernel *kernel, uint64_t pc)
 {
 	static const char *const names[] = {
 		"kretprobe_trampoline",
@@ -189,7 +188,7 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
  */
 static enum kc_unwind_end judge_pc(const struct kc_kernel *kernel, const struct kc_frame *frame)
 {
-	if (is_trampoline(kernel, frame->pc))
+	if (kc_is_trampoline(kernel, frame->pc))
 		return KC_UNWIND_TRAMPOLINE;
 	if (kc_kernel_is_text(kernel, kc_frame_site(frame)))
 		return KC_UNWIND_COMPLETE;

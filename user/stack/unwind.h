@@ -65,6 +65,9 @@ enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_sta
 			     const struct kc_frame *from,
 			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count);
 
+/* Do return probes or tracers put this in the place of return addresses? */
+bool kc_is_trampoline(const struct kc_kernel *kernel, uint64_t pc);
+
 /* The word at a stack address; false if it lies outside of the copy. */
 bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word);
 

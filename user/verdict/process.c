@@ -40,6 +40,8 @@ bool kc_process_in_cgroup(const struct kc_process *process, const char *path)
 
 	while (len > 1 && path[len - 1] == '/')
 		len--;
+	if (len == 1 && *path == '/')
+		return true;
 	/* The path may begin with where the hierarchy is mounted. */
 	for (found = path; found; found = strchr(found + 1, '/')) {
 		size_t rest = len - (found - path);

@@ -7,7 +7,8 @@
 
 struct entry {
 	uint32_t tid;
-	uint64_t start_ns, switches, sp, addr;
+	uint64_t start_ns, switches, sp;
+	struct kc_told_what what;
 };
 
 struct kc_told {
@@ -36,7 +37,13 @@ void kc_told_free(struct kc_told *told)
 	free(told);
 }
 
-bool kc_told_has(struct kc_told *told, const struct kc_record *task, uint64_t addr, bool by_sleep)
+static enum kc_anomaly kind_of(enum kc_anomaly anomaly)
+{
+	return anomaly == KC_ANOMALY_PANIC ? KC_ANOMALY_SLOT : anomaly;
+}
+
+bool kc_told_has(struct kc_told *told, const struct kc_record *task, struct kc_told_what what,
+		 bool by_sleep)
 {
 	bool found = false;
 
@@ -45,20 +52,21 @@ bool kc_told_has(struct kc_told *told, const struct kc_record *task, uint64_t ad
 		const struct entry *entry = &told->entries[i];
 
 		found = entry->tid == task->tid && entry->start_ns == task->start_ns &&
-			entry->addr == addr &&
+			entry->what.addr == what.addr &&
+			kind_of(entry->what.anomaly) == kind_of(what.anomaly) &&
 			(!by_sleep || (entry->switches == task->switches && entry->sp == task->sp));
 	}
 	pthread_mutex_unlock(&told->lock);
 	return found;
 }
 
-int kc_told_add(struct kc_told *told, const struct kc_record *task, uint64_t addr,
+int kc_told_add(struct kc_told *told, const struct kc_record *task, struct kc_told_what what,
 		uint64_t *ret_seq)
 {
 	int err;
 
 	pthread_mutex_lock(&told->lock);
-	err = told->count == KC_MAX_TOLD ? -ENOSPC : 0;
+	err = told->count >= KC_MAX_TOLD && what.anomaly != KC_ANOMALY_PANIC ? -ENOSPC : 0;
 	if (!err)
 		err = kc_grow(told->entries, told->capacity, told->count + 1);
 	if (!err)
@@ -67,7 +75,7 @@ int kc_told_add(struct kc_told *told, const struct kc_record *task, uint64_t add
 			.start_ns = task->start_ns,
 			.switches = task->switches,
 			.sp = task->sp,
-			.addr = addr,
+			.what = what,
 		};
 	*ret_seq = told->count;
 	pthread_mutex_unlock(&told->lock);

@@ -9,6 +9,7 @@
 
 #include "kc_record.h"
 #include "util/cleanup.h"
+#include "verdict/finding.h"
 
 struct kc_told;
 
@@ -17,19 +18,26 @@ int kc_told_new(struct kc_told **ret_told);
 void kc_told_free(struct kc_told *told);
 KC_DEFINE_AUTO(told, struct kc_told, kc_told_free)
 
+/* What was damaged, and where on the task's stack. A panic is about a slot. */
+struct kc_told_what {
+	enum kc_anomaly anomaly;
+	uint64_t addr;
+};
+
 /*
- * Was this address on this task's stack told of? Of a task asleep (by_sleep): in
- * this very sleep; of a running one: ever.
+ * Was it told of? Of a task asleep (by_sleep): in this very sleep; of a running one:
+ * ever.
  */
-bool kc_told_has(struct kc_told *told, const struct kc_record *task, uint64_t addr, bool by_sleep);
+bool kc_told_has(struct kc_told *told, const struct kc_record *task, struct kc_told_what what,
+		 bool by_sleep);
 
 /*
  * Its number, from 1, is the finding's. 0, -ENOMEM, or -ENOSPC after KC_MAX_TOLD: by
- * then everybody knows, and what comes is counted only.
+ * then everybody knows, and what comes is counted only; a panic is always told.
  */
 #define KC_MAX_TOLD 4096
 
-int kc_told_add(struct kc_told *told, const struct kc_record *task, uint64_t addr,
+int kc_told_add(struct kc_told *told, const struct kc_record *task, struct kc_told_what what,
 		uint64_t *ret_seq);
 
 /* Findings about one thread; other threads that there were findings about. */
