@@ -226,8 +226,8 @@ static __always_inline void hold(const struct kc_event *event, __u64 until)
 }
 
 /*
- * Send out->event, with a copy of the task's stack if SP is on it, of which kind, index and what
- * belongs to the kind is filled in. hold_cpu: this kernel is about to panic.
+ * Send out->event, with a copy of the task's stack if SP is on it. Its kind, index
+ * and what belongs to the kind are filled in. hold_cpu: this kernel is about to panic.
  */
 static __always_inline void emit(struct task_struct *task, struct scratch *out,
 				 const struct here *here, bool hold_cpu)

@@ -10,7 +10,8 @@ static const struct {
 	enum kc_exit (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
-	{ "watch", kc_cmd_watch, "watch sleeping tasks for damaged stack frames" },
+	{ "watch", kc_cmd_watch,
+	  "watch for damaged stack frames: sleeping tasks, hot functions, panic" },
 	{ "audit", kc_cmd_audit, "look at every sleeping task once: a table" },
 	{ "functions", kc_cmd_functions, "where this kernel's functions keep their canaries" },
 	{ "explain", kc_cmd_explain, "one function: annotated listing, slot, checks" },

@@ -194,9 +194,7 @@ static void report(struct kc_probing *probing, const struct kc_event *event,
 {
 	const struct kc_kernel *kernel = probing->session->kernel;
 	const struct kc_record *task = &finding->task;
-	uint64_t addr = finding->damage.slot ?: task->sp;
-
-	struct kc_told_what what = { finding->anomaly, addr };
+	struct kc_told_what what = { finding->anomaly, finding->damage.slot ?: task->sp };
 
 	if (kc_told_has(probing->told, task, what, false)) {
 		probing->repeated++;
@@ -243,6 +241,7 @@ static void on_event(const struct kc_event *event, void *arg)
 		.running = true,
 		.task = event->task,
 		.damage = event->damage,
+		.lost_before = event->lost,
 		.stack = { event->task.sp, event->task.top, (const uint64_t *)(event + 1) },
 		.checked = &checked,
 	};

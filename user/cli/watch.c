@@ -133,17 +133,23 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
-	.doc = "Watch for damaged kernel stack frames of tasks that sleep."
+	.doc = "Watch for damaged kernel stack frames: of tasks that sleep, in hot functions as they "
+	       "run, and at the panic."
 	       "\vEvery pass looks at all threads (or those chosen) that are not running, finds the "
 	       "canary slot of each guarded frame on their kernel stacks, and compares it with the "
 	       "task's canary, in the kernel. A difference becomes a finding only after it was read "
 	       "again while the task provably did not run.\n\n"
+	       "Live probes look at chosen functions of running tasks: the depth of the stack at "
+	       "their entry, slot, canary and guard at each check, and in functions without a canary "
+	       "the return address. A tripwire on panic() tells of stack-protector panics, whoever "
+	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
 	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
 	       "summary of what was verified.\n\n"
 	       "Examples:\n"
 	       "  kcanary watch                     all tasks, once a second\n"
 	       "  kcanary watch -n App01 --sweep 100\n"
 	       "  kcanary watch -c /system.slice/app01.service\n"
+	       "  kcanary watch --preset futex --dry-run\n"
 	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
 };
 

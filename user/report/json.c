@@ -297,6 +297,7 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 
 	add_string(event, "engine", finding->engine);
 	add_string(event, "anomaly", kc_anomaly_name(finding->anomaly));
+	add_u64(event, "lost_before", finding->lost_before);
 	json_object_object_add(event, "verdict", verdict_object(&finding->verdict));
 	json_object_object_add(event, "process", process_object(finding));
 	json_object_object_add(event, "syscall", syscall_object(&finding->process));

@@ -54,7 +54,8 @@ struct kc_finding {
 	struct timespec time; /* CLOCK_REALTIME, when it was confirmed */
 	uint64_t boot_ns;     /* when the damage was read */
 	const char *engine;
-	bool running; /* the task was, and read at a probe; else it was asleep */
+	uint64_t lost_before; /* events of live probes that found no room until then */
+	bool running;	      /* the task was, and read at a probe; else it was asleep */
 	struct kc_record task;
 	struct kc_process process;
 	struct kc_verdict verdict;
