@@ -83,36 +83,32 @@ static bool is_wanted(const struct prove_options *options, const char *name)
 	return !options->nr_globs;
 }
 
-/* All planned functions that are wanted, in random order. */
-static int choose(const struct prove_options *options, struct kc_session *session,
-		  const struct kc_plan ***ret_plans, size_t *ret_count)
+/* All functions that are wanted, in random order; most of them may have no canary. */
+static int choose(const struct prove_options *options, const struct kc_session *session,
+		  const struct kc_sym ***ret_syms, size_t *ret_count)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
-	kc_auto_free const struct kc_plan **plans = NULL;
+	kc_auto_free const struct kc_sym **syms = NULL;
 	size_t count = 0, capacity = 0;
 
 	for (size_t i = 0; i < kc_ksyms_count(ksyms); i++) {
 		const struct kc_sym *sym = kc_ksyms_at(ksyms, i);
-		const struct kc_plan *plan;
 
 		if (!kc_kernel_is_text(session->kernel, sym->addr) ||
 		    !is_wanted(options, kc_sym_name(ksyms, sym)))
 			continue;
-		plan = kc_plans_of(session->plans, sym);
-		if (plan->sym != sym || plan->reason != KC_PLAN_OK || !plan->nr_checks)
-			continue;
-		if (kc_grow(plans, capacity, count + 1))
+		if (kc_grow(syms, capacity, count + 1))
 			return -ENOMEM;
-		plans[count++] = plan;
+		syms[count++] = sym;
 	}
 	for (size_t i = count; i > 1; i--) {
 		size_t other = random() % i;
-		const struct kc_plan *plan = plans[i - 1];
+		const struct kc_sym *sym = syms[i - 1];
 
-		plans[i - 1] = plans[other];
-		plans[other] = plan;
+		syms[i - 1] = syms[other];
+		syms[other] = sym;
 	}
-	*ret_plans = kc_take(plans);
+	*ret_syms = kc_take(syms);
 	*ret_count = count;
 	return 0;
 }
@@ -171,7 +167,7 @@ static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
 static enum kc_exit prove(const struct prove_options *options, struct kc_session *session)
 {
 	struct kc_probes *probes kc_auto(kc_cleanup_probes) = NULL;
-	kc_auto_free const struct kc_plan **plans = NULL;
+	kc_auto_free const struct kc_sym **syms = NULL;
 	kc_auto_free struct proved *proved = NULL;
 	size_t available, chosen = 0, refused = 0;
 	enum kc_exit status;
@@ -179,12 +175,12 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 	int err;
 
 	srandom(options->seed);
-	if (choose(options, session, &plans, &available)) {
+	if (choose(options, session, &syms, &available)) {
 		kc_error("out of memory");
 		return KC_EXIT_FAILED;
 	}
 	if (!available) {
-		kc_error("no planned function is named like that");
+		kc_error("no function is named like that");
 		return KC_EXIT_USAGE;
 	}
 	proved = calloc(options->sample, sizeof(*proved));
@@ -197,9 +193,12 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 	}
 	/* Refused functions make way for others. */
 	for (size_t i = 0; i < available && chosen < options->sample; i++) {
+		const struct kc_plan *plan = kc_plans_of(session->plans, syms[i]);
 		struct kc_points points;
 
-		err = kc_probes_checks(probes, plans[i], &points);
+		if (plan->sym != syms[i] || plan->reason != KC_PLAN_OK || !plan->nr_checks)
+			continue;
+		err = kc_probes_checks(probes, plan, &points);
 		if (err == -EACCES || err == -EPERM) {
 			kc_error("not permitted to place kprobes (kernel.perf_event_paranoid, "
 				 "lockdown): run as root");
@@ -208,16 +207,15 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 		if (err == -ENOSPC)
 			break;
 		if (!points.count) {
-			kc_debug("%s: not probed: %s",
-				 kc_sym_name(session->kernel->ksyms, plans[i]->sym),
+			kc_debug("%s: not probed: %s", kc_sym_name(session->kernel->ksyms, syms[i]),
 				 err ? kc_strerror(err) : "no single load");
 			refused++;
 			continue;
 		}
-		proved[chosen++] = (struct proved){ plans[i], points };
+		proved[chosen++] = (struct proved){ plan, points };
 	}
-	kc_info("seed %u: probing %zu checks of %zu functions (of %zu) for %u s", options->seed,
-		kc_probes_attached(probes), chosen, available, options->duration);
+	kc_info("seed %u: probing %zu checks of %zu guarded functions, chosen from %zu, for %u s",
+		options->seed, kc_probes_attached(probes), chosen, available, options->duration);
 	wait_for(options->duration);
 	status = tell(session, probes, proved, chosen, refused);
 	kc_info("removing the probes");
