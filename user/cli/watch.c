@@ -212,45 +212,52 @@ static int notice_no_match(const struct kc_filter *filter, struct kc_report *rep
 	return kc_report_notice(report, text);
 }
 
+/* A pass may be dear once: modules came and the kernel was learned again, new tasks. */
+#define PATIENCE 3
+
 /*
- * How often to look. A pass that costs more than its share of the period makes
- * the next one come later, so that the share holds; the first one, which learns
- * all stacks and makes the plans, does not count.
+ * How often to look. When the cheapest of the last PATIENCE passes costs more than its
+ * share of the period, the next one comes later, so that the share holds.
  */
 struct pace {
 	const struct watch_options *options;
-	unsigned int period; /* ms, as it is now */
-	unsigned int slower; /* passes in a row that cost too much */
+	double costs[PATIENCE]; /* ms of CPU */
+	unsigned int period;	/* ms, as it is now */
+	bool slow;
 };
 
-/* Passes in a row before it is worth a word: a burst of new tasks is not. */
-#define PATIENCE 3
+static double cheapest(const struct pace *pace)
+{
+	double least = pace->costs[0];
+
+	for (size_t i = 1; i < PATIENCE; i++)
+		least = pace->costs[i] < least ? pace->costs[i] : least;
+	return least;
+}
 
 static int adjust(struct pace *pace, const struct kc_stats *stats, struct kc_report *report)
 {
 	const struct watch_options *options = pace->options;
-	double cost_ms = stats->pass_cpu * 1000;
-	double wanted = cost_ms * 100 / options->max_cpu;
+	bool was_slow = pace->slow;
+	double cost, wanted;
 	char text[160];
 
-	if (stats->passes == 1 || wanted <= options->period) {
-		bool was_slow = pace->slower >= PATIENCE;
-
-		pace->period = options->period;
-		pace->slower = 0;
-		if (!was_slow)
-			return 0;
-		snprintf(text, sizeof(text), "a pass takes %.1f ms of CPU now: back to every %u ms",
-			 cost_ms, options->period);
-		return kc_report_notice(report, text);
-	}
-	pace->period = wanted < 3600000 ? wanted : 3600000;
-	if (++pace->slower != PATIENCE)
+	pace->costs[stats->passes % PATIENCE] = stats->pass_cpu * 1000;
+	cost = cheapest(pace); /* 0 until there were that many */
+	wanted = cost * 100 / options->max_cpu;
+	pace->slow = wanted > options->period;
+	pace->period = !pace->slow ? options->period : wanted < 3600000 ? wanted : 3600000;
+	if (pace->slow == was_slow)
 		return 0;
-	snprintf(
-		text, sizeof(text),
-		"a pass takes %.1f ms of CPU, more than %u %% of %u ms: looking every %u ms for now",
-		cost_ms, options->max_cpu, options->period, pace->period);
+	if (pace->slow)
+		snprintf(
+			text, sizeof(text),
+			"a pass takes %.1f ms of CPU, more than %u %% of %u ms: looking every %u ms "
+			"for now",
+			cost, options->max_cpu, options->period, pace->period);
+	else
+		snprintf(text, sizeof(text), "a pass takes %.1f ms of CPU now: back to every %u ms",
+			 cost, options->period);
 	return kc_report_notice(report, text);
 }
 
