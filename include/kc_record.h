@@ -229,9 +229,9 @@ struct kc_probe_config {
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;
-	__kc_u64 headroom;  /* bytes; less at an entry is told; 0: never */
-	__kc_u64 hold_ns;   /* how long a CPU may be held; 0: not at all */
-	__kc_u32 self;	    /* pid of kcanary */
+	__kc_u64 headroom; /* bytes; less at an entry is told; 0: never */
+	__kc_u64 hold_ns;  /* how long a CPU may be held; 0: not at all */
+	__kc_u32 pad;
 	__kc_u32 pid;	    /* 0: all; whose anomalies are told, the tripwire's excepted */
 	__kc_u64 regs_size; /* struct pt_regs, at the top of a stack that came from user mode */
 	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */

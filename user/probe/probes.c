@@ -113,7 +113,6 @@ int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static
 	config->text_end = options->kernel->text_end;
 	config->headroom = options->headroom;
 	config->hold_ns = options->hold_ns;
-	config->self = getpid();
 	config->pid = options->pid;
 	config->regs_size = options->kernel->pt_regs.size;
 	find_guards(options->kernel, config->guard);
