@@ -245,6 +245,9 @@ def prove(kernel, count=100):
                       r"comparisons (\d+), mismatches (\d+), unreadable (\d+)$",
                       guest.output, re.M)
     need(len(runs) == 2, "two runs", guest)
+    statuses = re.findall(r"^prove: status (\d+)$", guest.output, re.M)
+    need(statuses == ["0" if run[2] != "0" else "4" for run in runs] and runs[0][2] != "0",
+         f"statuses {statuses}", guest)
     functions, checks, hit, compared, mismatches, unreadable = (
         sum(int(run[i]) for run in runs) for i in range(6))
     need(functions == count + 50, f"{functions} functions probed", guest)
