@@ -410,11 +410,9 @@ static __always_inline void warn_exhausted(struct task_struct *task, const struc
 		emit(task, out, here, false);
 }
 
-SEC("kprobe")
-int kc_entry(struct pt_regs *ctx)
+static __always_inline int enter(struct here *here)
 {
 	struct kc_point_count *count;
-	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct kc_point *point;
 	bool own;
@@ -422,9 +420,8 @@ int kc_entry(struct pt_regs *ctx)
 	struct frame_key key = {};
 	__u64 depth, to = 0;
 
-	read_regs(ctx, &here);
-	own = locate(task, &here);
-	point = point_at(here.site);
+	own = locate(task, here);
+	point = point_at(here->site);
 	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
 	depths_of = point ? bpf_map_lookup_elem(&depths, &point->depth) : NULL;
 	if (!point || !count || !depths_of)
@@ -434,26 +431,49 @@ int kc_entry(struct pt_regs *ctx)
 		count->other_stack++;
 		return 0;
 	}
-	depth = here.top - here.sp;
+	depth = here->top - here->sp;
 	if (depth > depths_of->max)
 		depths_of->max = depth;
 	depths_of->bucket[log2_of(depth) & (KC_DEPTH_BUCKETS - 1)]++;
 	note_thread(task, count, depth, point->depth);
 	if (point->match) {
-		key.sp = here.sp;
+		key.sp = here->sp;
 		key.tid = (__u32)bpf_get_current_pid_tgid();
 		key.depth = point->depth;
-		if (bpf_probe_read_kernel(&to, sizeof(to), (void *)here.sp) ||
+		if (bpf_probe_read_kernel(&to, sizeof(to), (void *)here->sp) ||
 		    bpf_map_update_elem(&returns, &key, &to, BPF_ANY)) {
 			bpf_map_delete_elem(&returns, &key); /* of an earlier call */
 			count->unreadable++;
 		}
 	}
-	if (here.sp - here.stack < config.headroom) {
-		bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
-		warn_exhausted(task, &here, point);
+	if (here->sp - here->stack < config.headroom) {
+		bpf_core_read(&here->canary, sizeof(here->canary), &task->stack_canary);
+		warn_exhausted(task, here, point);
 	}
 	return 0;
+}
+
+SEC("kprobe")
+int kc_entry(struct pt_regs *ctx)
+{
+	struct here here = {};
+
+	read_regs(ctx, &here);
+	return enter(&here);
+}
+
+/*
+ * The same for all entries with one link. ip is wherever ftrace was called from,
+ * SP as the caller's call left it (ftrace_caller in arch/x86/kernel/ftrace_64.S).
+ */
+SEC("kprobe.multi")
+int kc_entry_multi(struct pt_regs *ctx)
+{
+	struct here here = {};
+
+	read_regs(ctx, &here);
+	here.site = bpf_get_func_ip(ctx);
+	return enter(&here);
 }
 
 SEC("kprobe")

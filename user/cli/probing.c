@@ -351,7 +351,9 @@ static void keep_text(struct kc_session *session, const struct kc_choice *choice
 		kc_overlay_keep(session->mem, choice->returns[i]);
 }
 
-static void attach(struct kc_probing *probing, const struct kc_choice *choice, uint32_t depth)
+/* All of a function but its entry, which is left in *ret_entry; false: nothing at all. */
+static bool attach(struct kc_probing *probing, const struct kc_choice *choice, uint32_t depth,
+		   struct kc_entry *ret_entry)
 {
 	struct attached *attached = &probing->functions[depth];
 	bool match = choice->nr_returns > 0;
@@ -364,9 +366,8 @@ static void attach(struct kc_probing *probing, const struct kc_choice *choice, u
 		snprintf(text, sizeof(text), "not probed: %s: %s", choice->name, choice->refused);
 		kc_report_notice(probing->report, text);
 		probing->failed++;
-		return;
+		return false;
 	}
-	/* Returns before the entry: none may be missed whose entry was seen. */
 	for (size_t i = 0; i < choice->nr_returns; i++) {
 		struct kc_points one;
 
@@ -381,15 +382,38 @@ static void attach(struct kc_probing *probing, const struct kc_choice *choice, u
 		else
 			attached->returns.count++;
 	}
-	err = kc_probes_entry(probing->probes, choice->plan->sym->addr, depth, match,
-			      &attached->entry);
-	if (err)
-		note_failure(probing, choice->name, "the entry", err);
-	if (choice->plan->reason != KC_PLAN_OK)
-		return;
-	err = kc_probes_checks(probing->probes, choice->plan, &attached->checks);
-	if (err)
-		note_failure(probing, choice->name, "a check", err);
+	if (choice->plan->reason == KC_PLAN_OK) {
+		err = kc_probes_checks(probing->probes, choice->plan, &attached->checks);
+		if (err)
+			note_failure(probing, choice->name, "a check", err);
+	}
+	*ret_entry = (struct kc_entry){
+		.addr = choice->plan->sym->addr,
+		.depth = depth,
+		.match = match,
+	};
+	return true;
+}
+
+/* Entries last: no return may be missed whose entry was seen. */
+static int attach_all(struct kc_probing *probing, const struct kc_choices *choices)
+{
+	kc_auto_free struct kc_entry *entries = calloc(choices->count + 1, sizeof(*entries));
+	size_t count = 0;
+
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < choices->count; i++)
+		count += attach(probing, &choices->choices[i], i, &entries[count]);
+	kc_probes_entries(probing->probes, entries, count);
+	for (size_t i = 0; i < count; i++) {
+		struct attached *attached = &probing->functions[entries[i].depth];
+
+		attached->entry = entries[i].points;
+		if (entries[i].err)
+			note_failure(probing, attached->name, "the entry", entries[i].err);
+	}
+	return 0;
 }
 
 /*
@@ -482,8 +506,8 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	for (size_t i = 0; i < choices->count; i++)
 		keep_text(session, &choices->choices[i]);
 	attach_tripwire(probing);
-	for (size_t i = 0; i < choices->count; i++)
-		attach(probing, &choices->choices[i], i);
+	if (attach_all(probing, choices))
+		return KC_EXIT_FAILED;
 	rehearse(probing, choices);
 	if (start_threads(probing)) {
 		kc_error("cannot start a thread");
@@ -549,13 +573,13 @@ void kc_probing_stats(struct kc_probing *probing, struct kc_probe_stats *ret_sta
 		.attached = kc_probes_attached(probes),
 		.failed = probing->failed,
 		.lost = kc_probes_lost(probes),
-		.missed = kc_probes_missed(probes),
 		.findings = probing->findings,
 		.repeated = probing->repeated,
 		.unproven = probing->unproven,
 	};
 	struct kc_point_count count;
 
+	stats.tells_missed = kc_probes_missed(probes, &stats.missed);
 	for (size_t i = 0; i < probing->nr_functions; i++) {
 		const struct attached *at = &probing->functions[i];
 		const struct kc_points kinds[] = { at->entry, at->checks, at->returns };

@@ -35,6 +35,8 @@ static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf, char *reas
 	    kc_btf_offset(btf, "bug_entry", "flags", &kernel->bug_entry.flags) ||
 	    !kc_btf_has(btf, "bug_entry", "bug_addr_disp"))
 		kernel->bug_entry.size = 0;
+	kernel->probes.multi = kc_btf_has(btf, "bpf_kprobe_multi_link", "link");
+	kernel->probes.tells_missed = kc_btf_has(btf, "bpf_link_info", "perf_event.kprobe.missed");
 	return 0;
 }
 

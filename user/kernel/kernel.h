@@ -62,6 +62,12 @@ struct kc_bug_entry {
 	uint32_t size, flags;
 };
 
+/* What this kernel's live probes can do, by its BTF. */
+struct kc_probe_facts {
+	bool multi;	   /* one link for many entries: kprobe.multi, v5.18, CONFIG_FPROBE */
+	bool tells_missed; /* hits that ran no program: bpf_link_info, v6.7 */
+};
+
 struct kc_kernel {
 	const struct kc_mem *mem; /* borrowed */
 	struct kc_ksyms *ksyms;
@@ -73,6 +79,7 @@ struct kc_kernel {
 	struct kc_guard guard;
 	struct kc_inactive_frame inactive;
 	struct kc_pt_regs pt_regs;
+	struct kc_probe_facts probes;
 	struct kc_bug_entry bug_entry; /* size 0: not known */
 	uint32_t thread_size;	       /* bytes */
 	uint64_t text, text_end;

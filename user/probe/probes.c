@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,13 +20,22 @@
 /* Of endbr64, which a kernel with IBT has before the place that is really probed. */
 #define ENDBR_SIZE 4
 
+/* What keeps probes attached: a perf event, or the BPF link that holds one or many. */
+struct holder {
+	int fd;
+	bool multi;
+};
+
 struct kc_probes {
 	struct probes_bpf *skel;
 	struct ring_buffer *ring;
+	struct kc_probe_facts facts;
 	int kprobe_type; /* of perf's "kprobe" PMU */
-	int *fds;	 /* one per point */
-	size_t count, capacity;
-	size_t detached;
+	struct holder *holders;
+	size_t nr_holders, capacity;
+	size_t detached;	  /* of the holders, from the first on */
+	uint64_t missed_detached; /* what those had missed */
+	size_t nr_points;
 	kc_event_fn fn; /* while events are handed out */
 	void *arg;
 };
@@ -71,10 +81,20 @@ static int on_sample(void *arg, void *data, size_t size)
 	if (size < sizeof(*event) || event->task.size > size ||
 	    event->task.size != sizeof(*event) + event->task.count * sizeof(uint64_t) ||
 	    event->task.top - event->task.sp != event->task.count * sizeof(uint64_t) ||
-	    event->index >= probes->count)
+	    event->index >= probes->nr_points)
 		return -EPROTO;
 	probes->fn(event, probes->arg);
 	return 0;
+}
+
+static int load(struct kc_probes *probes)
+{
+	probes->skel = probes_bpf__open();
+	if (!probes->skel)
+		return -errno;
+	/* Older kernels know neither its attach type nor bpf_get_func_ip(). */
+	bpf_program__set_autoload(probes->skel->progs.kc_entry_multi, probes->facts.multi);
+	return probes_bpf__load(probes->skel);
 }
 
 int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static 160],
@@ -93,9 +113,9 @@ int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static
 		snprintf(ret_reason, 160, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
 		return -ENOTSUP;
 	}
-	probes->skel = probes_bpf__open_and_load();
-	if (!probes->skel) {
-		err = -errno;
+	probes->facts = options->kernel->probes;
+	err = load(probes);
+	if (err) {
 		snprintf(ret_reason, 160, "the kernel refused the live probes' BPF programs: %s",
 			 kc_strerror(err));
 		return err;
@@ -125,23 +145,87 @@ void kc_probes_free(struct kc_probes *probes)
 {
 	if (!probes)
 		return;
-	kc_probes_detach(probes, probes->count);
-	free(probes->fds);
+	kc_probes_detach(probes, probes->nr_holders);
+	free(probes->holders);
 	ring_buffer__free(probes->ring);
 	probes_bpf__destroy(probes->skel);
 	free(probes);
 }
 
+/*
+ * What the kernel says of a link, as far as it is needed. The layout is UAPI; the
+ * headers that we are built with may be too old for it.
+ */
+struct link_info {
+	uint32_t type, id, prog_id;
+	union {
+		struct {
+			uint64_t addrs;
+			uint32_t count, flags;
+			uint64_t missed;
+		} multi;
+		struct {
+			uint32_t type, pad;
+			uint64_t name;
+			uint32_t name_len, offset;
+			uint64_t addr, missed;
+		} kprobe;
+	};
+};
+_Static_assert(offsetof(struct link_info, multi.missed) == 32 &&
+		       offsetof(struct link_info, kprobe.missed) == 48,
+	       "bpf_link_info layout");
+
+/* Hits that the kernel kept from the program, since another probe was being handled. */
+static uint64_t missed_of(const struct kc_probes *probes, const struct holder *holder)
+{
+	struct link_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (!probes->facts.tells_missed || bpf_obj_get_info_by_fd(holder->fd, &info, &len))
+		return 0;
+	return holder->multi ? info.multi.missed : info.kprobe.missed;
+}
+
 size_t kc_probes_detach(struct kc_probes *probes, size_t count)
 {
-	for (; count && probes->detached < probes->count; count--)
-		close(probes->fds[probes->detached++]);
-	return probes->count - probes->detached;
+	for (; count && probes->detached < probes->nr_holders; count--) {
+		const struct holder *holder = &probes->holders[probes->detached++];
+
+		probes->missed_detached += missed_of(probes, holder);
+		close(holder->fd);
+	}
+	return probes->nr_holders - probes->detached;
+}
+
+static int add_holder(struct kc_probes *probes, struct holder holder)
+{
+	int err = kc_grow(probes->holders, probes->capacity, probes->nr_holders + 1);
+
+	if (err)
+		close(holder.fd);
+	else
+		probes->holders[probes->nr_holders++] = holder;
+	return err;
+}
+
+/* Have the program run by the event. A link is asked for where it can tell of misses. */
+static int set_program(const struct kc_probes *probes, const struct bpf_program *program, int event)
+{
+	int link;
+
+	if (!probes->facts.tells_missed) {
+		if (ioctl(event, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(program)))
+			return -errno;
+		return event;
+	}
+	link = bpf_link_create(bpf_program__fd(program), event, BPF_PERF_EVENT, NULL);
+	return link < 0 ? -errno : link;
 }
 
 /*
  * A kprobe at an address: by name is refused for names that several functions
- * share. The event ends with its file descriptor, whatever becomes of us.
+ * share. It ends with the file descriptor that is returned, whatever becomes of us.
  */
 static int open_kprobe(const struct kc_probes *probes, const struct bpf_program *program,
 		       uint64_t addr)
@@ -152,53 +236,61 @@ static int open_kprobe(const struct kc_probes *probes, const struct bpf_program 
 		.config1 = 0,	 /* no name ... */
 		.config2 = addr, /* ... but an address */
 	};
-	int fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	int err;
+	int event = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	int err, fd;
 
-	if (fd < 0)
+	if (event < 0)
 		return -errno;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(program)) ||
-	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
-		err = -errno;
+	fd = set_program(probes, program, event);
+	err = fd < 0 ? fd : ioctl(event, PERF_EVENT_IOC_ENABLE, 0) ? -errno : 0;
+	if (fd != event)
+		close(event); /* a link holds it */
+	if (err && fd >= 0)
 		close(fd);
-		return err;
-	}
-	return fd;
+	return err ?: fd;
 }
 
-static int describe(struct kc_probes *probes, uint64_t addr, const struct kc_point *point)
+/* Say what to do at this address; the point gets its index here. */
+static int describe(struct kc_probes *probes, uint64_t addr, struct kc_point *point)
 {
-	return bpf_map_update_elem(bpf_map__fd(probes->skel->maps.points), &addr, point, BPF_ANY)
-		       ? -errno
-		       : 0;
+	int fd = bpf_map__fd(probes->skel->maps.points);
+
+	if (probes->nr_points == KC_MAX_POINTS)
+		return -ENOSPC;
+	point->index = probes->nr_points;
+	if (bpf_map_update_elem(fd, &addr, point, BPF_ANY))
+		return -errno;
+	/* At a function's entry the kernel may put the probe behind an endbr64. */
+	addr += ENDBR_SIZE;
+	if ((point->kind == KC_POINT_ENTRY || point->kind == KC_POINT_PANIC) &&
+	    bpf_map_update_elem(fd, &addr, point, BPF_ANY))
+		return -errno;
+	return 0;
 }
 
-/* Attach one point; its index is filled in here. */
+/* The point that was described last is attached. */
+static void add_point(struct kc_probes *probes, struct kc_points *points)
+{
+	if (!points->count)
+		points->first = probes->nr_points;
+	points->count++;
+	probes->nr_points++;
+}
+
 static int attach(struct kc_probes *probes, const struct bpf_program *program, uint64_t addr,
 		  struct kc_point point, struct kc_points *points)
 {
-	int err, fd;
+	int err = describe(probes, addr, &point), fd;
 
-	if (probes->count == KC_MAX_POINTS)
-		return -ENOSPC;
-	err = kc_grow(probes->fds, probes->capacity, probes->count + 1);
-	if (err)
-		return err;
-	point.index = probes->count;
-	err = describe(probes, addr, &point);
-	/* At a function's entry the kernel may put the probe behind an endbr64. */
-	if (!err && (point.kind == KC_POINT_ENTRY || point.kind == KC_POINT_PANIC))
-		err = describe(probes, addr + ENDBR_SIZE, &point);
 	if (err)
 		return err;
 	fd = open_kprobe(probes, program, addr);
 	if (fd < 0)
 		return fd;
-	if (!points->count)
-		points->first = point.index;
-	points->count++;
-	probes->fds[probes->count++] = fd;
-	return 0;
+	err = add_holder(probes, (struct holder){ .fd = fd });
+	if (!err)
+		add_point(probes, points);
+	return err;
 }
 
 int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
@@ -225,13 +317,63 @@ int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
 	return first_err;
 }
 
-int kc_probes_entry(struct kc_probes *probes, uint64_t addr, uint32_t depth, bool match,
-		    struct kc_points *ret_points)
+static struct kc_point entry_point(const struct kc_entry *entry)
 {
-	struct kc_point point = { .kind = KC_POINT_ENTRY, .depth = depth, .match = match };
+	return (struct kc_point){
+		.kind = KC_POINT_ENTRY,
+		.depth = entry->depth,
+		.match = entry->match,
+	};
+}
 
-	*ret_points = (struct kc_points){};
-	return attach(probes, probes->skel->progs.kc_entry, addr, point, ret_points);
+/* All with one link, or none. */
+static int attach_multi(struct kc_probes *probes, struct kc_entry *entries, size_t count)
+{
+	const struct bpf_program *program = probes->skel->progs.kc_entry_multi;
+	size_t nr_points = probes->nr_points;
+	kc_auto_free unsigned long *addrs = calloc(count, sizeof(*addrs));
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	int err = addrs ? 0 : -ENOMEM, fd;
+
+	for (size_t i = 0; !err && i < count; i++) {
+		struct kc_point point = entry_point(&entries[i]);
+
+		entries[i].points = (struct kc_points){};
+		err = describe(probes, entries[i].addr, &point);
+		if (!err)
+			add_point(probes, &entries[i].points);
+		addrs[i] = entries[i].addr;
+	}
+	if (!err) {
+		opts.kprobe_multi.addrs = addrs;
+		opts.kprobe_multi.cnt = count;
+		fd = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_KPROBE_MULTI, &opts);
+		err = fd < 0 ? -errno : add_holder(probes, (struct holder){ fd, true });
+	}
+	if (err) /* nothing hits these points; their numbers go to others */
+		probes->nr_points = nr_points;
+	return err;
+}
+
+void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count)
+{
+	int err = -ENOTSUP;
+
+	if (count && probes->facts.multi) {
+		err = attach_multi(probes, entries, count);
+		if (err)
+			kc_debug("no common link for %zu entries: %s", count, kc_strerror(err));
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct kc_entry *entry = &entries[i];
+
+		entry->err = 0;
+		if (!err)
+			continue;
+		entry->points = (struct kc_points){};
+		entry->err = attach(probes, probes->skel->progs.kc_entry, entry->addr,
+				    entry_point(entry), &entry->points);
+	}
 }
 
 int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
@@ -253,7 +395,7 @@ int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *r
 
 size_t kc_probes_attached(const struct kc_probes *probes)
 {
-	return probes->count;
+	return probes->nr_points;
 }
 
 /* A per-CPU array's element, of words only: the sum, but word 0 the maximum if asked for. */
@@ -326,24 +468,23 @@ uint64_t kc_probes_lost(const struct kc_probes *probes)
 	return *(volatile typeof(probes->skel->bss->lost) *)&probes->skel->bss->lost;
 }
 
-uint64_t kc_probes_missed(const struct kc_probes *probes)
+bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
 {
-	const struct bpf_program *programs[] = {
-		probes->skel->progs.kc_check,
-		probes->skel->progs.kc_entry,
-		probes->skel->progs.kc_return,
-		probes->skel->progs.kc_panic,
-	};
-	uint64_t missed = 0;
+	struct bpf_program *program;
 
-	for (size_t i = 0; i < kc_countof(programs); i++) {
+	*ret_missed = probes->missed_detached;
+	for (size_t i = probes->detached; i < probes->nr_holders; i++)
+		*ret_missed += missed_of(probes, &probes->holders[i]);
+	bpf_object__for_each_program(program, probes->skel->obj)
+	{
 		struct bpf_prog_info info = {};
 		uint32_t len = sizeof(info);
+		int fd = bpf_program__fd(program);
 
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(programs[i]), &info, &len))
-			missed += info.recursion_misses;
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+			*ret_missed += info.recursion_misses;
 	}
-	return missed;
+	return probes->facts.tells_missed;
 }
 
 bool kc_probes_compare_guard(const struct kc_probes *probes)

@@ -37,7 +37,7 @@ int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static
 void kc_probes_free(struct kc_probes *probes);
 KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
 
-/* Detach `count` of the points; how many are left. Their counts stay. */
+/* Detach `count` times, a point or a link each; how many are left. Counts stay. */
 size_t kc_probes_detach(struct kc_probes *probes, size_t count);
 
 /* From here on no CPU is held. */
@@ -47,7 +47,8 @@ void kc_probes_hold_no_more(struct kc_probes *probes);
  * Attach at every check of a planned function whose load is one instruction; at a
  * function's entry; at a return instruction; at panic()'s entry. `depth` is the
  * caller's number for the function, below KC_MAX_DEPTHS; `match`: remember the
- * return address at the entry, for the return instructions of the same number.
+ * return address at the entry, for the return instructions of the same number, which
+ * are attached first.
  *
  * 0, or -errno of the first refusal: -EINVAL: must not be probed, -ENOSPC:
  * KC_MAX_POINTS are attached, -EACCES or -EPERM: not allowed. ret_points tells
@@ -55,11 +56,22 @@ void kc_probes_hold_no_more(struct kc_probes *probes);
  */
 int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
 		     struct kc_points *ret_points);
-int kc_probes_entry(struct kc_probes *probes, uint64_t addr, uint32_t depth, bool match,
-		    struct kc_points *ret_points);
 int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
 		     struct kc_points *ret_points);
 int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points);
+
+/*
+ * Attach at the entries of functions: with one link for all where the kernel has
+ * kprobe.multi and takes them all, else one by one. err: 0, or why this one was refused.
+ */
+struct kc_entry {
+	uint64_t addr;
+	uint32_t depth;
+	bool match;
+	struct kc_points points; /* filled in, as err is */
+	int err;
+};
+void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count);
 
 /* How many were attached, also after they were detached. */
 size_t kc_probes_attached(const struct kc_probes *probes);
@@ -76,12 +88,14 @@ struct kc_thread_depth {
 };
 size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_threads, size_t max);
 
-/*
- * Events that the ring buffer had no room for; hits that ran no program since another
- * one was running on the CPU (kernels before v6.7 do not tell: 0).
- */
+/* Events that the ring buffer had no room for. */
 uint64_t kc_probes_lost(const struct kc_probes *probes);
-uint64_t kc_probes_missed(const struct kc_probes *probes);
+
+/*
+ * Hits that ran no program, since another probe or program was running on the CPU.
+ * False: this kernel does not tell (before v6.7).
+ */
+bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 
 /* Is the guard compared too, or can its place not be told on this kernel? */
 bool kc_probes_compare_guard(const struct kc_probes *probes);

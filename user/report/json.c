@@ -397,7 +397,10 @@ static json *probe_stats_object(const struct kc_probe_stats *stats)
 	add_u64(object, "unmatched_returns", stats->unmatched);
 	add_u64(object, "other_stack", stats->other_stack);
 	add_u64(object, "lost", stats->lost);
-	add_u64(object, "missed", stats->missed);
+	if (stats->tells_missed)
+		add_u64(object, "missed", stats->missed);
+	else
+		json_object_object_add(object, "missed", NULL);
 	add_u64(object, "unproven", stats->unproven);
 	add_u64(object, "findings", stats->findings);
 	add_u64(object, "repeated", stats->repeated);

@@ -63,7 +63,8 @@ struct kc_probe_stats {
 	uint64_t unmatched;   /* returns of calls that began before the probes */
 	uint64_t other_stack; /* on interrupt and exception stacks: looked at apart */
 	uint64_t lost;	      /* events that found no room */
-	uint64_t missed;      /* hits while another program ran on the CPU */
+	uint64_t missed;      /* hits while another probe's program ran on the CPU ... */
+	bool tells_missed;    /* ... as far as this kernel tells */
 	uint64_t unproven;    /* events whose frame did not confirm them */
 	uint64_t findings, repeated;
 	uint64_t max_depth; /* at any entry, bytes */

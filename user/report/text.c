@@ -96,6 +96,8 @@ static void print_probe_stats(const struct kc_probe_stats *stats)
 	if (stats->missed)
 		kc_info("  %" PRIu64 " hits missed: another program was running on the CPU",
 			stats->missed);
+	if (!stats->tells_missed)
+		kc_info("  this kernel does not tell of hits that it keeps from probes (v6.7)");
 	if (stats->unproven)
 		kc_info("  %" PRIu64 " events that their own stack copy did not confirm",
 			stats->unproven);
