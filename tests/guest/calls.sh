@@ -3,7 +3,7 @@
 # Many calls through probed functions; a known depth; probes that can't be placed.
 insmod /lib/stackfault.ko || exit 90
 kcanary watch -f hrtimer_nanosleep -f do_nanosleep -f do_futex -f do_sys_poll \
-	-f stackfault_recurse -j >out 2>err &
+	-f stackfault_recurse -f msleep -j >out 2>err &
 watcher=$!
 until grep -qs '"type":"start"' out; do sleep 0.1; done
 for what in futex nanosleep poll; do calls $what $1; done
@@ -27,6 +27,9 @@ kcanary watch -f nosuchfunction -d 1
 echo "unknown: status $?"
 kcanary watch -f __stack_chk_fail -f bpf_ringbuf_output -d 1
 echo "refused: status $?"
+kcanary watch -f trace_event_raw_event_sched_switch -f hrtimer_nanosleep -d 1 -j >some
+echo "some: status $?"
+sed 's/^/some:out: /' some
 kcanary watch --dry-run -f do_futex
 echo "dry-run: status $?"
 kcanary watch --preset nosuch

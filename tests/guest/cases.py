@@ -119,14 +119,17 @@ def calls(kernel, seconds=3):
         need(probes[key] == 0, f"{key}: {probes}", guest)
     # A return without its entry is one whose entry was missed.
     need(probes["unmatched_returns"] <= probes["missed"], str(probes), guest)
-    deepest = int(guest.value(r"^deepest entry (\d+)$"))
-    need(deepest >= 9000 and probes["max_depth"] == deepest, f"depth {deepest}: {probes}", guest)
-    need(probes["deepest"] == "stackfault_recurse [stackfault]", str(probes), guest)
+    # The module's entry has a kprobe, msleep()'s the common link where there is one.
+    deepest, inner = (int(guest.value(rf"^deepest entry {depths}$"))
+                      for depths in (r"(\d+), msleep's \d+", r"\d+, msleep's (\d+)"))
+    need(9000 <= deepest < inner <= probes["max_depth"], f"{deepest}, {inner}: {probes}", guest)
     stop = guest.events("stop")[0]
-    function = {f["function"]: f for f in stop["function_depths"]}[probes["deepest"]]
-    need(function["max"] == deepest and function["log2"][13] > 0 and function["log2"][14] == 0,
-         str(function), guest)
-    need(stop["thread_depths"][0]["max"] == deepest, str(stop["thread_depths"]), guest)
+    functions = {f["function"]: f for f in stop["function_depths"]}
+    for name, depth in (("stackfault_recurse [stackfault]", deepest), ("msleep", inner)):
+        need(functions[name]["max"] == depth and functions[name]["log2"][13] > 0 and
+             functions[name]["log2"][14] == 0, str(functions[name]), guest)
+    need(stop["thread_depths"][0]["max"] == probes["max_depth"] ==
+         functions[probes["deepest"]]["max"], str(stop["thread_depths"]), guest)
     # Too little left: told once for each task and function.
     need(guest.value(r"^deep: status (\d+)$") == "1", "deep", guest)
     deep = guest.events("finding", "deep:out: ")
@@ -142,6 +145,12 @@ def calls(kernel, seconds=3):
             ("preset", "2", "there is no preset 'nosuch'")):
         need(guest.value(rf"^{name}: status (\d+)$") == status and words in guest.output,
              f"{name}: {words}", guest)
+    # What the kernel refuses is told by name, and the rest of the entries placed.
+    some = guest.events("start", "some:out: ")[0]["watch"]["probes"]
+    need([f["function"] for f in some] == ["hrtimer_nanosleep"] and
+         guest.value(r"^some: status (\d+)$") == "4" and
+         "not probed: the entry of trace_event_raw_event_sched_switch: the kernel allows no "
+         "probe there" in guest.output, f"{some}", guest)
     return (f"{probes['comparisons']} checks compared, {probes['returns']} returns, "
             f"{probes['entries']} entries, 0 findings, depth {deepest}")
 
@@ -307,6 +316,17 @@ def modules(kernel):
     need(changes >= 3, "the watch did not survive the changes", guest)
     coverage = guest.events("stats")[-1]["coverage"]
     need(coverage["findings"] == 0 and coverage["frames_verified"] > 100, str(coverage), guest)
+    # Its probes went with it: told once, and no longer counted as placed.
+    need(guest.value(r"^probed: status (\d+)$") == "4", "probed: status", guest)
+    notices = [n["text"] for n in guest.events("notice", "probed:out: ")]
+    need(notices == ["no longer probed: stackfault_checked [stackfault]: its module was "
+                     "unloaded"], str(notices), guest)
+    start = guest.events("start", "probed:out: ")[0]
+    checks = {f["function"]: f["checks"] for f in start["watch"]["probes"]}
+    stats = guest.events("stats", "probed:out: ")[-1]["probes"]
+    # Of the other function an entry, of panic the tripwire.
+    need(stats["failed"] == 1 + checks["stackfault_checked [stackfault]"] >= 2 and
+         stats["attached"] == 1 + checks["hrtimer_nanosleep"] + 1, f"{checks} {stats}", guest)
     return f"{changes} times unloaded and loaded, {coverage['frames_verified']} frames verified"
 
 

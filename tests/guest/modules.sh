@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Functions of a module have plans too; /proc/kcore tells the same as BPF; and a
-# module that comes and goes disturbs nobody.
+# Functions of a module have plans too; /proc/kcore tells the same as BPF; a module
+# that comes and goes disturbs nobody, and takes its probes along, which is told.
 insmod /lib/stackfault.ko || exit 90
 kcanary functions control_write
 kcanary explain control_write | grep -e 'seal: slot' -e 'check: compares'
@@ -23,3 +23,14 @@ wait $watcher
 echo "watch: status $? after $changes changes"
 cat err
 grep '"type":"stats"' out | tail -n 1
+
+kcanary watch --sweep 100 -f stackfault_checked -f hrtimer_nanosleep -j >probed &
+watcher=$!
+until grep -q '"type":"start"' probed; do sleep 0.1; done
+rmmod stackfault
+insmod /lib/stackfault.ko
+until grep -q 'its module was unloaded' probed || ! kill -0 $watcher; do sleep 0.1; done
+kill -INT $watcher
+wait $watcher
+echo "probed: status $?"
+sed 's/^/probed:out: /' probed

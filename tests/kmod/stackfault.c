@@ -27,8 +27,9 @@
  *   smash BYTES      write that many past a buffer of the running function
  *                    stackfault_smash(), and return from it: the end
  *   twin BYTES     the same in stackfault_twin()
- *   recurse BYTES    call stackfault_recurse() until its stack is that deep; the
- *                    kernel's log tells the depth at the last entry
+ *   recurse BYTES    call stackfault_recurse() until its stack is that deep, and
+ *                    msleep() there; the kernel's log tells the depths at the last
+ *                    entries of both
  *   hook slot|guard OFFSET DISP
  *                    at stackfault_checked()+OFFSET flip the word at DISP(%rsp), or
  *                    this CPU's guard, when it is hooked the second time, and flip
@@ -283,20 +284,26 @@ SMASH(stackfault_smash, 32)
 SMASH(stackfault_twin, 48) /* or the compiler makes one of the two */
 
 /* The deepest entry: the return address lies right above the saved frame pointer. */
-static unsigned long stackfault_deepest;
+static unsigned long stackfault_deepest, msleep_deepest;
 
 static noinline void stackfault_recurse(unsigned long wanted)
 {
 	unsigned long entry = (unsigned long)__builtin_frame_address(0) + 8;
 	unsigned long depth = (unsigned long)current->stack + THREAD_SIZE - entry;
+	unsigned long sp;
 	char buffer[64];
 	char *used = buffer;
 
 	OPTIMIZER_HIDE_VAR(used);
 	memset(used, 0, sizeof(buffer));
 	stackfault_deepest = max(stackfault_deepest, depth);
-	if (depth < wanted)
+	if (depth < wanted) {
 		stackfault_recurse(wanted);
+	} else {
+		asm volatile("movq %%rsp, %0" : "=r"(sp));
+		msleep_deepest = (unsigned long)current->stack + THREAD_SIZE - (sp - 8);
+		msleep(1);
+	}
 	OPTIMIZER_HIDE_VAR(used);
 }
 
@@ -455,7 +462,8 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		err = 0;
 		stackfault_deepest = 0;
 		stackfault_recurse(bytes);
-		pr_info("stackfault: deepest entry %lu\n", stackfault_deepest);
+		pr_info("stackfault: deepest entry %lu, msleep's %lu\n", stackfault_deepest,
+			msleep_deepest);
 	} else if (sscanf(line, "hook %15s %u %u", name, &bytes, &tid) == 3) {
 		err = hook(name, bytes, tid);
 	} else if (!strncmp(line, "unhook", 6)) {

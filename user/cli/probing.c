@@ -8,10 +8,12 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "kernel/overlay.h"
 #include "report/views.h"
 #include "util/array.h"
+#include "verdict/event.h"
 
 /* How often a thread looks, with a CPU that may be held and without. */
 #define LOOK_MS	     5
@@ -24,8 +26,11 @@
 #define STACK_SIZE (512 * 1024)
 
 struct attached {
-	char name[128];
+	char name[128], instead_of[128];
 	struct kc_points entry, checks, returns;
+	char module[64]; /* "": vmlinux */
+	uint64_t module_id;
+	bool gone;
 };
 
 struct kc_probing {
@@ -37,8 +42,8 @@ struct kc_probing {
 	struct attached *functions;
 	size_t nr_functions;
 	struct kc_points tripwire;
-	size_t failed;
-	int kmsg; /* -1: none */
+	size_t failed, gone; /* points */
+	int kmsg;	     /* -1: none */
 	pthread_t threads[NR_THREADS];
 	size_t nr_threads;
 	volatile bool stop;
@@ -49,114 +54,6 @@ struct kc_probing {
 	struct kc_function_depth *function_depths;
 	struct kc_deep_thread deep_threads[KC_DEEP_THREADS];
 };
-
-/* The function that panic() was called for: the innermost frame that is not its own. */
-static size_t victim_of(const struct kc_kernel *kernel, const struct kc_checked_stack *checked)
-{
-	static const char *const own[] = { "panic", "vpanic", "__stack_chk_fail" };
-	size_t i = 0;
-
-	for (; i + 1 < checked->count; i++) {
-		const struct kc_sym *sym = checked->frames[i].sym;
-		bool is_own = false;
-
-		for (size_t n = 0; sym && n < kc_countof(own); n++)
-			is_own |= !strcmp(kc_sym_name(kernel->ksyms, sym), own[n]);
-		if (!is_own)
-			break;
-	}
-	return i;
-}
-
-/* What a stack-protector panic leaves to see of the slot: its place and a class. */
-static void find_slot(struct kc_finding *finding)
-{
-	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
-	const struct kc_slot_rule *rule = &frame->plan->rule;
-	struct kc_damage *damage = &finding->damage;
-	uint64_t word, below;
-
-	if (frame->plan->reason != KC_PLAN_OK || rule->base != KC_SLOT_CFA || !frame->frame.cfa)
-		return;
-	damage->slot = frame->frame.cfa + rule->offset;
-	if (!kc_stack_word(&finding->stack, damage->slot, &word))
-		return;
-	damage->found = kc_classify_copied(&finding->stack, word);
-	while (damage->same_below < KC_BELOW &&
-	       kc_stack_word(&finding->stack, damage->slot - 8 * (damage->same_below + 1),
-			     &below) &&
-	       below == word)
-		damage->same_below++;
-}
-
-/* A panic on an interrupt's stack: no copy, but the function that failed is known. */
-static void take_caller(struct kc_session *session, uint64_t caller,
-			struct kc_checked_stack *checked)
-{
-	checked->count = 1;
-	checked->end = KC_UNWIND_OTHER_STACK;
-	checked->frames[0] = (struct kc_checked_frame){
-		.frame = { .pc = caller },
-		.sym = kc_ksyms_find(session->kernel->ksyms, caller - 1),
-		.plan = kc_plans_at(session->plans, caller - 1),
-		.status = KC_CHECK_UNKNOWN,
-		.blind = KC_BLIND_NO_FRAME,
-	};
-}
-
-/*
- * Is the word at SP one that nobody can return to? Return probes and tracers put
- * their own code there, and a record of an earlier call may have stayed: a place that
- * may be right proves nothing.
- */
-static bool is_no_return(const struct kc_session *session, const struct kc_stack *stack)
-{
-	const struct kc_site *site;
-	uint64_t word;
-
-	if (!kc_stack_word(stack, stack->sp, &word))
-		return false;
-	if (word < KC_TEXT_HALF)
-		return true;
-	if (!kc_kernel_is_text(session->kernel, word) || kc_is_trampoline(session->kernel, word))
-		return false;
-	site = kc_plans_site(session->plans, word);
-	return site && site->kind == KC_SITE_NO_CALL;
-}
-
-/* Does the stack copy bear the event out? Fills in what the kinds have of their own. */
-static bool prove(const struct kc_session *session, const struct kc_event *event,
-		  struct kc_finding *finding)
-{
-	const struct kc_checked_stack *checked = finding->checked;
-
-	if (!checked->count)
-		return false;
-	switch (event->kind) {
-	case KC_EVENT_CHECK:
-		if (!event->damage.changed_bytes) {
-			finding->anomaly = KC_ANOMALY_GUARD;
-			return event->flags & KC_EVENT_GUARD_DIFFERS;
-		}
-		finding->anomaly = KC_ANOMALY_SLOT;
-		return checked->frames[0].status == KC_CHECK_DAMAGED &&
-		       checked->frames[0].slot == event->damage.slot;
-	case KC_EVENT_EXHAUSTED:
-		finding->anomaly = KC_ANOMALY_HEADROOM;
-		finding->headroom = event->headroom;
-		return true;
-	case KC_EVENT_RETURN:
-		finding->anomaly = KC_ANOMALY_RETURN;
-		finding->was_return = true;
-		return is_no_return(session, &finding->stack);
-	case KC_EVENT_PANIC:
-		finding->anomaly = KC_ANOMALY_PANIC;
-		finding->frame = victim_of(session->kernel, checked);
-		find_slot(finding);
-		return true;
-	}
-	return false;
-}
 
 static bool is_filtered(const struct kc_filter *filter, const struct kc_finding *finding)
 {
@@ -228,30 +125,11 @@ static void on_event(const struct kc_event *event, void *arg)
 {
 	struct kc_probing *probing = arg;
 	struct kc_session *session = probing->session;
-	struct kc_frame from = {
-		.pc = event->site,
-		.sp = event->task.sp,
-		.bp = event->bp,
-		.exact = true,
-	};
 	struct kc_checked_stack checked;
-	struct kc_finding finding = {
-		.boot_ns = event->task.boot_ns,
-		.engine = event->kind == KC_EVENT_PANIC ? "tripwire" : "probe",
-		.running = true,
-		.task = event->task,
-		.damage = event->damage,
-		.lost_before = event->lost,
-		.stack = { event->task.sp, event->task.top, (const uint64_t *)(event + 1) },
-		.checked = &checked,
-	};
+	struct kc_finding finding;
 
-	clock_gettime(CLOCK_REALTIME, &finding.time);
 	pthread_mutex_lock(&session->lock);
-	kc_check_stack(session->kernel, session->plans, &finding.stack, &from, &checked);
-	if (event->kind == KC_EVENT_PANIC && !event->task.count)
-		take_caller(session, event->caller, &checked);
-	if (prove(session, event, &finding))
+	if (kc_event_prove(session->kernel, session->plans, event, &checked, &finding))
 		report(probing, event, &finding);
 	else
 		probing->unproven++;
@@ -351,6 +229,29 @@ static void keep_text(struct kc_session *session, const struct kc_choice *choice
 		kc_overlay_keep(session->mem, choice->returns[i]);
 }
 
+/* Which loading of a module this is: sysfs numbers its folders anew. 0: not loaded. */
+static uint64_t read_module_id(const char *module)
+{
+	char path[96];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return stat(path, &status) ? 0 : status.st_ino;
+}
+
+static void name_function(struct attached *attached, const struct kc_choice *choice,
+			  const struct kc_ksyms *ksyms)
+{
+	const char *module = choice->refused ? NULL : kc_sym_module(ksyms, choice->plan->sym);
+
+	memcpy(attached->name, choice->name, sizeof(attached->name));
+	memcpy(attached->instead_of, choice->instead_of, sizeof(attached->instead_of));
+	if (!module)
+		return;
+	snprintf(attached->module, sizeof(attached->module), "%s", module);
+	attached->module_id = read_module_id(module);
+}
+
 /* All of a function but its entry, which is left in *ret_entry; false: nothing at all. */
 static bool attach(struct kc_probing *probing, const struct kc_choice *choice, uint32_t depth,
 		   struct kc_entry *ret_entry)
@@ -359,7 +260,7 @@ static bool attach(struct kc_probing *probing, const struct kc_choice *choice, u
 	bool match = choice->nr_returns > 0;
 	int err;
 
-	memcpy(attached->name, choice->name, sizeof(attached->name));
+	name_function(attached, choice, probing->session->kernel->ksyms);
 	if (choice->refused) {
 		char text[320];
 
@@ -396,16 +297,10 @@ static bool attach(struct kc_probing *probing, const struct kc_choice *choice, u
 }
 
 /* Entries last: no return may be missed whose entry was seen. */
-static int attach_all(struct kc_probing *probing, const struct kc_choices *choices)
+static void attach_entries(struct kc_probing *probing, struct kc_entry *entries, size_t count,
+			   bool one_link)
 {
-	kc_auto_free struct kc_entry *entries = calloc(choices->count + 1, sizeof(*entries));
-	size_t count = 0;
-
-	if (!entries)
-		return -ENOMEM;
-	for (size_t i = 0; i < choices->count; i++)
-		count += attach(probing, &choices->choices[i], i, &entries[count]);
-	kc_probes_entries(probing->probes, entries, count);
+	kc_probes_entries(probing->probes, entries, count, one_link);
 	for (size_t i = 0; i < count; i++) {
 		struct attached *attached = &probing->functions[entries[i].depth];
 
@@ -413,6 +308,22 @@ static int attach_all(struct kc_probing *probing, const struct kc_choices *choic
 		if (entries[i].err)
 			note_failure(probing, attached->name, "the entry", entries[i].err);
 	}
+}
+
+static int attach_all(struct kc_probing *probing, const struct kc_choices *choices)
+{
+	kc_auto_free struct kc_entry *entries = calloc(choices->count, sizeof(*entries));
+	size_t count = 0,
+	       module = choices->count; /* the kernel's from the front, modules' behind */
+	struct kc_entry entry;
+
+	if (!entries && choices->count)
+		return -ENOMEM;
+	for (size_t i = 0; i < choices->count; i++)
+		if (attach(probing, &choices->choices[i], i, &entry))
+			entries[*probing->functions[i].module ? --module : count++] = entry;
+	attach_entries(probing, entries, count, true);
+	attach_entries(probing, entries + module, choices->count - module, false);
 	return 0;
 }
 
@@ -566,12 +477,55 @@ void kc_probing_free(struct kc_probing *probing)
 	free(probing);
 }
 
+static size_t count_points(const struct attached *attached)
+{
+	return attached->entry.count + attached->checks.count + attached->returns.count;
+}
+
+size_t kc_probing_probed(const struct kc_probing *probing, struct kc_probed *ret_probed)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < probing->nr_functions; i++) {
+		const struct attached *attached = &probing->functions[i];
+
+		if (count_points(attached))
+			ret_probed[count++] = (struct kc_probed){
+				.function = attached->name,
+				.instead_of = attached->instead_of,
+				.checks = attached->checks.count,
+				.returns = attached->returns.count,
+			};
+	}
+	return count;
+}
+
+int kc_probing_check_modules(struct kc_probing *probing)
+{
+	char text[320];
+	int err = 0;
+
+	for (size_t i = 0; !err && i < probing->nr_functions; i++) {
+		struct attached *attached = &probing->functions[i];
+
+		if (!*attached->module || attached->gone || !count_points(attached) ||
+		    read_module_id(attached->module) == attached->module_id)
+			continue;
+		attached->gone = true;
+		probing->gone += count_points(attached);
+		snprintf(text, sizeof(text), "no longer probed: %s: its module was unloaded",
+			 attached->name);
+		err = kc_report_notice(probing->report, text);
+	}
+	return err;
+}
+
 void kc_probing_stats(struct kc_probing *probing, struct kc_probe_stats *ret_stats)
 {
 	struct kc_probes *probes = probing->probes;
 	struct kc_probe_stats stats = {
-		.attached = kc_probes_attached(probes),
-		.failed = probing->failed,
+		.attached = kc_probes_attached(probes) - probing->gone,
+		.failed = probing->failed + probing->gone,
 		.lost = kc_probes_lost(probes),
 		.findings = probing->findings,
 		.repeated = probing->repeated,
@@ -634,13 +588,20 @@ static size_t deepest_threads(struct kc_probing *probing)
 
 const struct kc_depths *kc_probing_depths(struct kc_probing *probing)
 {
+	size_t count = 0;
+
 	for (size_t i = 0; i < probing->nr_functions; i++) {
-		probing->function_depths[i].function = probing->functions[i].name;
-		kc_probes_depth(probing->probes, i, &probing->function_depths[i].depth);
+		struct kc_function_depth *depth = &probing->function_depths[count];
+
+		if (!probing->functions[i].entry.count)
+			continue;
+		depth->function = probing->functions[i].name;
+		kc_probes_depth(probing->probes, i, &depth->depth);
+		count++;
 	}
 	probing->depths = (struct kc_depths){
 		.functions = probing->function_depths,
-		.nr_functions = probing->nr_functions,
+		.nr_functions = count,
 		.threads = probing->deep_threads,
 		.nr_threads = deepest_threads(probing),
 	};

@@ -46,6 +46,15 @@ void kc_probing_stop(struct kc_probing *probing);
 void kc_probing_free(struct kc_probing *probing);
 KC_DEFINE_AUTO(probing, struct kc_probing, kc_probing_free)
 
+/* The functions that probes are on; room for as many as were chosen. Names are probing's. */
+size_t kc_probing_probed(const struct kc_probing *probing, struct kc_probed *ret_probed);
+
+/*
+ * Probes end with the module that they are in, and nobody says so: look, tell once
+ * through the report, and count them as not placed. 0 or the report's error.
+ */
+int kc_probing_check_modules(struct kc_probing *probing);
+
 void kc_probing_stats(struct kc_probing *probing, struct kc_probe_stats *ret_stats);
 
 /* Depths at entries, by function and of the deepest threads; owned by probing. */

@@ -297,6 +297,8 @@ static int loop(const struct watch_options *options, const sigset_t *signals,
 			err = notice_no_match(&options->filter, report);
 		if (!err)
 			err = adjust(&pace, stats, report);
+		if (!err && probing)
+			err = kc_probing_check_modules(probing);
 		if (err)
 			return err;
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -348,7 +350,7 @@ static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_probing *prob
 	if (stats.findings)
 		return KC_EXIT_FINDINGS;
 	/* Nothing found by looking at nothing is not clean. */
-	return kc_stats_blind(&stats) || !stats.frames_verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
+	return kc_stats_is_blind(&stats) || !stats.frames_verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
 }
 
 /* What to probe, and that it is not too much. */
@@ -397,7 +399,7 @@ static void print_choices(const struct kc_choices *choices)
 }
 
 static int report_start(const struct watch_options *options, const struct kc_choices *choices,
-			struct kc_report *report)
+			const struct kc_probing *probing, struct kc_report *report)
 {
 	kc_auto_free struct kc_probed *probed = calloc(choices->count + 1, sizeof(*probed));
 	struct kc_start start = {
@@ -406,14 +408,10 @@ static int report_start(const struct watch_options *options, const struct kc_cho
 		.probed = probed,
 	};
 
-	for (size_t i = 0; probed && i < choices->count; i++) {
-		const struct kc_choice *choice = &choices->choices[i];
-
-		if (!choice->refused)
-			probed[start.nr_probed++] =
-				(struct kc_probed){ choice->name, choice->instead_of,
-						    choice->nr_checks, choice->nr_returns };
-	}
+	if (!probed)
+		return -ENOMEM;
+	if (probing)
+		start.nr_probed = kc_probing_probed(probing, probed);
 	return kc_report_start(report, &start);
 }
 
@@ -446,7 +444,7 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 		status = kc_probing_new(&wanted, choices, session, report, told, &probing);
 	if (status != KC_EXIT_CLEAN)
 		return status;
-	err = report_start(options, choices, report);
+	err = report_start(options, choices, probing, report);
 	if (!err)
 		err = loop(options, &signals, monitor, probing, report, &why);
 	return conclude(monitor, probing, report, err, why);

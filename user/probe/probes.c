@@ -355,11 +355,12 @@ static int attach_multi(struct kc_probes *probes, struct kc_entry *entries, size
 	return err;
 }
 
-void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count)
+void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count,
+		       bool one_link)
 {
 	int err = -ENOTSUP;
 
-	if (count && probes->facts.multi) {
+	if (count && one_link && probes->facts.multi) {
 		err = attach_multi(probes, entries, count);
 		if (err)
 			kc_debug("no common link for %zu entries: %s", count, kc_strerror(err));

@@ -61,8 +61,10 @@ int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
 int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points);
 
 /*
- * Attach at the entries of functions: with one link for all where the kernel has
- * kprobe.multi and takes them all, else one by one. err: 0, or why this one was refused.
+ * Attach at the entries of functions: one by one or, if wanted, with one link for all
+ * where the kernel has kprobe.multi and takes them all. Such a link keeps the modules
+ * that they are in from being unloaded (Linux commit e22061b2d309 ("bpf: Take module
+ * reference for kprobe_multi link"), v6.2). err: 0, or why this one was refused.
  */
 struct kc_entry {
 	uint64_t addr;
@@ -71,7 +73,8 @@ struct kc_entry {
 	struct kc_points points; /* filled in, as err is */
 	int err;
 };
-void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count);
+void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count,
+		       bool one_link);
 
 /* How many were attached, also after they were detached. */
 size_t kc_probes_attached(const struct kc_probes *probes);

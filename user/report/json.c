@@ -359,7 +359,7 @@ static json *coverage_object(const struct kc_stats *stats)
 	add_u64(object, "tasks_moved", stats->moved);
 	add_u64(object, "tasks_checked", stats->tasks_checked);
 	add_u64(object, "frames_verified", stats->frames_verified);
-	add_u64(object, "not_verifiable", kc_stats_blind(stats));
+	add_u64(object, "not_verifiable", kc_stats_not_verifiable(stats));
 	add_u64(blind, "stack not readable", stats->unreadable);
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
 		if (i != KC_BLIND_NO_PLAN && i != KC_BLIND_UNWIND)

@@ -119,13 +119,19 @@ int kc_report_stop(struct kc_report *report, const struct kc_stats *stats,
 	return commit(report, true);
 }
 
-uint64_t kc_stats_blind(const struct kc_stats *stats)
+uint64_t kc_stats_not_verifiable(const struct kc_stats *stats)
 {
-	const struct kc_probe_stats *probes = &stats->probes;
-	uint64_t blind = stats->unreadable + stats->unproven + stats->stale + probes->failed +
-			 probes->unreadable + probes->lost + probes->missed + probes->unproven;
+	uint64_t sum = stats->unreadable + stats->unproven + stats->stale;
 
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
-		blind += stats->blind[i];
-	return blind;
+		sum += stats->blind[i];
+	return sum;
+}
+
+bool kc_stats_is_blind(const struct kc_stats *stats)
+{
+	const struct kc_probe_stats *probes = &stats->probes;
+
+	return kc_stats_not_verifiable(stats) || probes->failed || probes->unreadable ||
+	       probes->lost || probes->missed || probes->unproven;
 }

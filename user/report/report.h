@@ -151,7 +151,11 @@ static inline double kc_stats_cpu_percent(const struct kc_stats *stats)
 	return stats->seconds > 0 ? 100 * stats->cpu_seconds / stats->seconds : 0;
 }
 
-/* What could not be verified, all reasons together: frames, stacks, differences. */
-uint64_t kc_stats_blind(const struct kc_stats *stats);
+/*
+ * What the sweep could not verify, all reasons together: frames, stacks, differences.
+ * And whether anything at all was not seen, live probes included.
+ */
+uint64_t kc_stats_not_verifiable(const struct kc_stats *stats);
+bool kc_stats_is_blind(const struct kc_stats *stats);
 
 #endif

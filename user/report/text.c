@@ -312,8 +312,8 @@ static void text_stats(struct kc_report *report, const struct kc_stats *stats)
 	(void)report;
 	kc_debug("%" PRIu64 " passes, %" PRIu64 " frames verified, %" PRIu64
 		 " not verifiable, %" PRIu64 " findings, own CPU %.2f %%",
-		 stats->passes, stats->frames_verified, kc_stats_blind(stats), stats->findings,
-		 kc_stats_cpu_percent(stats));
+		 stats->passes, stats->frames_verified, kc_stats_not_verifiable(stats),
+		 stats->findings, kc_stats_cpu_percent(stats));
 }
 
 static void print_depths(const struct kc_depths *depths)
@@ -337,7 +337,7 @@ static void print_depths(const struct kc_depths *depths)
 static void text_stop(struct kc_report *report, const struct kc_stats *stats,
 		      const struct kc_depths *depths, const char *why)
 {
-	uint64_t blind = kc_stats_blind(stats);
+	uint64_t blind = kc_stats_not_verifiable(stats);
 
 	(void)report;
 	kc_info("%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why, stats->seconds,

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "verdict/event.h"
+
+#include <string.h>
+
+#include "util/array.h"
+
+/* The function that panic() was called for: the innermost frame that is not its own. */
+static size_t victim_of(const struct kc_kernel *kernel, const struct kc_checked_stack *checked)
+{
+	static const char *const own[] = { "panic", "vpanic", "__stack_chk_fail" };
+	size_t i = 0;
+
+	for (; i + 1 < checked->count; i++) {
+		const struct kc_sym *sym = checked->frames[i].sym;
+		bool is_own = false;
+
+		for (size_t n = 0; sym && n < kc_countof(own); n++)
+			is_own |= !strcmp(kc_sym_name(kernel->ksyms, sym), own[n]);
+		if (!is_own)
+			break;
+	}
+	return i;
+}
+
+/* What a stack-protector panic leaves to see of the slot: its place and a class. */
+static void find_slot(struct kc_finding *finding)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	const struct kc_slot_rule *rule = &frame->plan->rule;
+	struct kc_damage *damage = &finding->damage;
+	uint64_t word, below;
+
+	if (frame->plan->reason != KC_PLAN_OK || rule->base != KC_SLOT_CFA || !frame->frame.cfa)
+		return;
+	damage->slot = frame->frame.cfa + rule->offset;
+	if (!kc_stack_word(&finding->stack, damage->slot, &word))
+		return;
+	damage->found = kc_classify_copied(&finding->stack, word);
+	while (damage->same_below < KC_BELOW &&
+	       kc_stack_word(&finding->stack, damage->slot - 8 * (damage->same_below + 1),
+			     &below) &&
+	       below == word)
+		damage->same_below++;
+}
+
+/* A panic on an interrupt's stack: no copy, but the function that failed is known. */
+static void take_caller(const struct kc_kernel *kernel, struct kc_plans *plans, uint64_t caller,
+			struct kc_checked_stack *checked)
+{
+	checked->count = 1;
+	checked->end = KC_UNWIND_OTHER_STACK;
+	checked->frames[0] = (struct kc_checked_frame){
+		.frame = { .pc = caller },
+		.sym = kc_ksyms_find(kernel->ksyms, caller - 1),
+		.plan = kc_plans_at(plans, caller - 1),
+		.status = KC_CHECK_UNKNOWN,
+		.blind = KC_BLIND_NO_FRAME,
+	};
+}
+
+/*
+ * Is the word at SP one that nobody can return to? Return probes and tracers put
+ * their own code there, and a record of an earlier call may have stayed: a place that
+ * may be right proves nothing.
+ */
+static bool is_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
+			 const struct kc_stack *stack)
+{
+	const struct kc_site *site;
+	uint64_t word;
+
+	if (!kc_stack_word(stack, stack->sp, &word))
+		return false;
+	if (word < KC_TEXT_HALF)
+		return true;
+	if (!kc_kernel_is_text(kernel, word) || kc_is_trampoline(kernel, word))
+		return false;
+	site = kc_plans_site(plans, word);
+	return site && site->kind == KC_SITE_NO_CALL;
+}
+
+static bool prove(const struct kc_kernel *kernel, struct kc_plans *plans,
+		  const struct kc_event *event, struct kc_finding *finding)
+{
+	const struct kc_checked_stack *checked = finding->checked;
+
+	if (!checked->count)
+		return false;
+	switch (event->kind) {
+	case KC_EVENT_CHECK:
+		if (!event->damage.changed_bytes) {
+			finding->anomaly = KC_ANOMALY_GUARD;
+			return event->flags & KC_EVENT_GUARD_DIFFERS;
+		}
+		finding->anomaly = KC_ANOMALY_SLOT;
+		return checked->frames[0].status == KC_CHECK_DAMAGED &&
+		       checked->frames[0].slot == event->damage.slot;
+	case KC_EVENT_EXHAUSTED:
+		finding->anomaly = KC_ANOMALY_HEADROOM;
+		finding->headroom = event->headroom;
+		return true;
+	case KC_EVENT_RETURN:
+		finding->anomaly = KC_ANOMALY_RETURN;
+		finding->was_return = true;
+		return is_no_return(kernel, plans, &finding->stack);
+	case KC_EVENT_PANIC:
+		finding->anomaly = KC_ANOMALY_PANIC;
+		finding->frame = victim_of(kernel, checked);
+		find_slot(finding);
+		return true;
+	}
+	return false;
+}
+
+bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_event *event, struct kc_checked_stack *checked,
+		    struct kc_finding *ret_finding)
+{
+	const struct kc_frame from = {
+		.pc = event->site,
+		.sp = event->task.sp,
+		.bp = event->bp,
+		.exact = true,
+	};
+
+	*ret_finding = (struct kc_finding){
+		.boot_ns = event->task.boot_ns,
+		.engine = event->kind == KC_EVENT_PANIC ? "tripwire" : "probe",
+		.running = true,
+		.task = event->task,
+		.damage = event->damage,
+		.lost_before = event->lost,
+		.stack = { event->task.sp, event->task.top, (const uint64_t *)(event + 1) },
+		.checked = checked,
+	};
+	clock_gettime(CLOCK_REALTIME, &ret_finding->time);
+	kc_check_stack(kernel, plans, &ret_finding->stack, &from, checked);
+	if (event->kind == KC_EVENT_PANIC && !event->task.count)
+		take_caller(kernel, plans, event->caller, checked);
+	return prove(kernel, plans, event, ret_finding);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a live probe sent: a finding, or nothing that can be proved? */
+#ifndef KC_VERDICT_EVENT_H
+#define KC_VERDICT_EVENT_H
+
+#include "verdict/finding.h"
+
+/*
+ * Does the copy of the stack that came with the event bear it out? Fills in the
+ * finding but for the process and the verdict; it borrows the event and *checked.
+ *
+ *	CHECK      the innermost frame's slot is the one compared, and damaged
+ *	EXHAUSTED  nothing to prove: the number is all there is
+ *	RETURN     the word is none that a tracer or a return probe puts there
+ *	PANIC      the kernel has proved it; the frame is the first that is not panic()'s
+ */
+bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_event *event, struct kc_checked_stack *checked,
+		    struct kc_finding *ret_finding);
+
+#endif
