@@ -4,8 +4,9 @@
 echo 100000 >/proc/sys/kernel/threads-max
 echo 100000 >/proc/sys/kernel/pid_max
 for count in $*; do
+	rm -f ready
 	sleepers $count >ready &
-	until grep -q ready ready; do sleep 0.2; done
+	until grep -qs ready ready; do sleep 0.2; done
 	pid=$(pidof sleepers)
 	for period in 1000 100; do
 		echo "sweep $count $period $(kcanary watch -p $pid --sweep $period --max-cpu 100 \

@@ -3,6 +3,7 @@
 before=$(leftovers)
 echo "before: $before"
 for signal in INT TERM KILL SEGV; do
+	rm -f out
 	kcanary watch --sweep 100 >out 2>err &
 	watcher=$!
 	until grep -qs '^watching' out; do sleep 0.1; done

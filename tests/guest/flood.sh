@@ -12,6 +12,7 @@ disp=$(echo "$load" | sed 's/.* 0x\([0-9a-f]*\)(%rsp).*/\1/')
 # 20,000 in each round with what KIND says flipped while kcanary looks
 hooked() {
 	echo "hook $2 $((0x$offset)) $((0x$disp))" >$control
+	rm -f out
 	kcanary watch -f $3 -j >out 2>err &
 	watcher=$!
 	until grep -qs '"type":"start"' out; do sleep 0.1; done

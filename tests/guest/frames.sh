@@ -4,7 +4,7 @@
 insmod /lib/stackfault.ko || exit 90
 control=/sys/kernel/debug/stackfault
 app01 600 >app &
-until grep -q ready app; do sleep 0.1; done
+until grep -qs ready app; do sleep 0.1; done
 pid=$(pidof app01) # all tasks are audited: the others show where frames lie
 tids="$pid $(sed -n 's/^a01-[a-z-]* //p' app)"
 

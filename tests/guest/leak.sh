@@ -3,7 +3,7 @@
 insmod /lib/stackfault.ko || exit 90
 control=/sys/kernel/debug/stackfault
 app01 300 >app &
-until grep -q ready app; do sleep 0.1; done
+until grep -qs ready app; do sleep 0.1; done
 load 30 >/dev/null 2>&1 &
 load=$!
 

@@ -11,7 +11,7 @@ cmp by-bpf by-kcore && echo "kcore agrees on $(wc -l <by-kcore) functions"
 app01 120 >/dev/null &
 kcanary watch --sweep 20 -d 15 -j >out 2>err &
 watcher=$!
-until grep -q '"type":"start"' out; do sleep 0.1; done
+until grep -qs '"type":"start"' out; do sleep 0.1; done
 changes=0
 while kill -0 $watcher 2>/dev/null; do
 	rmmod stackfault
@@ -26,10 +26,10 @@ grep '"type":"stats"' out | tail -n 1
 
 kcanary watch --sweep 100 -f stackfault_checked -f hrtimer_nanosleep -j >probed &
 watcher=$!
-until grep -q '"type":"start"' probed; do sleep 0.1; done
+until grep -qs '"type":"start"' probed; do sleep 0.1; done
 rmmod stackfault
 insmod /lib/stackfault.ko
-until grep -q 'its module was unloaded' probed || ! kill -0 $watcher; do sleep 0.1; done
+until grep -qs 'its module was unloaded' probed || ! kill -0 $watcher; do sleep 0.1; done
 kill -INT $watcher
 wait $watcher
 echo "probed: status $?"

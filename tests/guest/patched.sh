@@ -3,12 +3,12 @@
 # on the checks of the very functions that App01's threads sleep in.
 echo 1 >/sys/kernel/rcu_expedited
 app01 200 >app &
-until grep -q ready app; do sleep 0.1; done
+until grep -qs ready app; do sleep 0.1; done
 kcanary prove -N 20 -d 100 -f hrtimer_nanosleep -f do_nanosleep -f do_sys_poll -f do_select \
 	-f do_epoll_wait -f '*futex_wait*' -f '*pipe_read' -f unix_stream_read_generic -f __schedule \
 	2>err >out &
 prover=$!
-until grep -q 'probing' err; do sleep 0.2; done
+until grep -qs 'probing' err; do sleep 0.2; done
 kcanary watch -n App01 --sweep 50 -d 5 -j
 echo "watch: status $?"
 kill -INT $prover

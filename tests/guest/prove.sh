@@ -12,15 +12,22 @@ for part in vfs_ do_ ksys_ __x64_sys_ path_ filename_ generic_ shmem_ simple_ pr
 done
 set -f
 
-# prove SAMPLE SECONDS OPTION...: under load. The load ends before the probes are
-# removed: each removal waits for every busy task.
+# said WORDS: wait until the prover says them, or has ended.
+said() {
+	until grep -qs "$1" err || ! kill -0 $prover 2>/dev/null; do sleep 0.2; done
+}
+
+# prove SAMPLE SECONDS OPTION...: under load, but for placing and removing probes: each
+# waits for every busy task.
 prove() {
 	sample=$1 seconds=$2
 	shift 2
-	load 600 >/dev/null 2>&1 &
+	rm -f err
 	kcanary prove -N "$sample" -d "$seconds" "$@" >out 2>err &
 	prover=$!
-	until grep -q 'removing the probes' err || ! kill -0 $prover 2>/dev/null; do sleep 0.5; done
+	said ': probing '
+	load 600 >/dev/null 2>&1 &
+	said 'removing the probes'
 	killall -9 load
 	status=0
 	wait $prover || status=$?

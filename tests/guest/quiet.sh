@@ -2,7 +2,7 @@
 # The negative twin: everything as in fault.sh but the fault. And bad input.
 insmod /lib/stackfault.ko || exit 90
 app01 60 >app &
-until grep -q ready app; do sleep 0.1; done
+until grep -qs ready app; do sleep 0.1; done
 
 # run NAME COMMAND...: its status and output, for the host to judge
 run() {
@@ -52,7 +52,7 @@ umount /sys/kernel/btf
 interrupted() {
 	kcanary watch -d 60 &
 	watcher=$!
-	until grep -q '^watching' out; do sleep 0.1; done
+	until grep -qs '^watching' out; do sleep 0.1; done
 	kill -INT $watcher
 	wait $watcher
 }

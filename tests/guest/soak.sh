@@ -5,7 +5,7 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	app01 $(($1 + 60)) >app-$i &
 done
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-	until grep -q ready app-$i; do sleep 0.1; done
+	until grep -qs ready app-$i; do sleep 0.1; done
 done
 load $(($1 + 30)) >/dev/null 2>&1 &
 if command -v stress-ng >/dev/null; then

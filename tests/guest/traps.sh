@@ -20,7 +20,7 @@ app01 $(($1 + 30)) >/dev/null &
 kcanary watch --sweep 10 --max-cpu 100 -j -v -d $1 >watch 2>watch.err &
 watcher=$!
 renice -n -20 -p $watcher >/dev/null
-until grep -q '"type":"start"' watch; do sleep 0.1; done
+until grep -qs '"type":"start"' watch; do sleep 0.1; done
 traps $1 >traps.out 2>&1 &
 count=0
 while kill -0 $watcher 2>/dev/null; do
