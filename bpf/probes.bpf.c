@@ -14,6 +14,7 @@
 #include "kc.bpf.h"
 
 #define SCRATCH_HEAD struct kc_event event
+#include "check.bpf.h"
 #include "scratch.bpf.h"
 #include "slots.bpf.h"
 #include "word.bpf.h"
@@ -25,24 +26,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-struct kc_probe_config config;
 __u64 lost;		 /* events that found no room in the ring buffer */
 __u64 done[KC_MAX_CPUS]; /* written by user space: the event that it has written out */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2 * KC_MAX_POINTS);
-	__type(key, __u64); /* address of the probed instruction */
-	__type(value, struct kc_point);
-} points SEC(".maps");
-
-/* One CPU's counts are written by that CPU only, with nothing in between. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, KC_MAX_POINTS);
-	__type(key, __u32);
-	__type(value, struct kc_point_count);
-} counts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -105,11 +90,6 @@ struct {
 	__type(key, struct told_key);
 	__type(value, __u64);
 } told SEC(".maps");
-
-/* The probed frame, in numbers: no choice between offsets of the context allowed. */
-struct here {
-	__u64 site, sp, bp, stack, top, canary;
-};
 
 static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 {
@@ -280,11 +260,6 @@ static __always_inline struct scratch *new_event(enum kc_event_kind kind,
 	return out;
 }
 
-static __always_inline struct kc_point *point_at(__u64 site)
-{
-	return bpf_map_lookup_elem(&points, &site);
-}
-
 static __always_inline struct kc_places places(const struct here *here)
 {
 	return (struct kc_places){
@@ -293,18 +268,6 @@ static __always_inline struct kc_places places(const struct here *here)
 		.text = config.text_start,
 		.text_end = config.text_end,
 	};
-}
-
-/* This CPU's guard; the canary itself if it can't be told. */
-static __always_inline __u64 read_guard(__u64 canary)
-{
-	__u32 cpu = bpf_get_smp_processor_id();
-	__u64 guard;
-
-	if (cpu >= KC_MAX_CPUS || !config.guard[cpu] ||
-	    bpf_probe_read_kernel(&guard, sizeof(guard), (void *)config.guard[cpu]))
-		return canary;
-	return guard;
 }
 
 static __always_inline bool is_wanted(struct task_struct *task)
@@ -320,46 +283,31 @@ static __always_inline bool is_wanted(struct task_struct *task)
 SEC("kprobe")
 int kc_check(struct pt_regs *ctx)
 {
-	struct kc_point_count *count;
-	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct kc_point *point;
-	__u64 slot, word = 0, guard;
+	struct compared compared;
+	struct here here = {};
 	struct kc_places at;
 	struct scratch *out;
 	bool own;
 
 	read_regs(ctx, &here);
-	point = point_at(here.site);
-	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
-	if (!point || !count)
+	if (is_sealed(task, &here, &compared))
 		return 0;
-	slot = (point->base == KC_CHECK_BASE_SP ? here.sp : here.bp) + point->disp;
-	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) ||
-	    bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary)) {
-		count->unreadable++;
-		return 0;
-	}
-	count->hits++;
-	guard = read_guard(here.canary);
-	if (word == here.canary && guard == here.canary)
-		return 0;
-	count->mismatches++;
 	own = locate(task, &here);
-	count->other_stack += !own;
+	compared.count->other_stack += !own;
 	if (!is_wanted(task))
 		return 0;
 	/* On another stack there is nothing to copy: user space counts it as not proved. */
-	out = new_event(KC_EVENT_CHECK, point);
+	out = new_event(KC_EVENT_CHECK, compared.point);
 	if (!out)
 		return 0;
 	at = places(&here);
-	kc_describe(&out->event.damage, word, here.canary, &at);
-	out->event.damage.slot = slot;
-	out->event.damage.same_below = same_below(slot, word);
-	if (guard != here.canary)
+	kc_describe(&out->event.damage, compared.word, here.canary, &at);
+	out->event.damage.slot = compared.slot;
+	out->event.damage.same_below = same_below(compared.slot, compared.word);
+	if (compared.guard != here.canary)
 		out->event.flags |= KC_EVENT_GUARD_DIFFERS;
-	emit(task, out, &here, own && word != guard);
+	emit(task, out, &here, own && compared.word != compared.guard);
 	return 0;
 }
 

@@ -80,7 +80,7 @@ SOAK_SECONDS ?= 240
 # Programs for the benchmark alone.
 BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(B)/bench/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
 
-$(B)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard bpf/*.h)
+$(B)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard bpf/*)
 	$(call say,CLANG,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
@@ -97,7 +97,9 @@ $(B)/bench/kcanary-empty: $(B)/bench/probes.o $(OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -static -Wl,--gc-sections -o $@ $(filter-out $(B)/obj/probe/probes.o,$^) $(LDLIBS)
 
-bench: all $(APPS) $(BENCH_OBJECTS) $(B)/bench/kcanary-empty ## measure (figures, never pass or fail)
+bench: DEPS += bpftrace
+bench: deps ## measure (figures, never pass or fail)
+	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(BENCH_OBJECTS) $(B)/bench/kcanary-empty
 	$(Q)tests/bench/run
 
 .PHONY: bench soak

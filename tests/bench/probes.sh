@@ -1,24 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# usage: probes.sh FUNCTIONS
 # In a guest: system calls a second with nothing, with empty programs on the same
-# points, with kcanary's; each kind in turn, three times.
-watching() { # PROGRAM: a watch over what the calls go through, without the sweep's noise
-	$1 watch -t 1 --sweep 3600000 -f hrtimer_nanosleep -f do_nanosleep -f futex_wait \
-		-f futex_wake -f do_sys_poll >out 2>/dev/null &
-	watcher=$!
-	until grep -qs '^live probes' out; do sleep 0.1; done
-	sleep 1
+# points, with kcanary's, with bpftrace's if there is one; in turn, three times.
+
+# The kernel makes jumps of breakpoints, some seconds after they were placed.
+settle() {
+	jumps=-1
+	while [ $jumps != "$(grep -c OPTIMIZED /sys/kernel/debug/kprobes/list)" ]; do
+		jumps=$(grep -c OPTIMIZED /sys/kernel/debug/kprobes/list)
+		sleep 4
+	done
+	echo "$1: $(wc -l </sys/kernel/debug/kprobes/list) kprobes, $jumps of them jumps"
 }
+
+# start COMMAND...: in the background, until it says that its probes are placed
+start() {
+	rm -f out
+	"$@" >out 2>&1 &
+	watcher=$!
+	until grep -qs -e '^live probes' -e '^armed' out || ! kill -0 $watcher; do sleep 0.2; done
+	settle $1
+}
+# One thread's sweep, once an hour: only the probes are measured. The threads that wait
+# for a CPU to be held cost wake-ups of their own.
 for round in 1 2 3; do
-	for program in none kcanary-empty kcanary bpftrace; do
+	for program in none empty kcanary kcanary-hold bpftrace; do
 		case $program in
 		none) ;;
+		empty) start kcanary-empty watch -t 1 --sweep 3600000 --hold-off 0 $1 ;;
+		kcanary) start kcanary watch -t 1 --sweep 3600000 --hold-off 0 $1 ;;
+		kcanary-hold) start kcanary watch -t 1 --sweep 3600000 $1 ;;
 		bpftrace)
 			[ -e /bin/bpftrace ] || continue
-			bpftrace /hand.bt >out 2>&1 &
-			watcher=$!
-			until grep -q '^Attaching\|armed' out; do sleep 0.2; done
-			sleep 3 ;;
-		*) watching $program ;;
+			# --unsafe: it can't see where instructions begin
+			start bpftrace --unsafe /hand.bt ;;
 		esac
 		for what in futex nanosleep poll; do echo "$program $(calls $what 4)"; done
 		[ $program = none ] || { kill -INT $watcher; wait $watcher; }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Shared by tests/vm/{fetch,kmod,run}: where things are, how to fail.
+# Shared by tests/vm/{fetch,kmod,run} and tests/bench/peers: where things are, how to fail.
 # Sourced, never executed.
 
 VM_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -29,4 +29,10 @@ vm_need() {
 		command -v "$tool" >/dev/null || missing="$missing $tool"
 	done
 	[ -z "$missing" ] || vm_die 125 "not installed:$missing (run 'make deps')"
+}
+
+# vm_site_of main|security: the archive that apt uses on this machine, or nothing.
+vm_site_of() {
+	apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' |
+		awk -v want="$1" '($2 ~ /-security$/) == (want == "security") {print $1; exit}'
 }

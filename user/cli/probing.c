@@ -3,27 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "cli/lookers.h"
 #include "kernel/overlay.h"
 #include "report/views.h"
 #include "util/array.h"
 #include "verdict/event.h"
 
-/* How often a thread looks, with a CPU that may be held and without. */
-#define LOOK_MS	     5
-#define LOOK_IDLE_MS 200
-
 /* Detaching that takes longer is announced. */
 #define LONG_DETACH 2.0 /* seconds */
-
-#define NR_THREADS 2
-#define STACK_SIZE (512 * 1024)
 
 struct attached {
 	char name[128], instead_of[128];
@@ -44,10 +34,8 @@ struct kc_probing {
 	struct kc_points tripwire;
 	size_t failed, gone; /* points */
 	int kmsg;	     /* -1: none */
-	pthread_t threads[NR_THREADS];
-	size_t nr_threads;
-	volatile bool stop;
-	pthread_mutex_t lock; /* of the ring buffer and what follows */
+	struct kc_lookers *lookers;
+	bool stopped;
 	uint64_t findings, repeated, unproven;
 	bool output_failed;
 	struct kc_depths depths;
@@ -137,72 +125,13 @@ static void on_event(const struct kc_event *event, void *arg)
 	kc_probes_release(probing->probes, event);
 }
 
-/* With the lock held. An event that makes no sense is lost, and told. */
-static void consume(struct kc_probing *probing)
-{
-	if (kc_probes_consume(probing->probes, on_event, probing) < 0)
-		probing->unproven++;
-}
-
-static void *look(void *arg)
+/* An event that makes no sense is lost, and told. */
+static void consume(void *arg)
 {
 	struct kc_probing *probing = arg;
-	int timeout = probing->options.hold_off ? LOOK_MS : LOOK_IDLE_MS;
-	struct pollfd fd = { .fd = kc_probes_fd(probing->probes), .events = POLLIN };
 
-	while (!probing->stop) {
-		poll(&fd, 1, timeout);
-		if (pthread_mutex_trylock(&probing->lock)) {
-			poll(NULL, 0, LOOK_MS); /* the other one is at it */
-			continue;
-		}
-		consume(probing);
-		pthread_mutex_unlock(&probing->lock);
-	}
-	return NULL;
-}
-
-/* The nth CPU that we may run on. */
-static bool nth_cpu(int n, cpu_set_t *ret_set)
-{
-	cpu_set_t all;
-
-	if (sched_getaffinity(0, sizeof(all), &all))
-		return false;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && n-- == 0) {
-			CPU_ZERO(ret_set);
-			CPU_SET(cpu, ret_set);
-			return true;
-		}
-	return false;
-}
-
-/* What is done while a CPU is held must not wait for memory or for a turn. */
-static int start_threads(struct kc_probing *probing)
-{
-	struct sched_param param = { .sched_priority = 1 };
-	pthread_attr_t attr;
-	cpu_set_t cpus;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE); /* all of it is locked */
-	if (probing->options.hold_off && mlockall(MCL_CURRENT | MCL_FUTURE))
-		kc_debug("memory can't be locked: %s", kc_strerror(errno));
-	for (int i = 0; i < NR_THREADS; i++) {
-		int err = pthread_create(&probing->threads[i], &attr, look, probing);
-
-		if (err)
-			return -err;
-		probing->nr_threads++;
-		if (!probing->options.hold_off)
-			continue;
-		if (nth_cpu(i, &cpus))
-			pthread_setaffinity_np(probing->threads[i], sizeof(cpus), &cpus);
-		if (pthread_setschedparam(probing->threads[i], SCHED_FIFO, &param))
-			kc_debug("no raised priority for the thread that writes events");
-	}
-	return 0;
+	if (kc_probes_consume(probing->probes, on_event, probing) < 0)
+		probing->unproven++;
 }
 
 static void note_failure(struct kc_probing *probing, const char *name, const char *what, int err)
@@ -378,7 +307,6 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 			    struct kc_probing **ret_probing)
 {
 	struct kc_probing *probing kc_auto(kc_cleanup_probing) = calloc(1, sizeof(*probing));
-	cpu_set_t second;
 	char reason[160];
 
 	if (!probing)
@@ -388,8 +316,7 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	probing->report = report;
 	probing->told = told;
 	probing->kmsg = options->kmsg ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : -1;
-	pthread_mutex_init(&probing->lock, NULL);
-	if (!nth_cpu(1, &second)) {
+	if (!kc_lookers_are_possible()) {
 		kc_debug("one CPU: it is not held, nobody could write meanwhile");
 		probing->options.hold_off = 0;
 	}
@@ -420,7 +347,14 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	if (attach_all(probing, choices))
 		return KC_EXIT_FAILED;
 	rehearse(probing, choices);
-	if (start_threads(probing)) {
+	if (kc_lookers_start(
+		    &(struct kc_looking){
+			    .fd = kc_probes_fd(probing->probes),
+			    .hold_off = probing->options.hold_off,
+			    .look = consume,
+			    .arg = probing,
+		    },
+		    &probing->lookers)) {
 		kc_error("cannot start a thread");
 		return KC_EXIT_FAILED;
 	}
@@ -451,15 +385,14 @@ static void detach(struct kc_probes *probes)
 
 void kc_probing_stop(struct kc_probing *probing)
 {
-	if (probing->stop)
+	if (probing->stopped)
 		return;
+	probing->stopped = true;
 	if (probing->probes) {
 		kc_probes_hold_no_more(probing->probes);
 		detach(probing->probes);
 	}
-	probing->stop = true;
-	for (size_t i = 0; i < probing->nr_threads; i++)
-		pthread_join(probing->threads[i], NULL);
+	kc_lookers_free(probing->lookers);
 	if (probing->probes)
 		consume(probing);
 }

@@ -2,13 +2,9 @@
 /*
  * Live probes at work: attach, turn events into findings, let go.
  *
- *	BPF ─► ring buffer ─► one of two threads ─► unwind, judge, write, sync ─┐
- *	 ▲                                                                      │
- *	 └────────────── the CPU that is held goes on ◄─────────────────────────┘
- *
- * Two threads, on different CPUs: one of them is not on the CPU that is held. They
- * look at the ring buffer every few ms, since interrupts may be off on that CPU and
- * the wake-up with them.
+ *	BPF ─► ring buffer ─► a looker ─► unwind, judge, write, sync ─┐
+ *	 ▲                                                            │
+ *	 └─────────── the CPU that is held goes on ◄──────────────────┘
  */
 #ifndef KC_CLI_PROBING_H
 #define KC_CLI_PROBING_H

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The comparison that a probed check runs each time: slot, task's canary, this CPU's
+ * guard. Compiled into the live probes and into the benchmark.
+ */
+#ifndef CHECK_BPF_H
+#define CHECK_BPF_H
+
+#include "kc.bpf.h"
+
+struct kc_probe_config config;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * KC_MAX_POINTS);
+	__type(key, __u64); /* address of the probed instruction */
+	__type(value, struct kc_point);
+} points SEC(".maps");
+
+/* One CPU's counts are written by that CPU only, with nothing in between. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KC_MAX_POINTS);
+	__type(key, __u32);
+	__type(value, struct kc_point_count);
+} counts SEC(".maps");
+
+/* The probed frame, in numbers: no choice between offsets of the context allowed. */
+struct here {
+	__u64 site, sp, bp, stack, top, canary;
+};
+
+static __always_inline struct kc_point *point_at(__u64 site)
+{
+	return bpf_map_lookup_elem(&points, &site);
+}
+
+/* This CPU's guard; the canary itself if it can't be told. */
+static __always_inline __u64 read_guard(__u64 canary)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u64 guard;
+
+	if (cpu >= KC_MAX_CPUS || !config.guard[cpu] ||
+	    bpf_probe_read_kernel(&guard, sizeof(guard), (void *)config.guard[cpu]))
+		return canary;
+	return guard;
+}
+
+struct compared {
+	const struct kc_point *point;
+	struct kc_point_count *count;
+	__u64 slot, word, guard;
+};
+
+/*
+ * Does the slot hold the canary, as the check that comes next will find? Also true
+ * where there is nothing to compare. Fills in here->canary and, if false, the rest.
+ */
+static __always_inline bool is_sealed(struct task_struct *task, struct here *here,
+				      struct compared *ret)
+{
+	struct kc_point *point = point_at(here->site);
+	struct kc_point_count *count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+	__u64 slot, word = 0, guard;
+
+	if (!point || !count)
+		return true;
+	slot = (point->base == KC_CHECK_BASE_SP ? here->sp : here->bp) + point->disp;
+	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) ||
+	    bpf_core_read(&here->canary, sizeof(here->canary), &task->stack_canary)) {
+		count->unreadable++;
+		return true;
+	}
+	count->hits++;
+	guard = read_guard(here->canary);
+	if (word == here->canary && guard == here->canary)
+		return true;
+	count->mismatches++;
+	*ret = (struct compared){ point, count, slot, word, guard };
+	return false;
+}
+
+#endif

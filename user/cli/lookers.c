@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/lookers.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "util/log.h"
+
+#define NR_THREADS 2
+#define STACK_SIZE (512 * 1024)
+
+/* Each looks so often in a hold-off, in turn with the other; each look costs a wake-up. */
+#define LOOKS 2.5
+
+#define IDLE_MS 200 /* if no CPU is ever held */
+
+struct looker {
+	struct kc_lookers *lookers;
+	unsigned int nth;
+	pthread_t thread;
+};
+
+struct kc_lookers {
+	struct kc_looking looking;
+	unsigned int period; /* ms, of each */
+	pthread_mutex_t lock;
+	volatile bool stop;
+	struct looker threads[NR_THREADS];
+	unsigned int nr_threads;
+};
+
+/* The nth CPU that we may run on. */
+static bool nth_cpu(unsigned int n, cpu_set_t *ret_set)
+{
+	cpu_set_t all;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return false;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && n-- == 0) {
+			CPU_ZERO(ret_set);
+			CPU_SET(cpu, ret_set);
+			return true;
+		}
+	return false;
+}
+
+bool kc_lookers_are_possible(void)
+{
+	cpu_set_t second;
+
+	return nth_cpu(1, &second);
+}
+
+/* Milliseconds to this thread's next turn, from 1 to the period. */
+static int until_turn(const struct looker *looker)
+{
+	unsigned int period = looker->lookers->period;
+	struct timespec time;
+	uint64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	ms = time.tv_sec * UINT64_C(1000) + time.tv_nsec / 1000000;
+	return period - (ms + looker->nth * period / NR_THREADS) % period;
+}
+
+static void *look(void *arg)
+{
+	struct looker *looker = arg;
+	struct kc_lookers *lookers = looker->lookers;
+	struct pollfd fd = { .fd = lookers->looking.fd, .events = POLLIN };
+
+	while (!lookers->stop) {
+		poll(&fd, 1, until_turn(looker));
+		if (pthread_mutex_trylock(&lookers->lock)) {
+			poll(NULL, 0, until_turn(looker)); /* the other one is at it */
+			continue;
+		}
+		lookers->looking.look(lookers->looking.arg);
+		pthread_mutex_unlock(&lookers->lock);
+	}
+	return NULL;
+}
+
+/* What is done while a CPU is held must not wait for memory or for a turn. */
+static void make_urgent(const struct looker *looker)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	cpu_set_t cpu;
+
+	if (nth_cpu(looker->nth, &cpu))
+		pthread_setaffinity_np(looker->thread, sizeof(cpu), &cpu);
+	if (pthread_setschedparam(looker->thread, SCHED_FIFO, &param))
+		kc_debug("no raised priority for the thread that writes events");
+}
+
+static int start(struct kc_lookers *lookers)
+{
+	pthread_attr_t attr;
+	int err = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE); /* all of it is locked */
+	for (unsigned int i = 0; !err && i < NR_THREADS; i++) {
+		struct looker *looker = &lookers->threads[i];
+
+		*looker = (struct looker){ .lookers = lookers, .nth = i };
+		err = -pthread_create(&looker->thread, &attr, look, looker);
+		if (err)
+			break;
+		lookers->nr_threads++;
+		if (lookers->looking.hold_off)
+			make_urgent(looker);
+	}
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_lookers)
+{
+	struct kc_lookers *lookers kc_auto(kc_cleanup_lookers) = calloc(1, sizeof(*lookers));
+	int err;
+
+	if (!lookers)
+		return -ENOMEM;
+	lookers->looking = *looking;
+	lookers->period = looking->hold_off ? looking->hold_off / LOOKS : IDLE_MS;
+	if (!lookers->period)
+		lookers->period = 1;
+	pthread_mutex_init(&lookers->lock, NULL);
+	if (looking->hold_off && mlockall(MCL_CURRENT | MCL_FUTURE))
+		kc_debug("memory can't be locked: %s", kc_strerror(errno));
+	err = start(lookers);
+	if (err)
+		return err;
+	*ret_lookers = kc_take(lookers);
+	return 0;
+}
+
+void kc_lookers_free(struct kc_lookers *lookers)
+{
+	if (!lookers)
+		return;
+	lookers->stop = true;
+	for (unsigned int i = 0; i < lookers->nr_threads; i++)
+		pthread_join(lookers->threads[i].thread, NULL);
+	pthread_mutex_destroy(&lookers->lock);
+	free(lookers);
+}
