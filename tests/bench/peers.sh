@@ -22,4 +22,3 @@ COMMANDS
 chroot /mnt crash -s -i /commands /vmlinux /proc/kcore </dev/null
 echo "crash $(grep -c '^PID:' /mnt/stacks) threads from" \
 	"$(cut -d' ' -f1 /mnt/before) to $(cut -d' ' -f1 /mnt/after)"
-grep -c '#' /mnt/stacks
