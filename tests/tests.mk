@@ -97,9 +97,15 @@ $(B)/bench/kcanary-empty: $(B)/bench/probes.o $(OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -static -Wl,--gc-sections -o $@ $(filter-out $(B)/obj/probe/probes.o,$^) $(LDLIBS)
 
+$(B)/bench/native-sweep: tests/bench/native-sweep.c $(filter-out $(B)/obj/cli/%,$(OBJECTS))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -Wl,--gc-sections -o $@ $^ $(LDLIBS)
+
+BENCHES := $(BENCH_OBJECTS) $(B)/bench/kcanary-empty $(B)/bench/native-sweep
+
 bench: DEPS += bpftrace
 bench: deps ## measure (figures, never pass or fail)
-	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(BENCH_OBJECTS) $(B)/bench/kcanary-empty
+	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(BENCHES)
 	$(Q)tests/bench/run
 
 .PHONY: bench soak
