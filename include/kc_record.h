@@ -176,7 +176,7 @@ struct kc_sweep_config {
 	char comm[KC_COMM_LEN];
 };
 
-/* Probed instructions at the same time: each is a perf event that is slow to close. */
+/* Probed instructions at the same time: most are a perf event each that is slow to close. */
 #define KC_MAX_POINTS 1024
 
 /* Functions whose depth at entry is kept. */

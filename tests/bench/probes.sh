@@ -19,6 +19,7 @@ start() {
 	"$@" >out 2>&1 &
 	watcher=$!
 	until grep -qs -e '^live probes' -e '^armed' out || ! kill -0 $watcher; do sleep 0.2; done
+	kill -0 $watcher || { cat out; exit 1; } # it could not start
 	settle $1
 }
 # One thread's sweep, once an hour: only the probes are measured. The threads that wait

@@ -2,10 +2,13 @@
 # usage: calls.sh SECONDS
 # Many calls through probed functions; a known depth; probes that can't be placed.
 insmod /lib/stackfault.ko || exit 90
+kprobes() { wc -l </sys/kernel/debug/kprobes/list; }
+others=$(kprobes)
 kcanary watch -f hrtimer_nanosleep -f do_nanosleep -f do_futex -f do_sys_poll \
 	-f stackfault_recurse -f msleep -j >out 2>err &
 watcher=$!
 until grep -qs '"type":"start"' out; do sleep 0.1; done
+echo "kprobes $(($(kprobes) - others))"
 for what in futex nanosleep poll; do calls $what $1; done
 echo "recurse 9000" >/sys/kernel/debug/stackfault
 dmesg | grep -o 'deepest entry.*'

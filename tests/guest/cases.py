@@ -119,6 +119,11 @@ def calls(kernel, seconds=3):
         need(probes[key] == 0, f"{key}: {probes}", guest)
     # A return without its entry is one whose entry was missed.
     need(probes["unmatched_returns"] <= probes["missed"], str(probes), guest)
+    # One link holds the entries, where the kernel has such links, and no kprobe does.
+    entries = len(guest.events("start")[0]["watch"]["probes"])
+    kprobes = int(guest.value(r"^kprobes (\d+)$"))
+    need(probes["attached"] - kprobes == (entries - 1 if kernel in ("6.12", "7.2") else 0),
+         f"{kprobes} kprobes, {probes}", guest)
     # The module's entry has a kprobe, msleep()'s the common link where there is one.
     deepest, inner = (int(guest.value(rf"^deepest entry {depths}$"))
                       for depths in (r"(\d+), msleep's \d+", r"\d+, msleep's (\d+)"))
@@ -147,7 +152,9 @@ def calls(kernel, seconds=3):
              f"{name}: {words}", guest)
     # What the kernel refuses is told by name, and the rest of the entries placed.
     some = guest.events("start", "some:out: ")[0]["watch"]["probes"]
+    placed = guest.events("stats", "some:out: ")[-1]["probes"]["attached"]
     need([f["function"] for f in some] == ["hrtimer_nanosleep"] and
+         placed == 1 + some[0]["checks"] + 1 and # entry, checks, tripwire
          guest.value(r"^some: status (\d+)$") == "4" and
          "not probed: the entry of trace_event_raw_event_sched_switch: the kernel allows no "
          "probe there" in guest.output, f"{some}", guest)
@@ -317,16 +324,18 @@ def modules(kernel):
     coverage = guest.events("stats")[-1]["coverage"]
     need(coverage["findings"] == 0 and coverage["frames_verified"] > 100, str(coverage), guest)
     # Its probes went with it: told once, and no longer counted as placed.
-    need(guest.value(r"^probed: status (\d+)$") == "4", "probed: status", guest)
-    notices = [n["text"] for n in guest.events("notice", "probed:out: ")]
-    need(notices == ["no longer probed: stackfault_checked [stackfault]: its module was "
-                     "unloaded"], str(notices), guest)
-    start = guest.events("start", "probed:out: ")[0]
-    checks = {f["function"]: f["checks"] for f in start["watch"]["probes"]}
-    stats = guest.events("stats", "probed:out: ")[-1]["probes"]
-    # Of the other function an entry, of panic the tripwire.
-    need(stats["failed"] == 1 + checks["stackfault_checked [stackfault]"] >= 2 and
-         stats["attached"] == 1 + checks["hrtimer_nanosleep"] + 1, f"{checks} {stats}", guest)
+    for name in ("probed", "late"):
+        need(guest.value(rf"^{name}: status (\d+)$") == "4", f"{name}: status", guest)
+        notices = [n["text"] for n in guest.events("notice", f"{name}:out: ")
+                   if "probed" in n["text"]]
+        need(notices == ["no longer probed: stackfault_checked [stackfault]: its module was "
+                         "unloaded"], f"{name}: {notices}", guest)
+        start = guest.events("start", f"{name}:out: ")[0]
+        checks = {f["function"]: f["checks"] for f in start["watch"]["probes"]}
+        stats = guest.events("stats", f"{name}:out: ")[-1]["probes"]
+        # Of the other function an entry, of panic the tripwire.
+        need(stats["failed"] == 1 + checks["stackfault_checked [stackfault]"] >= 2 and
+             stats["attached"] == 1 + checks["hrtimer_nanosleep"] + 1, f"{checks} {stats}", guest)
     return f"{changes} times unloaded and loaded, {coverage['frames_verified']} frames verified"
 
 

@@ -24,13 +24,22 @@ echo "watch: status $? after $changes changes"
 cat err
 grep '"type":"stats"' out | tail -n 1
 
-kcanary watch --sweep 100 -f stackfault_checked -f hrtimer_nanosleep -j >probed &
-watcher=$!
-until grep -qs '"type":"start"' probed; do sleep 0.1; done
-rmmod stackfault
-insmod /lib/stackfault.ko
-until grep -qs 'its module was unloaded' probed || ! kill -0 $watcher; do sleep 0.1; done
-kill -INT $watcher
-wait $watcher
-echo "probed: status $?"
-sed 's/^/probed:out: /' probed
+# unloaded NAME MS WORDS: a watch with probes in the module, until it says WORDS
+unloaded() {
+	kcanary watch --sweep $2 -f stackfault_checked -f hrtimer_nanosleep -j >$1 &
+	watcher=$!
+	until grep -qs '"type":"start"' $1; do sleep 0.1; done
+	rmmod stackfault || echo "$1: rmmod failed"
+	insmod /lib/stackfault.ko
+	tries=0
+	until grep -qs "$3" $1 || [ $tries -gt 300 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	kill -INT $watcher
+	wait $watcher
+	echo "$1: status $?"
+	sed "s/^/$1:out: /" $1
+}
+unloaded probed 100 'its module was unloaded'
+unloaded late 600000 '"type":"start"' # no pass after it: told in the end

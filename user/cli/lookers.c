@@ -29,7 +29,6 @@ struct looker {
 struct kc_lookers {
 	struct kc_looking looking;
 	unsigned int period; /* ms, of each */
-	pthread_mutex_t lock;
 	volatile bool stop;
 	struct looker threads[NR_THREADS];
 	unsigned int nr_threads;
@@ -78,12 +77,9 @@ static void *look(void *arg)
 
 	while (!lookers->stop) {
 		poll(&fd, 1, until_turn(looker));
-		if (pthread_mutex_trylock(&lookers->lock)) {
-			poll(NULL, 0, until_turn(looker)); /* the other one is at it */
-			continue;
-		}
-		lookers->looking.look(lookers->looking.arg);
-		pthread_mutex_unlock(&lookers->lock);
+		/* Events that the other one is at would wake us again and again. */
+		if (!lookers->looking.look(lookers->looking.arg))
+			poll(NULL, 0, until_turn(looker));
 	}
 	return NULL;
 }
@@ -133,7 +129,6 @@ int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_l
 	lookers->period = looking->hold_off ? looking->hold_off / LOOKS : IDLE_MS;
 	if (!lookers->period)
 		lookers->period = 1;
-	pthread_mutex_init(&lookers->lock, NULL);
 	if (looking->hold_off && mlockall(MCL_CURRENT | MCL_FUTURE))
 		kc_debug("memory can't be locked: %s", kc_strerror(errno));
 	err = start(lookers);
@@ -150,6 +145,5 @@ void kc_lookers_free(struct kc_lookers *lookers)
 	lookers->stop = true;
 	for (unsigned int i = 0; i < lookers->nr_threads; i++)
 		pthread_join(lookers->threads[i].thread, NULL);
-	pthread_mutex_destroy(&lookers->lock);
 	free(lookers);
 }

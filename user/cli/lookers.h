@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Two threads, pinned to two CPUs, that look at the ring buffer in turn: one of them is not
- * on the CPU that is held. They do so by the clock, for on that CPU interrupts may be off,
- * and the ring buffer's wake-up with them.
+ * Two threads, pinned to two CPUs, that look at the ring buffer in turn: at least one of
+ * them is not on the CPU that is held. They do so by the clock, for on that CPU interrupts
+ * may be off, and the ring buffer's wake-up with them.
  */
 #ifndef KC_CLI_LOOKERS_H
 #define KC_CLI_LOOKERS_H
@@ -14,9 +14,10 @@
 struct kc_lookers;
 
 struct kc_looking {
-	int fd;			 /* readable: look at once */
-	unsigned int hold_off;	 /* ms that a CPU is held: look several times in it; 0: never */
-	void (*look)(void *arg); /* called by one thread at a time */
+	int fd;		       /* readable: look at once */
+	unsigned int hold_off; /* ms that a CPU is held: look several times in it; 0: never */
+	/* Called by both threads, maybe at once. False: the other one is at it. */
+	bool (*look)(void *arg);
 	void *arg;
 };
 

@@ -376,7 +376,7 @@ static int report(struct kc_monitor *monitor, const struct confirmation *confirm
 	if (is_reported(monitor, &confirmation->record, anomaly, addr))
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &finding.time);
-	kc_process_read(finding.task.pid, finding.task.tid, finding.task.start_ns,
+	kc_process_read(finding.task.pid, finding.task.tid, finding.task.start_ns, true,
 			&finding.process);
 	kc_judge(&finding, kc_told_others(monitor->told, finding.task.tid));
 	err = kc_told_add(monitor->told, &confirmation->record,
@@ -386,7 +386,8 @@ static int report(struct kc_monitor *monitor, const struct confirmation *confirm
 		return err == -ENOSPC ? 0 : err;
 	}
 	monitor->stats.findings++;
-	err = kc_report_finding(monitor->report, monitor->session->kernel, &finding);
+	err = kc_report_finding(monitor->report, monitor->session->kernel, &finding)
+		      ?: kc_report_sync(monitor->report);
 	monitor->output_failed |= err != 0;
 	return err;
 }

@@ -36,8 +36,9 @@ struct kc_probing {
 	int kmsg;	     /* -1: none */
 	struct kc_lookers *lookers;
 	bool stopped;
+	pthread_mutex_t lock; /* of the ring buffer and what follows, but for the disk */
 	uint64_t findings, repeated, unproven;
-	bool output_failed;
+	volatile bool output_failed;
 	struct kc_depths depths;
 	struct kc_function_depth *function_depths;
 	struct kc_deep_thread deep_threads[KC_DEEP_THREADS];
@@ -74,7 +75,8 @@ static void write_kmsg(const struct kc_probing *probing, const struct kc_kernel 
 		kc_debug("/dev/kmsg: %s", kc_strerror(errno));
 }
 
-static void report(struct kc_probing *probing, const struct kc_event *event,
+/* True if a finding was written that is not yet on the disk. */
+static bool report(struct kc_probing *probing, const struct kc_event *event,
 		   struct kc_finding *finding)
 {
 	const struct kc_kernel *kernel = probing->session->kernel;
@@ -83,9 +85,9 @@ static void report(struct kc_probing *probing, const struct kc_event *event,
 
 	if (kc_told_has(probing->told, task, what, false)) {
 		probing->repeated++;
-		return;
+		return false;
 	}
-	kc_process_read(task->pid, task->tid, task->start_ns, &finding->process);
+	kc_process_read(task->pid, task->tid, task->start_ns, false, &finding->process);
 	finding->process.in_syscall = event->syscall >= 0;
 	finding->process.syscall_nr = event->syscall;
 	finding->process.syscall_name = kc_syscall_name(event->syscall);
@@ -93,45 +95,71 @@ static void report(struct kc_probing *probing, const struct kc_event *event,
 	if (probing->options.filter.cgroup && !finding->process.cgroup[0] &&
 	    finding->anomaly != KC_ANOMALY_PANIC) {
 		probing->unproven++; /* gone already: nobody knows whose it was */
-		return;
+		return false;
 	}
 	if (is_filtered(&probing->options.filter, finding))
-		return;
+		return false;
 	kc_judge(finding, kc_told_others(probing->told, task->tid));
 	if (kc_told_add(probing->told, task, what, &finding->seq)) {
 		probing->repeated++;
-		return;
+		return false;
 	}
 	probing->findings++;
 	/* First what needs no disk: its interrupts may be those of the CPU that is held. */
 	write_kmsg(probing, kernel, finding);
 	if (kc_report_finding(probing->report, kernel, finding))
 		probing->output_failed = true;
+	return true;
 }
 
-static void on_event(const struct kc_event *event, void *arg)
+/* What is left to do when the lock has been let go. */
+struct unfinished {
+	struct kc_probing *probing;
+	bool unsynced;
+	struct kc_event held; /* without its stack; by its flags: is a CPU waiting? */
+};
+
+static bool on_event(const struct kc_event *event, void *arg)
 {
-	struct kc_probing *probing = arg;
+	struct unfinished *unfinished = arg;
+	struct kc_probing *probing = unfinished->probing;
 	struct kc_session *session = probing->session;
 	struct kc_checked_stack checked;
 	struct kc_finding finding;
 
 	pthread_mutex_lock(&session->lock);
 	if (kc_event_prove(session->kernel, session->plans, event, &checked, &finding))
-		report(probing, event, &finding);
+		unfinished->unsynced = report(probing, event, &finding);
 	else
 		probing->unproven++;
 	pthread_mutex_unlock(&session->lock);
-	kc_probes_release(probing->probes, event);
+	unfinished->held = *event;
+	return unfinished->unsynced || event->flags & KC_EVENT_HELD;
 }
 
-/* An event that makes no sense is lost, and told. */
-static void consume(void *arg)
+/*
+ * The disk is waited for without a lock: who waits may be on the CPU that is held for
+ * the next event, and that one is then the other thread's.
+ */
+static bool look(void *arg)
 {
 	struct kc_probing *probing = arg;
+	int more;
 
-	if (kc_probes_consume(probing->probes, on_event, probing) < 0)
-		probing->unproven++;
+	do {
+		struct unfinished unfinished = { .probing = probing };
+
+		if (pthread_mutex_trylock(&probing->lock))
+			return false;
+		more = kc_probes_consume(probing->probes, on_event, &unfinished);
+		if (more < 0)
+			probing->unproven++; /* it made no sense: lost, and told */
+		pthread_mutex_unlock(&probing->lock);
+		if (unfinished.unsynced && kc_report_sync(probing->report))
+			probing->output_failed = true;
+		kc_probes_release(probing->probes, &unfinished.held);
+	} while (more > 0);
+	return true;
 }
 
 static void note_failure(struct kc_probing *probing, const char *name, const char *what, int err)
@@ -181,30 +209,38 @@ static void name_function(struct attached *attached, const struct kc_choice *cho
 	attached->module_id = read_module_id(module);
 }
 
-/* All of a function but its entry, which is left in *ret_entry; false: nothing at all. */
-static bool attach(struct kc_probing *probing, const struct kc_choice *choice, uint32_t depth,
-		   struct kc_entry *ret_entry)
+static void note_refusal(struct kc_probing *probing, const struct kc_choice *choice)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text), "not probed: %s: %s", choice->name, choice->refused);
+	kc_report_notice(probing->report, text);
+	probing->failed++;
+}
+
+static void attach_checks(struct kc_probing *probing, const struct kc_choice *choice,
+			  struct attached *attached)
+{
+	int err = kc_probes_checks(probing->probes, choice->plan, &attached->checks);
+
+	if (err)
+		note_failure(probing, choice->name, "a check", err);
+}
+
+/* False: not at all of them. What was remembered at an entry might stay then. */
+static bool attach_returns(struct kc_probing *probing, const struct kc_choice *choice,
+			   uint32_t depth)
 {
 	struct attached *attached = &probing->functions[depth];
-	bool match = choice->nr_returns > 0;
-	int err;
+	bool all = choice->nr_returns > 0;
 
-	name_function(attached, choice, probing->session->kernel->ksyms);
-	if (choice->refused) {
-		char text[320];
-
-		snprintf(text, sizeof(text), "not probed: %s: %s", choice->name, choice->refused);
-		kc_report_notice(probing->report, text);
-		probing->failed++;
-		return false;
-	}
 	for (size_t i = 0; i < choice->nr_returns; i++) {
 		struct kc_points one;
+		int err = kc_probes_return(probing->probes, choice->returns[i], depth, &one);
 
-		err = kc_probes_return(probing->probes, choice->returns[i], depth, &one);
 		if (err) {
 			note_failure(probing, choice->name, "a return", err);
-			match = false;
+			all = false;
 			continue;
 		}
 		if (!attached->returns.count)
@@ -212,20 +248,9 @@ static bool attach(struct kc_probing *probing, const struct kc_choice *choice, u
 		else
 			attached->returns.count++;
 	}
-	if (choice->plan->reason == KC_PLAN_OK) {
-		err = kc_probes_checks(probing->probes, choice->plan, &attached->checks);
-		if (err)
-			note_failure(probing, choice->name, "a check", err);
-	}
-	*ret_entry = (struct kc_entry){
-		.addr = choice->plan->sym->addr,
-		.depth = depth,
-		.match = match,
-	};
-	return true;
+	return all;
 }
 
-/* Entries last: no return may be missed whose entry was seen. */
 static void attach_entries(struct kc_probing *probing, struct kc_entry *entries, size_t count,
 			   bool one_link)
 {
@@ -239,18 +264,38 @@ static void attach_entries(struct kc_probing *probing, struct kc_entry *entries,
 	}
 }
 
+/*
+ * Checks first, then returns, then entries: between the first return and the last entry,
+ * calls return that nobody saw enter.
+ */
 static int attach_all(struct kc_probing *probing, const struct kc_choices *choices)
 {
 	kc_auto_free struct kc_entry *entries = calloc(choices->count, sizeof(*entries));
 	size_t count = 0,
 	       module = choices->count; /* the kernel's from the front, modules' behind */
-	struct kc_entry entry;
 
 	if (!entries && choices->count)
 		return -ENOMEM;
-	for (size_t i = 0; i < choices->count; i++)
-		if (attach(probing, &choices->choices[i], i, &entry))
-			entries[*probing->functions[i].module ? --module : count++] = entry;
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct kc_choice *choice = &choices->choices[i];
+
+		name_function(&probing->functions[i], choice, probing->session->kernel->ksyms);
+		if (choice->refused)
+			note_refusal(probing, choice);
+		else if (choice->plan->reason == KC_PLAN_OK)
+			attach_checks(probing, choice, &probing->functions[i]);
+	}
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct kc_choice *choice = &choices->choices[i];
+
+		if (!choice->refused)
+			entries[*probing->functions[i].module ? --module : count++] =
+				(struct kc_entry){
+					.addr = choice->plan->sym->addr,
+					.depth = i,
+					.match = attach_returns(probing, choice, i),
+				};
+	}
 	attach_entries(probing, entries, count, true);
 	attach_entries(probing, entries + module, choices->count - module, false);
 	return 0;
@@ -283,7 +328,7 @@ static void rehearse(struct kc_probing *probing, const struct kc_choices *choice
 		kc_check_stack(session->kernel, session->plans, &stack, &from, &checked);
 		if (!checked.count)
 			continue;
-		kc_process_read(getpid(), getpid(), 0, &finding.process);
+		kc_process_read(getpid(), getpid(), 0, false, &finding.process);
 		kc_judge(&finding, 0);
 		kc_report_rehearse(probing->report, session->kernel, &finding);
 	}
@@ -315,6 +360,7 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 	probing->session = session;
 	probing->report = report;
 	probing->told = told;
+	pthread_mutex_init(&probing->lock, NULL);
 	probing->kmsg = options->kmsg ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : -1;
 	if (!kc_lookers_are_possible()) {
 		kc_debug("one CPU: it is not held, nobody could write meanwhile");
@@ -332,7 +378,6 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 			    .kernel = session->kernel,
 			    .pid = options->filter.pid,
 			    .headroom = options->headroom,
-			    .hold_ns = probing->options.hold_off * 1000000ULL,
 		    },
 		    reason, &probing->probes)) {
 		kc_error("%s", reason);
@@ -351,13 +396,14 @@ enum kc_exit kc_probing_new(const struct kc_probing_options *options,
 		    &(struct kc_looking){
 			    .fd = kc_probes_fd(probing->probes),
 			    .hold_off = probing->options.hold_off,
-			    .look = consume,
+			    .look = look,
 			    .arg = probing,
 		    },
 		    &probing->lookers)) {
 		kc_error("cannot start a thread");
 		return KC_EXIT_FAILED;
 	}
+	kc_probes_hold(probing->probes, probing->options.hold_off * 1000000ULL);
 	*ret_probing = kc_take(probing);
 	return KC_EXIT_CLEAN;
 }
@@ -378,7 +424,7 @@ static void detach(struct kc_probes *probes)
 
 	each = now() - start;
 	if (left * each > LONG_DETACH)
-		kc_info("removing %zu probes; the kernel will take some %.0f s for it", left,
+		kc_info("removing the probes; the kernel will take some %.0f s for it",
 			left * each);
 	kc_probes_detach(probes, left);
 }
@@ -389,12 +435,12 @@ void kc_probing_stop(struct kc_probing *probing)
 		return;
 	probing->stopped = true;
 	if (probing->probes) {
-		kc_probes_hold_no_more(probing->probes);
+		kc_probes_hold(probing->probes, 0);
 		detach(probing->probes);
 	}
 	kc_lookers_free(probing->lookers);
 	if (probing->probes)
-		consume(probing);
+		look(probing);
 }
 
 void kc_probing_free(struct kc_probing *probing)
@@ -431,6 +477,11 @@ size_t kc_probing_probed(const struct kc_probing *probing, struct kc_probed *ret
 			};
 	}
 	return count;
+}
+
+bool kc_probing_has_tripwire(const struct kc_probing *probing)
+{
+	return probing->tripwire.count;
 }
 
 int kc_probing_check_modules(struct kc_probing *probing)

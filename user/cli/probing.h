@@ -45,6 +45,9 @@ KC_DEFINE_AUTO(probing, struct kc_probing, kc_probing_free)
 /* The functions that probes are on; room for as many as were chosen. Names are probing's. */
 size_t kc_probing_probed(const struct kc_probing *probing, struct kc_probed *ret_probed);
 
+/* Is panic() probed? */
+bool kc_probing_has_tripwire(const struct kc_probing *probing);
+
 /*
  * Probes end with the module that they are in, and nobody says so: look, tell once
  * through the report, and count them as not placed. 0 or the report's error.

@@ -10,7 +10,8 @@
 #include "cli/probing.h"
 
 #define STATS_EVERY  10.0 /* seconds */
-#define MAX_HOLD_OFF 1000 /* ms; the hard lockup detector's time is 10 s */
+#define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
+#define MAX_HOLD_OFF 1000 /* the hard lockup detector's time is 10 s */
 
 #define MAX_FUNCTIONS 64 /* -f options */
 
@@ -107,6 +108,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_HOLD_OFF:
 		options->probing.hold_off = kc_parse_number(state, "MS", arg, 0, MAX_HOLD_OFF);
+		if (options->probing.hold_off && options->probing.hold_off < MIN_HOLD_OFF)
+			argp_error(state, "MS must be 0, or at least %d: nothing is written sooner",
+				   MIN_HOLD_OFF);
 		return 0;
 	case OPTION_KMSG:
 		options->probing.kmsg = true;
@@ -332,6 +336,8 @@ static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_probing *prob
 	struct kc_stats stats;
 	int written = 0;
 
+	if (probing && !err)
+		err = kc_probing_check_modules(probing);
 	if (probing)
 		kc_probing_stop(probing);
 	stats = total(monitor, probing);
@@ -410,8 +416,10 @@ static int report_start(const struct watch_options *options, const struct kc_cho
 
 	if (!probed)
 		return -ENOMEM;
-	if (probing)
+	if (probing) {
 		start.nr_probed = kc_probing_probed(probing, probed);
+		start.tripwire = kc_probing_has_tripwire(probing);
+	}
 	return kc_report_start(report, &start);
 }
 

@@ -35,6 +35,7 @@ struct kc_probes {
 	size_t nr_holders, capacity;
 	size_t detached;	  /* of the holders, from the first on */
 	uint64_t missed_detached; /* what those had missed */
+	bool missed_unknown;	  /* the kernel did not say of one of them */
 	size_t nr_points;
 	kc_event_fn fn; /* while events are handed out */
 	void *arg;
@@ -83,8 +84,7 @@ static int on_sample(void *arg, void *data, size_t size)
 	    event->task.top - event->task.sp != event->task.count * sizeof(uint64_t) ||
 	    event->index >= probes->nr_points)
 		return -EPROTO;
-	probes->fn(event, probes->arg);
-	return 0;
+	return probes->fn(event, probes->arg) ? -ECANCELED : 0;
 }
 
 static int load(struct kc_probes *probes)
@@ -132,7 +132,6 @@ int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static
 	config->text_start = options->kernel->text;
 	config->text_end = options->kernel->text_end;
 	config->headroom = options->headroom;
-	config->hold_ns = options->hold_ns;
 	config->pid = options->pid;
 	config->regs_size = options->kernel->pt_regs.size;
 	find_guards(options->kernel, config->guard);
@@ -177,22 +176,27 @@ _Static_assert(offsetof(struct link_info, multi.missed) == 32 &&
 	       "bpf_link_info layout");
 
 /* Hits that the kernel kept from the program, since another probe was being handled. */
-static uint64_t missed_of(const struct kc_probes *probes, const struct holder *holder)
+static bool read_missed(const struct kc_probes *probes, const struct holder *holder,
+			uint64_t *ret_missed)
 {
 	struct link_info info = {};
 	uint32_t len = sizeof(info);
 
+	*ret_missed = 0;
 	if (!probes->facts.tells_missed || bpf_obj_get_info_by_fd(holder->fd, &info, &len))
-		return 0;
-	return holder->multi ? info.multi.missed : info.kprobe.missed;
+		return false;
+	*ret_missed = holder->multi ? info.multi.missed : info.kprobe.missed;
+	return true;
 }
 
 size_t kc_probes_detach(struct kc_probes *probes, size_t count)
 {
 	for (; count && probes->detached < probes->nr_holders; count--) {
 		const struct holder *holder = &probes->holders[probes->detached++];
+		uint64_t missed;
 
-		probes->missed_detached += missed_of(probes, holder);
+		probes->missed_unknown |= !read_missed(probes, holder, &missed);
+		probes->missed_detached += missed;
 		close(holder->fd);
 	}
 	return probes->nr_holders - probes->detached;
@@ -471,21 +475,27 @@ uint64_t kc_probes_lost(const struct kc_probes *probes)
 
 bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
 {
+	bool known = probes->facts.tells_missed && !probes->missed_unknown;
 	struct bpf_program *program;
+	uint64_t missed;
 
 	*ret_missed = probes->missed_detached;
-	for (size_t i = probes->detached; i < probes->nr_holders; i++)
-		*ret_missed += missed_of(probes, &probes->holders[i]);
+	for (size_t i = probes->detached; i < probes->nr_holders; i++) {
+		known &= read_missed(probes, &probes->holders[i], &missed);
+		*ret_missed += missed;
+	}
 	bpf_object__for_each_program(program, probes->skel->obj)
 	{
 		struct bpf_prog_info info = {};
 		uint32_t len = sizeof(info);
 		int fd = bpf_program__fd(program);
 
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
-			*ret_missed += info.recursion_misses;
+		if (fd < 0)
+			continue; /* not loaded */
+		known &= !bpf_obj_get_info_by_fd(fd, &info, &len);
+		*ret_missed += info.recursion_misses;
 	}
-	return probes->facts.tells_missed;
+	return known;
 }
 
 bool kc_probes_compare_guard(const struct kc_probes *probes)
@@ -495,9 +505,12 @@ bool kc_probes_compare_guard(const struct kc_probes *probes)
 
 int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg)
 {
+	int err;
+
 	probes->fn = fn;
 	probes->arg = arg;
-	return ring_buffer__consume(probes->ring);
+	err = ring_buffer__consume(probes->ring);
+	return err == -ECANCELED ? 1 : err < 0 ? err : 0;
 }
 
 int kc_probes_fd(const struct kc_probes *probes)
@@ -505,9 +518,10 @@ int kc_probes_fd(const struct kc_probes *probes)
 	return ring_buffer__epoll_fd(probes->ring);
 }
 
-void kc_probes_hold_no_more(struct kc_probes *probes)
+void kc_probes_hold(struct kc_probes *probes, uint64_t ns)
 {
-	probes->skel->bss->config.hold_ns = 0;
+	*(volatile typeof(probes->skel->bss->config.hold_ns) *)&probes->skel->bss->config.hold_ns =
+		ns;
 }
 
 void kc_probes_release(struct kc_probes *probes, const struct kc_event *event)

@@ -14,7 +14,6 @@ struct kc_probe_options {
 	const struct kc_kernel *kernel; /* borrowed during the call */
 	uint32_t pid;			/* 0: tell of all processes */
 	uint64_t headroom;		/* bytes; less at an entry is an event; 0: never */
-	uint64_t hold_ns;		/* 0: no CPU is ever held */
 };
 
 /* Points that were attached together; their counts lie side by side. */
@@ -30,9 +29,9 @@ int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static
 		  struct kc_probes **ret_probes);
 
 /*
- * Detaches everything. Slow: the kernel takes some 10 ms for each point (80-98 ms
- * under emulation), one after the other. What is left of a process that is killed
- * the kernel removes by itself.
+ * Detaches everything. Slow: the kernel takes some 10 ms for each point, or for all entries
+ * with one link (80-98 ms under emulation), one after the other. What is left of a process that is
+ * killed the kernel removes by itself.
  */
 void kc_probes_free(struct kc_probes *probes);
 KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
@@ -40,8 +39,11 @@ KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
 /* Detach `count` times, a point or a link each; how many are left. Counts stay. */
 size_t kc_probes_detach(struct kc_probes *probes, size_t count);
 
-/* From here on no CPU is held. */
-void kc_probes_hold_no_more(struct kc_probes *probes);
+/*
+ * From here on a CPU that is about to panic is held for so long, or until its event is
+ * released; 0, as in the beginning: none is.
+ */
+void kc_probes_hold(struct kc_probes *probes, uint64_t ns);
 
 /*
  * Attach at every check of a planned function whose load is one instruction; at a
@@ -95,8 +97,9 @@ size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_t
 uint64_t kc_probes_lost(const struct kc_probes *probes);
 
 /*
- * Hits that ran no program, since another probe or program was running on the CPU.
- * False: this kernel does not tell (before v6.7).
+ * Hits that ran no program, since another probe or program was running on the CPU, as far
+ * as the kernel counts them: ftrace itself drops some uncounted. False: this kernel does
+ * not tell (before v6.7).
  */
 bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 
@@ -104,10 +107,11 @@ bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 bool kc_probes_compare_guard(const struct kc_probes *probes);
 
 /*
- * Hand out the events that have arrived, each valid during the call. One thread at
- * a time. Returns their number, or -errno; -EPROTO if one made no sense.
+ * Hand out the events that have arrived, each valid during the call, until fn returns
+ * true. One thread at a time. Returns 1 if fn did, 0 if there are no more, or -errno;
+ * -EPROTO if one made no sense.
  */
-typedef void (*kc_event_fn)(const struct kc_event *event, void *arg);
+typedef bool (*kc_event_fn)(const struct kc_event *event, void *arg);
 int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg);
 
 /* Poll this for events. The wake-up may come late: interrupts are off where a CPU is held. */

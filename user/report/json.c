@@ -155,6 +155,7 @@ static void json_start(struct kc_report *report, const struct kc_start *start)
 		add_bytes(watch, "cgroup", filter->cgroup, 4096);
 	add_u64(watch, "period_ms", start->period);
 	json_object_object_add(watch, "probes", probes_array(start));
+	json_object_object_add(watch, "tripwire", json_object_new_boolean(start->tripwire));
 	json_object_object_add(event, "watch", watch);
 	json_object_object_add(views, "host", host_view(&report->host));
 	json_object_object_add(event, "views", views);
@@ -397,7 +398,7 @@ static json *probe_stats_object(const struct kc_probe_stats *stats)
 	add_u64(object, "unmatched_returns", stats->unmatched);
 	add_u64(object, "other_stack", stats->other_stack);
 	add_u64(object, "lost", stats->lost);
-	if (stats->tells_missed)
+	if (stats->tells_missed || !stats->attached)
 		add_u64(object, "missed", stats->missed);
 	else
 		json_object_object_add(object, "missed", NULL);

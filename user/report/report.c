@@ -42,16 +42,19 @@ void kc_report_free(struct kc_report *report)
 }
 
 /* An event counts as written when the kernel has all of it. */
-static int commit(struct kc_report *report, bool sync)
+static int commit(struct kc_report *report)
 {
 	int err = 0;
 
 	if (fflush(report->out) || ferror(report->out))
 		err = errno ? -errno : -EIO;
-	else if (sync && report->regular && fdatasync(fileno(report->out)))
-		err = -errno;
 	pthread_mutex_unlock(&report->lock);
 	return err;
+}
+
+int kc_report_sync(struct kc_report *report)
+{
+	return report->regular && fdatasync(fileno(report->out)) ? -errno : 0;
 }
 
 static void begin(struct kc_report *report)
@@ -64,7 +67,7 @@ int kc_report_start(struct kc_report *report, const struct kc_start *start)
 {
 	begin(report);
 	report->format->start(report, start);
-	return commit(report, false);
+	return commit(report);
 }
 
 int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
@@ -72,7 +75,7 @@ int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
 {
 	begin(report);
 	report->format->finding(report, kernel, finding);
-	return commit(report, true);
+	return commit(report);
 }
 
 int kc_report_rehearse(struct kc_report *report, const struct kc_kernel *kernel,
@@ -94,21 +97,21 @@ int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
 {
 	begin(report);
 	report->format->audit(report, audit);
-	return commit(report, true);
+	return commit(report) ?: kc_report_sync(report);
 }
 
 int kc_report_notice(struct kc_report *report, const char *text)
 {
 	begin(report);
 	report->format->notice(report, text);
-	return commit(report, false);
+	return commit(report);
 }
 
 int kc_report_stats(struct kc_report *report, const struct kc_stats *stats)
 {
 	begin(report);
 	report->format->stats(report, stats);
-	return commit(report, false);
+	return commit(report);
 }
 
 int kc_report_stop(struct kc_report *report, const struct kc_stats *stats,
@@ -116,7 +119,7 @@ int kc_report_stop(struct kc_report *report, const struct kc_stats *stats,
 {
 	begin(report);
 	report->format->stop(report, stats, depths ?: &(struct kc_depths){}, why);
-	return commit(report, true);
+	return commit(report) ?: kc_report_sync(report);
 }
 
 uint64_t kc_stats_not_verifiable(const struct kc_stats *stats)

@@ -27,9 +27,10 @@ struct kc_probed {
 /* What a watch is about to do. */
 struct kc_start {
 	const struct kc_filter *filter;
-	unsigned int period; /* ms; 0: one pass */
-	const struct kc_probed *probed;
+	unsigned int period;		/* ms; 0: one pass */
+	const struct kc_probed *probed; /* where at least one probe was placed */
 	size_t nr_probed;
+	bool tripwire;
 };
 
 /* How deep the stack was at entries of one function. */
@@ -132,7 +133,12 @@ void kc_report_free(struct kc_report *report);
 KC_DEFINE_AUTO(report, struct kc_report, kc_report_free)
 
 int kc_report_start(struct kc_report *report, const struct kc_start *start);
-/* The kernel, for symbols and text, is the one that the finding was made with. */
+
+/*
+ * The kernel, for symbols and text, is the one that the finding was made with. It is
+ * on the disk after kc_report_sync(), which waits for that and keeps nobody from writing.
+ */
+int kc_report_sync(struct kc_report *report);
 int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
 		      const struct kc_finding *finding);
 /* The same into the void: what is needed for a finding is then in memory. */

@@ -61,7 +61,7 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 	if (start->period)
 		fprintf(report->out, ", every %u ms", start->period);
 	fprintf(report->out, "\n");
-	if (!start->nr_probed)
+	if (!start->nr_probed && !start->tripwire)
 		return;
 	fprintf(report->out, "live probes on");
 	for (size_t i = 0; i < start->nr_probed; i++) {
@@ -71,7 +71,8 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 		if (*probed->instead_of)
 			fprintf(report->out, " (guarded, in the place of %s)", probed->instead_of);
 	}
-	fprintf(report->out, "; tripwire on panic\n");
+	fprintf(report->out, "%s; %s\n", start->nr_probed ? "" : " no function",
+		start->tripwire ? "tripwire on panic" : "no tripwire");
 }
 
 static void print_probe_stats(const struct kc_probe_stats *stats)

@@ -11,7 +11,7 @@
  *
  *	CHECK      the innermost frame's slot is the one compared, and damaged
  *	EXHAUSTED  nothing to prove: the number is all there is
- *	RETURN     the word is none that a tracer or a return probe puts there
+ *	RETURN     the word can't be a return address: no code, or none behind a call
  *	PANIC      the kernel has proved it; the frame is the first that is not panic()'s
  */
 bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,

@@ -143,7 +143,8 @@ static void read_syscall(uint32_t pid, uint32_t tid, struct kc_process *process)
 	process->syscall_name = kc_syscall_name(process->syscall_nr);
 }
 
-void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, struct kc_process *ret_process)
+void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
+		     struct kc_process *ret_process)
 {
 	char path[64];
 	ssize_t len;
@@ -153,7 +154,8 @@ void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, struct kc_pr
 	len = readlink(path, ret_process->executable, sizeof(ret_process->executable) - 1);
 	ret_process->executable[len < 0 ? 0 : len] = '\0';
 	read_cgroup(pid, tid, ret_process);
-	read_syscall(pid, tid, ret_process);
+	if (asleep)
+		read_syscall(pid, tid, ret_process);
 	/* Asked last: if the number was given to another meanwhile, nothing of it stays. */
 	if (!is_same_thread(pid, tid, start_ns))
 		*ret_process = (struct kc_process){};

@@ -20,8 +20,12 @@ struct kc_process {
 	uint64_t args[KC_SYSCALL_ARGS];
 };
 
-/* start_ns (boot time) tells the thread from a later one of the same number. */
-void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, struct kc_process *ret_process);
+/*
+ * start_ns (boot time) tells the thread from a later one of the same number. The system
+ * call is read of a thread that is asleep; of another, /proc might wait until it is.
+ */
+void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
+		     struct kc_process *ret_process);
 
 /* NULL if this build does not know the number. */
 const char *kc_syscall_name(long nr);
