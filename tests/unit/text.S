@@ -69,6 +69,8 @@ simple_check:
 	CFA SP, 8
 	ret
 1:	CFA SP, 0x20
+	.globl	simple_fails
+simple_fails:
 	call	__stack_chk_fail
 
 FUNC through_rbp		/* frame pointer: slot CFA-0x28 */

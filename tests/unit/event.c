@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which of a live probe's events its copy of the stack bears out. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "fake.h"
+#include "verdict/event.h"
+
+#define BASE 0xffffc90000103000ULL
+
+/* simple()'s frame: three words, of which the last is the slot, and whereto it returns. */
+#define SLOT (BASE + 16)
+
+extern const char simple_check[], simple_call[], simple_fails[], __stack_chk_fail[];
+
+static struct fake *fake;
+static struct {
+	struct kc_event event;
+	uint64_t words[8];
+} sent;
+static struct kc_checked_stack checked;
+static struct kc_finding finding;
+
+static int setup(void **state)
+{
+	(void)state;
+	fake = fake_new(false);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_free(fake);
+	return 0;
+}
+
+/* An event of simple() before its check, with the slot as told. */
+static void send(enum kc_event_kind kind, uint64_t slot)
+{
+	memset(&sent, 0, sizeof(sent));
+	sent.event.kind = kind;
+	sent.event.site = (uint64_t)simple_check;
+	sent.event.task.sp = BASE;
+	sent.event.task.top = BASE + sizeof(sent.words);
+	sent.event.task.count = 8;
+	sent.event.lost = 3;
+	sent.event.damage.slot = SLOT;
+	sent.event.damage.changed_bytes = slot == KC_CANARY_MARK ? 0 : 0xff;
+	sent.words[2] = slot;
+	sent.words[3] = 0x1234;
+}
+
+static bool is_proved(void)
+{
+	return kc_event_prove(&fake->kernel, fake->plans, &sent.event, &checked, &finding);
+}
+
+static void damaged_slot(void **state)
+{
+	(void)state;
+	send(KC_EVENT_CHECK, 0x4141414141414141);
+	assert_true(is_proved());
+	assert_int_equal(finding.anomaly, KC_ANOMALY_SLOT);
+	assert_int_equal(finding.frame, 0);
+	assert_string_equal(finding.engine, "probe");
+	assert_int_equal(finding.lost_before, 3);
+	assert_int_equal(checked.frames[0].slot, SLOT);
+}
+
+static void slot_not_borne_out(void **state)
+{
+	(void)state;
+	/* The copy, made a moment later, holds the canary. */
+	send(KC_EVENT_CHECK, 0x4141414141414141);
+	sent.words[2] = KC_CANARY_MARK;
+	assert_false(is_proved());
+	/* Another place was compared than the one that the plan tells. */
+	send(KC_EVENT_CHECK, 0x4141414141414141);
+	sent.event.damage.slot = SLOT + 8;
+	assert_false(is_proved());
+	/* Nothing was copied: it ran on an interrupt's stack. */
+	send(KC_EVENT_CHECK, 0x4141414141414141);
+	sent.event.task.top = BASE;
+	sent.event.task.count = 0;
+	assert_false(is_proved());
+}
+
+static void guard_alone(void **state)
+{
+	(void)state;
+	send(KC_EVENT_CHECK, KC_CANARY_MARK);
+	sent.event.flags = KC_EVENT_GUARD_DIFFERS;
+	assert_true(is_proved());
+	assert_int_equal(finding.anomaly, KC_ANOMALY_GUARD);
+	sent.event.flags = 0;
+	assert_false(is_proved());
+}
+
+static void little_headroom(void **state)
+{
+	(void)state;
+	send(KC_EVENT_EXHAUSTED, KC_CANARY_MARK);
+	sent.event.headroom = 1000;
+	assert_true(is_proved());
+	assert_int_equal(finding.anomaly, KC_ANOMALY_HEADROOM);
+	assert_int_equal(finding.headroom, 1000);
+}
+
+static void returns(void **state)
+{
+	(void)state;
+	send(KC_EVENT_RETURN, KC_CANARY_MARK);
+	sent.words[0] = 0x4141414141414141;
+	assert_true(is_proved());
+	assert_int_equal(finding.anomaly, KC_ANOMALY_RETURN);
+	assert_true(finding.was_return);
+	/* A tracer's or a return probe's code may lie anywhere in the kernel's half. */
+	sent.words[0] = 0xffffffffc0deca11;
+	assert_false(is_proved());
+}
+
+/* __stack_chk_fail() was called by simple(): its frame is the damaged one. */
+static void panic_names_its_caller(void **state)
+{
+	(void)state;
+	send(KC_EVENT_PANIC, KC_CANARY_MARK);
+	sent.event.site = (uint64_t)__stack_chk_fail;
+	sent.words[0] = (uint64_t)simple_fails + 5;
+	sent.words[3] = 0x4242424242424242;
+	sent.words[4] = (uint64_t)simple_call + 5;
+	assert_true(is_proved());
+	assert_int_equal(finding.anomaly, KC_ANOMALY_PANIC);
+	assert_string_equal(finding.engine, "tripwire");
+	assert_int_equal(finding.frame, 1);
+	assert_int_equal(finding.damage.slot, SLOT + 8);
+	assert_int_equal(finding.damage.found, KC_FOUND_ASCII);
+}
+
+/* On an interrupt's stack, of which there is no copy: the caller is all there is. */
+static void panic_without_a_copy(void **state)
+{
+	(void)state;
+	send(KC_EVENT_PANIC, KC_CANARY_MARK);
+	sent.event.site = (uint64_t)__stack_chk_fail;
+	sent.event.task.top = BASE;
+	sent.event.task.count = 0;
+	sent.event.caller = (uint64_t)simple_fails + 5;
+	sent.event.damage.slot = 0;
+	assert_true(is_proved());
+	assert_int_equal(finding.frame, 0);
+	assert_int_equal(checked.frames[0].frame.pc, sent.event.caller);
+	assert_int_equal(finding.damage.slot, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(damaged_slot),
+		cmocka_unit_test(slot_not_borne_out),
+		cmocka_unit_test(guard_alone),
+		cmocka_unit_test(little_headroom),
+		cmocka_unit_test(returns),
+		cmocka_unit_test(panic_names_its_caller),
+		cmocka_unit_test(panic_without_a_copy),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
