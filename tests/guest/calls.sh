@@ -37,3 +37,4 @@ kcanary watch --dry-run -f do_futex
 echo "dry-run: status $?"
 kcanary watch --preset nosuch
 echo "preset: status $?"
+kcanary watch --dry-run --preset all-blocking | tail -n 1

@@ -150,6 +150,9 @@ def calls(kernel, seconds=3):
             ("preset", "2", "there is no preset 'nosuch'")):
         need(guest.value(rf"^{name}: status (\d+)$") == status and words in guest.output,
              f"{name}: {words}", guest)
+    # Every preset is within the default limit.
+    need(20 < int(re.findall(r"^(\d+) probes, an entry", guest.output, re.M)[-1]) <= 64,
+         "the largest preset is too large", guest)
     # What the kernel refuses is told by name, and the rest of the entries placed.
     some = guest.events("start", "some:out: ")[0]["watch"]["probes"]
     placed = guest.events("stats", "some:out: ")[-1]["probes"]["attached"]

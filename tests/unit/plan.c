@@ -3,9 +3,11 @@
 #include "unit.h"
 
 #include "fake.h"
+#include "guard/returns.h"
 
 extern const char simple_call[], simple_check[], realigned_call[], realigned_pushed[],
-	early_exit_shared[], ambiguous_call[], behind_key_nop[], behind_key_call[], cold_call[];
+	early_exit_shared[], ambiguous_call[], behind_key_nop[], behind_key_call[], cold_call[],
+	first_way_out[], second_way_out[], third_way_out[];
 
 static struct fake *fake;
 
@@ -155,6 +157,28 @@ static void rip_relative_guard(void **state)
 	fake_free(late);
 }
 
+static void ways_out(void **state)
+{
+	const uint64_t expected[] = { (uint64_t)first_way_out, (uint64_t)second_way_out,
+				      (uint64_t)third_way_out };
+	const struct kc_sym *sym;
+	uint64_t sites[3];
+	bool all;
+
+	(void)state;
+	sym = fake_plan(fake, "several_ways_out")->sym;
+	assert_int_equal(kc_return_sites(&fake->kernel, sym, sites, 3, &all), 3);
+	assert_true(all);
+	assert_memory_equal(sites, expected, sizeof(expected));
+	/* No room for all of them. */
+	assert_int_equal(kc_return_sites(&fake->kernel, sym, sites, 2, &all), 2);
+	assert_false(all);
+	/* A jump that may be a switch, or a call. */
+	sym = fake_plan(fake, "unknown_ways_out")->sym;
+	assert_int_equal(kc_return_sites(&fake->kernel, sym, sites, 3, &all), 1);
+	assert_false(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +188,7 @@ int main(void)
 		cmocka_unit_test(refused),	  cmocka_unit_test(unknown_to_capstone),
 		cmocka_unit_test(ambiguity),	  cmocka_unit_test(static_key),
 		cmocka_unit_test(cold_part),	  cmocka_unit_test(rip_relative_guard),
+		cmocka_unit_test(ways_out),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -73,6 +73,29 @@ simple_check:
 simple_fails:
 	call	__stack_chk_fail
 
+FUNC several_ways_out		/* not guarded: two returns, a tail call */
+	test	%edi, %edi
+	je	1f
+	js	2f
+	.globl	first_way_out
+first_way_out:
+	ret
+	.globl	second_way_out
+1:
+second_way_out:
+	jmp	other
+2:	call	other
+	jmp	1b
+	.globl	third_way_out
+third_way_out:
+	ret	$8
+
+FUNC unknown_ways_out
+	test	%edi, %edi
+	je	1f
+	ret
+1:	jmp	*%rax
+
 FUNC through_rbp		/* frame pointer: slot CFA-0x28 */
 	push	%rbp
 	CFA SP, 16

@@ -18,21 +18,18 @@ static const char *const default_set[] = { "hrtimer_nanosleep", "do_nanosleep", 
 static const char *const futex_set[] = { "do_futex",   "futex_wait",	"__futex_wait",
 					 "futex_wake", "futex_requeue", "futex_lock_pi",
 					 NULL };
-static const char *const sleep_set[] = { "hrtimer_nanosleep",
-					 "do_nanosleep",
-					 "common_nsleep",
-					 "schedule_timeout",
-					 "schedule_hrtimeout_range_clock",
-					 NULL };
-static const char *const io_set[] = { "ksys_read",  "ksys_write",      "vfs_read",
-				      "vfs_write",  "pipe_read",       "anon_pipe_read",
-				      "pipe_write", "anon_pipe_write", NULL };
+static const char *const sleep_set[] = { "hrtimer_nanosleep", "do_nanosleep", "schedule_timeout",
+					 "schedule_hrtimeout_range_clock", NULL };
+static const char *const io_set[] = { "ksys_read",	 "ksys_write",
+				      "vfs_read",	 "pipe_read",
+				      "anon_pipe_read",	 "pipe_write",
+				      "anon_pipe_write", NULL };
 static const char *const net_set[] = {
 	"__sys_recvfrom", "__sys_sendto",	"____sys_recvmsg",	    "____sys_sendmsg",
 	"tcp_recvmsg",	  "tcp_sendmsg_locked", "unix_stream_read_generic", NULL
 };
-static const char *const poll_set[] = { "do_sys_poll",	 "do_select", "core_sys_select",
-					"do_epoll_wait", "do_wait",   NULL };
+static const char *const poll_set[] = { "do_sys_poll",	 "do_select",	 "core_sys_select",
+					"do_epoll_wait", "kernel_wait4", NULL };
 
 static const struct {
 	const char *name;
@@ -119,8 +116,8 @@ static int add(struct kc_session *session, const struct kc_sym *sym, const struc
 	for (size_t i = 0; i < plan->nr_checks; i++)
 		choice->nr_checks += plan->checks[i].load != 0;
 	if (plan->reason == KC_PLAN_UNGUARDED)
-		choice->nr_returns =
-			kc_return_sites(session->kernel, sym, choice->returns, KC_MAX_RETURNS);
+		choice->nr_returns = kc_return_sites(session->kernel, sym, choice->returns,
+						     KC_MAX_RETURNS, &choice->all_returns);
 	if (plan->reason != KC_PLAN_UNGUARDED && !choice->nr_checks) {
 		choice->refused = plan->reason == KC_PLAN_OK
 					  ? "no check of it loads the slot in one known place"

@@ -17,6 +17,7 @@ struct kc_choice {
 	size_t nr_checks; /* with a load that can be probed */
 	uint64_t returns[KC_MAX_RETURNS];
 	size_t nr_returns;
+	bool all_returns;    /* false: it may also be left in other ways */
 	const char *refused; /* why it is not probed, or NULL */
 };
 

@@ -227,12 +227,13 @@ static void attach_checks(struct kc_probing *probing, const struct kc_choice *ch
 		note_failure(probing, choice->name, "a check", err);
 }
 
-/* False: not at all of them. What was remembered at an entry might stay then. */
+/* False: not at all of them. */
 static bool attach_returns(struct kc_probing *probing, const struct kc_choice *choice,
 			   uint32_t depth)
 {
 	struct attached *attached = &probing->functions[depth];
 	bool all = choice->nr_returns > 0;
+	char text[320];
 
 	for (size_t i = 0; i < choice->nr_returns; i++) {
 		struct kc_points one;
@@ -247,6 +248,13 @@ static bool attach_returns(struct kc_probing *probing, const struct kc_choice *c
 			attached->returns = one;
 		else
 			attached->returns.count++;
+	}
+	if (choice->plan->reason == KC_PLAN_UNGUARDED && !choice->all_returns) {
+		snprintf(text, sizeof(text),
+			 "%s may return in other ways than the %zu probed: there are more, or "
+			 "indirect jumps",
+			 choice->name, choice->nr_returns);
+		kc_report_notice(probing->report, text);
 	}
 	return all;
 }
@@ -271,8 +279,8 @@ static void attach_entries(struct kc_probing *probing, struct kc_entry *entries,
 static int attach_all(struct kc_probing *probing, const struct kc_choices *choices)
 {
 	kc_auto_free struct kc_entry *entries = calloc(choices->count, sizeof(*entries));
-	size_t count = 0,
-	       module = choices->count; /* the kernel's from the front, modules' behind */
+	size_t count = 0;		/* the kernel's, from the front */
+	size_t module = choices->count; /* those of modules, from the end */
 
 	if (!entries && choices->count)
 		return -ENOMEM;

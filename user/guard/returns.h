@@ -6,11 +6,13 @@
 #include "kernel/kernel.h"
 
 /*
- * Addresses of the return instructions in sym's text, a jump to a return thunk
- * included (CONFIG_RETHUNK): how many were found, at most max. Decoding ends at
- * bytes that are no instruction; what lies behind them is not found.
+ * Addresses of the instructions of sym's text by which it is left, the return address
+ * being where SP points: returns, jumps to a return thunk (CONFIG_RETHUNK) and to the
+ * beginning of another function. How many were found, at most max. Not all: there are
+ * more, or indirect and conditional jumps that may be such, or bytes that are no
+ * instruction. Of a .cold part it is taken that it comes back.
  */
 size_t kc_return_sites(const struct kc_kernel *kernel, const struct kc_sym *sym,
-		       uint64_t *ret_sites, size_t max);
+		       uint64_t *ret_sites, size_t max, bool *ret_all);
 
 #endif
