@@ -37,7 +37,9 @@ def fault(kernel, thread, objekt, size, function):
     need(process["comm"] == thread, f"wrong comm {process['comm']}", guest)
     need(process["process_comm"] == "App01", "wrong process", guest)
     need(finding["frame"]["slot"]["found"] == "ascii", "the pattern was AAAA", guest)
-    need(finding["frame"]["slot"]["changed_bytes"] == list(range(8)), "all bytes changed", guest)
+    # All were written; one or two of a random canary's may have been As before.
+    changed = finding["frame"]["slot"]["changed_bytes"]
+    need(changed[0] == 0 and len(changed) >= 6, f"changed bytes {changed}", guest)
     logged = guest.log.find('"type":"finding"')
     need(0 <= logged < guest.log.find("Kernel panic - not syncing"),
          "the finding is not before the panic in the serial log", guest)
