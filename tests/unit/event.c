@@ -14,27 +14,12 @@
 
 extern const char simple_check[], simple_call[], simple_fails[], __stack_chk_fail[];
 
-static struct fake *fake;
 static struct {
 	struct kc_event event;
 	uint64_t words[8];
 } sent;
 static struct kc_checked_stack checked;
 static struct kc_finding finding;
-
-static int setup(void **state)
-{
-	(void)state;
-	fake = fake_new(false);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_free(fake);
-	return 0;
-}
 
 /* An event of simple() before its check, with the slot as told. */
 static void send(enum kc_event_kind kind, uint64_t slot)
@@ -166,5 +151,5 @@ int main(void)
 		cmocka_unit_test(panic_without_a_copy),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
 }

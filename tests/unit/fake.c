@@ -62,6 +62,8 @@ static void make_orc(struct kc_orc_table *table)
 	free(rows);
 }
 
+struct fake *fake;
+
 int fake_ksyms(const char *text, struct kc_ksyms **ret_ksyms)
 {
 	FILE *file = fmemopen((void *)text, strlen(text), "r");
@@ -90,41 +92,55 @@ static struct kc_ksyms *make_ksyms(void)
 
 struct fake *fake_new(bool rip_relative)
 {
-	struct fake *fake = calloc(1, sizeof(*fake));
+	struct fake *it = calloc(1, sizeof(*it));
 
-	fake->mem.read = fake_read;
-	fake->mem.name = "fake";
-	fake->kernel.mem = &fake->mem;
-	fake->kernel.ksyms = make_ksyms();
-	fake->kernel.text = (uint64_t)__start_kc_text;
-	fake->kernel.text_end = (uint64_t)kc_text_end;
-	fake->kernel.thread_size = 16384;
-	fake->kernel.inactive = (struct kc_inactive_frame){ .bp = 40, .ret_addr = 48, .size = 56 };
-	fake->kernel.pt_regs =
+	it->mem.read = fake_read;
+	it->mem.name = "fake";
+	it->kernel.mem = &it->mem;
+	it->kernel.ksyms = make_ksyms();
+	it->kernel.text = (uint64_t)__start_kc_text;
+	it->kernel.text_end = (uint64_t)kc_text_end;
+	it->kernel.thread_size = 16384;
+	it->kernel.inactive = (struct kc_inactive_frame){ .bp = 40, .ret_addr = 48, .size = 56 };
+	it->kernel.pt_regs =
 		(struct kc_pt_regs){ .bp = 32, .ip = 128, .cs = 136, .sp = 152, .size = 168 };
-	fake->kernel.guard = (struct kc_guard){
+	it->kernel.guard = (struct kc_guard){
 		.rip_relative = rip_relative,
 		.addr = rip_relative ? (uint64_t)fake_guard : 0x28,
 	};
-	make_orc(&fake->kernel.orc);
-	if (kc_plans_new(&fake->kernel, &fake->plans))
+	make_orc(&it->kernel.orc);
+	if (kc_plans_new(&it->kernel, &it->plans))
 		abort();
-	return fake;
+	return it;
 }
 
-void fake_free(struct fake *fake)
+void fake_free(struct fake *it)
 {
-	kc_plans_free(fake->plans);
-	kc_ksyms_free(fake->kernel.ksyms);
-	kc_orc_table_free(&fake->kernel.orc);
-	free(fake);
+	kc_plans_free(it->plans);
+	kc_ksyms_free(it->kernel.ksyms);
+	kc_orc_table_free(&it->kernel.orc);
+	free(it);
 }
 
-struct kc_plan *fake_plan(struct fake *fake, const char *name)
+struct kc_plan *fake_plan(struct fake *it, const char *name)
 {
 	const struct kc_sym *sym;
 
-	if (kc_ksyms_by_name(fake->kernel.ksyms, name, &sym, 1) != 1)
+	if (kc_ksyms_by_name(it->kernel.ksyms, name, &sym, 1) != 1)
 		abort();
-	return kc_plans_of(fake->plans, sym);
+	return kc_plans_of(it->plans, sym);
+}
+
+int fake_setup(void **state)
+{
+	(void)state;
+	fake = fake_new(false);
+	return 0;
+}
+
+int fake_teardown(void **state)
+{
+	(void)state;
+	fake_free(fake);
+	return 0;
 }

@@ -20,6 +20,11 @@ struct fake {
 struct fake *fake_new(bool rip_relative);
 void fake_free(struct fake *fake);
 
+/* The one that a group of tests shares: for cmocka_run_group_tests(). */
+extern struct fake *fake;
+int fake_setup(void **state);
+int fake_teardown(void **state);
+
 /* Parse text as if it were /proc/kallsyms. */
 int fake_ksyms(const char *text, struct kc_ksyms **ret_ksyms);
 

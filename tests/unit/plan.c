@@ -9,22 +9,6 @@ extern const char simple_call[], simple_check[], realigned_call[], realigned_pus
 	early_exit_shared[], ambiguous_call[], behind_key_nop[], behind_key_call[], cold_call[],
 	first_way_out[], second_way_out[], third_way_out[];
 
-static struct fake *fake;
-
-static int setup(void **state)
-{
-	(void)state;
-	fake = fake_new(false);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_free(fake);
-	return 0;
-}
-
 static void assert_planned(const struct kc_plan *plan, int base, int offset, size_t checks)
 {
 	assert_int_equal(plan->reason, KC_PLAN_OK);
@@ -191,5 +175,5 @@ int main(void)
 		cmocka_unit_test(ways_out),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
 }

@@ -14,7 +14,6 @@
 
 extern const char simple_call[];
 
-static struct fake *fake;
 static uint64_t words[64];
 static struct kc_checked_stack checked;
 static struct kc_finding finding;

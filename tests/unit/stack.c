@@ -14,7 +14,6 @@
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
 	behind_key_call[], interrupt_call[], unguarded_call[];
 
-static struct fake *fake;
 static uint64_t words[WORDS];
 static struct kc_stack stack;
 
@@ -48,20 +47,6 @@ static void frame_of_simple(uint64_t slot, uint64_t caller)
 	push(2);
 	push(slot);
 	push(caller);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	fake = fake_new(false);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_free(fake);
-	return 0;
 }
 
 static struct kc_checked_stack check(void)
@@ -296,5 +281,5 @@ int main(void)
 		cmocka_unit_test(bad_frames),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
 }
