@@ -21,8 +21,7 @@ static struct kc_finding finding;
 /* A finding in simple()'s frame; tests change what they are about. */
 static int setup(void **state)
 {
-	(void)state;
-	fake = fake_new(false);
+	fake_setup(state);
 	for (size_t i = 0; i < 64; i++)
 		words[i] = i;
 	words[10] = 0x4141414141414141;
@@ -45,13 +44,6 @@ static int setup(void **state)
 		.stack = { .sp = 0x1000, .top = 0x1200, .words = words },
 		.checked = &checked,
 	};
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fake_free(fake);
 	return 0;
 }
 
@@ -182,10 +174,10 @@ static void output_that_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(verdicts, setup, teardown),
+		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
-		cmocka_unit_test_setup_teardown(json_lines, setup, teardown),
-		cmocka_unit_test_setup_teardown(output_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(json_lines, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(output_that_fails, setup, fake_teardown),
 	};
 
 	return RUN(tests);
