@@ -8,12 +8,12 @@ $(B)/tests/%: tests/apps/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 $(WARNINGS) -D_GNU_SOURCE -static -pthread -o $@ $<
 
-# Unit tests: everything but the sub-commands and the code that needs a BPF
-# skeleton, once more, with the sanitizers.
+# Unit tests: everything but the sub-commands and the code that needs a BPF skeleton, once
+# more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
-UNIT_SOURCES := $(filter-out user/cli/% user/probe/%,$(SOURCES))
-UNIT_OBJECTS := $(UNIT_SOURCES:user/%.c=$(B)/asan/%.o) $(B)/asan/tests/fake.o $(B)/asan/tests/text.o
-UNITS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(filter-out tests/unit/fake.c,$(wildcard tests/unit/*.c)))
+UNIT_SOURCES := $(filter-out user/cli/% user/probe/% user/monitor/attach.c user/monitor/loop.c,$(SOURCES))
+UNIT_OBJECTS := $(UNIT_SOURCES:user/%.c=$(B)/asan/%.o) $(B)/asan/tests/fake.o $(B)/asan/tests/fake_probe.o $(B)/asan/tests/text.o
+UNITS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(filter-out tests/unit/fake%.c,$(wildcard tests/unit/*.c)))
 
 $(B)/asan/tests/%.o: tests/unit/%.S
 	@mkdir -p $(@D)

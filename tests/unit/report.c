@@ -114,9 +114,11 @@ static void json_lines(void **state)
 	char path[] = "/tmp/kcanary-test.XXXXXX", line[65536];
 	static const char *const types[] = { "start",  "finding", "finding", "task",
 					     "notice", "stats",	  "stop" };
-	struct kc_stats stats = { .passes = 3, .frames_verified = 7 };
+	struct kc_coverage coverage = { .sweep = { .passes = 3, .verified = 7 } };
 	struct kc_filter filter = { .comm = "\xfe\"", .cgroup = "/a\\b" };
 	struct kc_task_row row = { .task = finding.task, .place = "simple+0x1" };
+	const struct kc_tasks tasks = { .rows = &row, .count = 1 };
+	struct kc_sinks sinks = {};
 	struct kc_report *report;
 	size_t count = 0;
 	FILE *file;
@@ -124,17 +126,17 @@ static void json_lines(void **state)
 	(void)state;
 	close(mkstemp(path));
 	assert_int_equal(kc_report_new(path, true, &report), 0);
+	kc_sinks_add(&sinks, kc_report_sink(report));
 	kc_judge(&finding, 0);
-	assert_int_equal(kc_report_start(report, &(struct kc_start){ .filter = &filter }), 0);
-	assert_int_equal(kc_report_finding(report, &fake->kernel, &finding), 0);
+	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ .filter = &filter }), 0);
+	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
 	finding.anomaly = KC_ANOMALY_RETURN;
 	kc_judge(&finding, 0);
-	assert_int_equal(kc_report_finding(report, &fake->kernel, &finding), 0);
-	assert_int_equal(kc_report_audit(report, &(struct kc_audit){ .rows = &row, .count = 1 }),
-			 0);
-	assert_int_equal(kc_report_notice(report, "a \"notice\"\n"), 0);
-	assert_int_equal(kc_report_stop(report, &stats, NULL, "stopped"), 0);
-	kc_report_free(report);
+	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
+	assert_int_equal(kc_report_audit(report, &(struct kc_audit){ .tasks = &tasks }), 0);
+	assert_int_equal(kc_sinks_notice(&sinks, "a \"notice\"\n"), 0);
+	assert_int_equal(kc_sinks_stop(&sinks, &coverage, NULL, "stopped"), 0);
+	kc_sinks_free(&sinks);
 
 	file = fopen(path, "r");
 	while (fgets(line, sizeof(line), file)) {
@@ -162,13 +164,15 @@ static void json_lines(void **state)
 static void output_that_fails(void **state)
 {
 	const struct kc_filter filter = {};
+	struct kc_sinks sinks = {};
 	struct kc_report *report;
 
 	(void)state;
 	assert_int_equal(kc_report_new("/nonexistent/x", true, &report), -ENOENT);
 	assert_int_equal(kc_report_new("/dev/full", false, &report), 0);
-	assert_int_equal(kc_report_start(report, &(struct kc_start){ .filter = &filter }), -ENOSPC);
-	kc_report_free(report);
+	kc_sinks_add(&sinks, kc_report_sink(report));
+	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ .filter = &filter }), -ENOSPC);
+	kc_sinks_free(&sinks);
 }
 
 int main(void)

@@ -6,12 +6,9 @@
 
 #include "cli/command.h"
 #include "cli/filter.h"
-#include "cli/monitor.h"
-#include "report/views.h"
+#include "monitor/tasks.h"
 #include "util/array.h"
-
-/* Passes at most: a task that ran while it was read is looked at again. */
-#define MAX_PASSES 4
+#include "util/log.h"
 
 struct audit_options {
 	struct kc_filter filter;
@@ -124,148 +121,55 @@ static const struct argp argp = {
 	       "  kcanary audit --sort high-water | head",
 };
 
-struct rows {
-	const struct kc_session *session; /* its kernel may be another after a pass */
-	struct kc_task_row *rows;
-	size_t count, capacity;
-};
-
-/* The row of a task; a new one if it was not seen before. */
-static struct kc_task_row *row_of(struct rows *rows, uint32_t tid, bool seen_some)
-{
-	for (size_t i = 0; seen_some && i < rows->count; i++)
-		if (rows->rows[i].task.tid == tid)
-			return &rows->rows[i];
-	if (kc_grow(rows->rows, rows->capacity, rows->count + 1))
-		return NULL;
-	return &rows->rows[rows->count++];
-}
-
-/* The innermost frame that is not the scheduler's: where the task sleeps. */
-static void find_place(const struct kc_kernel *kernel, const struct kc_checked_stack *checked,
-		       char place[static 160])
-{
-	size_t i = 0;
-
-	while (i + 1 < checked->count && checked->frames[i].sym &&
-	       strstr(kc_sym_name(kernel->ksyms, checked->frames[i].sym), "schedule"))
-		i++;
-	if (checked->count)
-		kc_place_text(kernel, checked->frames[i].frame.pc, place);
-	else
-		snprintf(place, 160, "(no frame)");
-}
-
-static void find_blind(const struct kc_checked_stack *checked, struct kc_task_row *row)
-{
-	for (size_t i = 0; i < KC_BLIND_NR; i++) {
-		row->not_verifiable += checked->blind[i];
-		if (checked->blind[i] && !row->why_not)
-			row->why_not = kc_blind_text(i);
-	}
-	if (checked->end != KC_UNWIND_COMPLETE)
-		row->why_not = kc_unwind_end_text(checked->end);
-}
-
-static int add_row(struct rows *rows, const struct kc_record *record,
-		   const struct kc_checked_stack *checked, bool seen_some)
-{
-	struct kc_task_row *row = row_of(rows, record->tid, seen_some);
-
-	if (!row)
-		return -ENOMEM;
-	*row = (struct kc_task_row){ .task = *record, .verified = checked->intact };
-	find_blind(checked, row);
-	find_place(rows->session->kernel, checked, row->place);
-	return 0;
-}
-
-static int first_look(const struct kc_record *record, const struct kc_checked_stack *checked,
-		      void *arg)
-{
-	return add_row(arg, record, checked, false);
-}
-
-/* What is copied in a later pass was missed, has run since, or can't be cached. */
-static int later_look(const struct kc_record *record, const struct kc_checked_stack *checked,
-		      void *arg)
-{
-	return add_row(arg, record, checked, true);
-}
-
-static int look(struct kc_monitor *monitor, struct rows *rows)
-{
-	int err;
-
-	kc_monitor_observe(monitor, first_look, rows);
-	err = kc_monitor_pass(monitor);
-	kc_monitor_observe(monitor, later_look, rows);
-	for (int i = 1; !err && i < MAX_PASSES && kc_monitor_last_pass(monitor)->moved; i++)
-		err = kc_monitor_pass(monitor);
-	return err;
-}
-
-static enum kc_exit conclude(const struct rows *rows, const struct kc_pass *pass,
-			     const struct kc_stats *stats)
-{
-	uint64_t verified = 0,
-		 blind = stats->unproven + stats->stale + pass->moved + pass->unreadable;
-
-	if (stats->findings)
-		return KC_EXIT_FINDINGS;
-	for (size_t i = 0; i < rows->count; i++) {
-		verified += rows->rows[i].verified;
-		blind += rows->rows[i].not_verifiable;
-	}
-	return blind || !verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
-}
-
 static enum kc_exit audit(const struct audit_options *options, struct kc_session *session)
 {
-	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = NULL;
-	struct kc_told *told kc_auto(kc_cleanup_told) = NULL;
-	struct kc_report *report kc_auto(kc_cleanup_report) = NULL;
-	struct rows rows = { .session = session };
-	kc_auto_free struct kc_task_row *owned = NULL;
+	struct kc_report *report;
+	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
+	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
+	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
+	struct kc_tasks tasks kc_auto(kc_tasks_free) = { .session = session };
+	struct kc_coverage coverage = {};
 	enum kc_exit status;
 	int err;
 
-	if (kc_told_new(&told))
+	if (kc_desk_new(&options->filter, &sinks, &desk))
 		return KC_EXIT_FAILED;
 	status = kc_open_report(options->output, options->json, &report);
-	if (status == KC_EXIT_CLEAN)
-		status = kc_monitor_new(
-			&(struct kc_monitor_options){
-				.filter = options->filter,
-				.high_water = options->high_water,
-			},
-			session, report, told, &monitor);
 	if (status != KC_EXIT_CLEAN)
 		return status;
-	err = kc_report_start(report, &(struct kc_start){ .filter = &options->filter });
+	kc_sinks_add(&sinks, kc_report_sink(report));
+	status = kc_passes_new(
+		&(struct kc_passes_options){
+			.filter = options->filter,
+			.high_water = options->high_water,
+			.session = session,
+			.desk = desk,
+			.sinks = &sinks,
+		},
+		&passes);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	err = kc_sinks_start(&sinks, &(struct kc_start){ .filter = &options->filter });
 	if (!err)
-		err = look(monitor, &rows);
-	owned = rows.rows;
-	for (size_t i = 0; i < rows.count; i++)
-		rows.rows[i].findings = kc_told_of(told, rows.rows[i].task.tid);
-	if (rows.count)
-		qsort(rows.rows, rows.count, sizeof(*rows.rows), sort_key(options->sort));
+		err = kc_tasks_look(&tasks, passes, desk);
+	kc_passes_coverage(passes, &coverage);
+	if (tasks.count)
+		qsort(tasks.rows, tasks.count, sizeof(*tasks.rows), sort_key(options->sort));
 	if (!err)
 		err = kc_report_audit(report, &(struct kc_audit){
-						      .rows = rows.rows,
-						      .count = rows.count,
+						      .tasks = &tasks,
 						      .high_water = options->high_water,
 						      .thread_size = session->kernel->thread_size,
-						      .pass = kc_monitor_last_pass(monitor),
-						      .stats = kc_monitor_stats(monitor),
+						      .pass = kc_passes_last(passes),
+						      .coverage = &coverage,
 					      });
 	if (!err && options->json)
-		err = kc_report_stop(report, kc_monitor_stats(monitor), NULL, "done");
+		err = kc_sinks_stop(&sinks, &coverage, NULL, "done");
 	if (err) {
 		kc_error("the audit failed: %s", kc_strerror(err));
 		return KC_EXIT_FAILED;
 	}
-	return conclude(&rows, kc_monitor_last_pass(monitor), kc_monitor_stats(monitor));
+	return kc_tasks_exit(&tasks, kc_passes_last(passes), &coverage);
 }
 
 enum kc_exit kc_cmd_audit(int argc, char **argv)
@@ -279,7 +183,7 @@ enum kc_exit kc_cmd_audit(int argc, char **argv)
 		return status;
 	kc_log_set_level(KC_LOG_INFO + (options.verbose < 2 ? options.verbose : 2));
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
-	status = kc_session_open(&(struct kc_source){}, &session);
+	status = kc_session_open(&(struct kc_origin){}, &session);
 	if (status != KC_EXIT_CLEAN)
 		return status;
 	status = audit(&options, &session);

@@ -6,7 +6,7 @@
 #include <argp.h>
 
 #include "report/report.h"
-#include "util/log.h"
+#include "util/exit.h"
 
 #define KC_VERSION "0.1.0"
 
@@ -24,5 +24,11 @@ unsigned int kc_parse_number(struct argp_state *state, const char *what, const c
 
 /* kc_report_new(), saying on stderr what went wrong. */
 enum kc_exit kc_open_report(const char *path, bool json, struct kc_report **ret_report);
+
+/*
+ * All that a watch writes to: the report, to a file or to stdout; text for the person at the
+ * terminal beside a file; the kernel's log, if asked for.
+ */
+enum kc_exit kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_sinks *sinks);
 
 #endif

@@ -2,20 +2,21 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/source.h"
+#include "cli/origin.h"
 #include "guard/callees.h"
 #include "guard/listing.h"
 #include "util/array.h"
+#include "util/log.h"
 
 struct explain_options {
-	struct kc_source source;
+	struct kc_origin source;
 	const char *function;
 	unsigned int verbose;
 };
 
 static const struct argp_option argp_options[] = {
 	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
-	KC_SOURCE_OPTIONS,
+	KC_ORIGIN_OPTIONS,
 	{},
 };
 
@@ -23,7 +24,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct explain_options *options = state->input;
 
-	if (kc_source_option(key, arg, &options->source))
+	if (kc_origin_option(key, arg, &options->source))
 		return 0;
 	switch (key) {
 	case 'v':

@@ -27,8 +27,3 @@ bool kc_filter_option(int key, char *arg, struct argp_state *state, struct kc_fi
 	}
 	return false;
 }
-
-bool kc_filter_is_set(const struct kc_filter *filter)
-{
-	return filter->pid || filter->tid || filter->comm || filter->cgroup;
-}

@@ -19,6 +19,4 @@
 /* Returns true if the key was one of them. */
 bool kc_filter_option(int key, char *arg, struct argp_state *state, struct kc_filter *filter);
 
-bool kc_filter_is_set(const struct kc_filter *filter);
-
 #endif

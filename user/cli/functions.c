@@ -5,11 +5,12 @@
 #include <time.h>
 
 #include "cli/command.h"
-#include "cli/source.h"
+#include "cli/origin.h"
 #include "report/plans.h"
+#include "util/log.h"
 
 struct functions_options {
-	struct kc_source source;
+	struct kc_origin source;
 	const char *glob;
 	bool json;
 	bool addresses;
@@ -22,7 +23,7 @@ static const struct argp_option argp_options[] = {
 	{ "addresses", OPTION_ADDRESSES, NULL, 0, "with -j: raw kernel addresses too", 0 },
 	{ "json", 'j', NULL, 0, "JSON lines instead of a table", 0 },
 	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
-	KC_SOURCE_OPTIONS,
+	KC_ORIGIN_OPTIONS,
 	{},
 };
 
@@ -30,7 +31,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct functions_options *options = state->input;
 
-	if (kc_source_option(key, arg, &options->source))
+	if (kc_origin_option(key, arg, &options->source))
 		return 0;
 	switch (key) {
 	case 'j':

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "util/array.h"
+#include "util/log.h"
 
 static const struct {
 	const char *name;

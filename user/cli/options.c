@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/command.h"
+#include "util/log.h"
 
 enum kc_exit kc_parse(const struct argp *argp, int argc, char **argv, void *options)
 {
@@ -32,4 +34,23 @@ enum kc_exit kc_open_report(const char *path, bool json, struct kc_report **ret_
 		return KC_EXIT_CLEAN;
 	kc_error("cannot write to %s: %s", path ?: "stdout", kc_strerror(err));
 	return KC_EXIT_FAILED;
+}
+
+enum kc_exit kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_sinks *sinks)
+{
+	struct kc_report *report;
+	enum kc_exit status = kc_open_report(path, json, &report);
+
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	kc_sinks_add(sinks, kc_report_sink(report));
+	if (path && isatty(STDOUT_FILENO)) {
+		status = kc_open_report(NULL, false, &report);
+		if (status != KC_EXIT_CLEAN)
+			return status;
+		kc_sinks_add(sinks, kc_report_sink(report));
+	}
+	if (kmsg)
+		kc_sinks_add(sinks, kc_kmsg_new());
+	return KC_EXIT_CLEAN;
 }

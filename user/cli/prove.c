@@ -7,9 +7,10 @@
 #include <time.h>
 
 #include "cli/command.h"
-#include "cli/session.h"
+#include "monitor/session.h"
 #include "probe/probes.h"
 #include "util/array.h"
+#include "util/log.h"
 
 #define MAX_GLOBS 64
 
@@ -234,7 +235,7 @@ enum kc_exit kc_cmd_prove(int argc, char **argv)
 	kc_log_set_level(KC_LOG_INFO + options.verbose);
 	if (!options.seeded && getrandom(&options.seed, sizeof(options.seed), 0) < 0)
 		options.seed = time(NULL);
-	status = kc_session_open(&(struct kc_source){}, &session);
+	status = kc_session_open(&(struct kc_origin){}, &session);
 	if (status != KC_EXIT_CLEAN)
 		return status;
 	status = prove(&options, &session);

@@ -6,10 +6,10 @@
 
 #include "cli/command.h"
 #include "cli/filter.h"
-#include "cli/monitor.h"
-#include "cli/probing.h"
+#include "monitor/lookers.h"
+#include "monitor/loop.h"
+#include "util/log.h"
 
-#define STATS_EVERY  10.0 /* seconds */
 #define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
 #define MAX_HOLD_OFF 1000 /* the hard lockup detector's time is 10 s */
 
@@ -28,7 +28,9 @@ struct watch_options {
 	const char *preset;
 	size_t nr_functions;
 	unsigned int max_probes;
-	struct kc_probing_options probing;
+	unsigned int headroom; /* bytes */
+	unsigned int hold_off; /* ms; 0: never hold a CPU */
+	bool kmsg;	       /* a line to /dev/kmsg for each finding */
 };
 
 enum {
@@ -104,16 +106,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->no_probes = true;
 		return 0;
 	case OPTION_HEADROOM:
-		options->probing.headroom = kc_parse_number(state, "BYTES", arg, 0, 1 << 20);
+		options->headroom = kc_parse_number(state, "BYTES", arg, 0, 1 << 20);
 		return 0;
 	case OPTION_HOLD_OFF:
-		options->probing.hold_off = kc_parse_number(state, "MS", arg, 0, MAX_HOLD_OFF);
-		if (options->probing.hold_off && options->probing.hold_off < MIN_HOLD_OFF)
+		options->hold_off = kc_parse_number(state, "MS", arg, 0, MAX_HOLD_OFF);
+		if (options->hold_off && options->hold_off < MIN_HOLD_OFF)
 			argp_error(state, "MS must be 0, or at least %d: nothing is written sooner",
 				   MIN_HOLD_OFF);
 		return 0;
 	case OPTION_KMSG:
-		options->probing.kmsg = true;
+		options->kmsg = true;
 		return 0;
 	case OPTION_MAX_CPU:
 		options->max_cpu = kc_parse_number(state, "PERCENT", arg, 1, 100);
@@ -157,206 +159,28 @@ static const struct argp argp = {
 	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
 };
 
-/* Wait until `until`; true if a signal asks us to end. */
-static bool wait_or_signal(const sigset_t *signals, const struct timespec *until)
+static enum kc_exit conclude(const struct kc_loop *loop, int err, const char *why)
 {
-	struct timespec now, left;
-	int signal;
+	struct kc_coverage coverage;
+	int written;
 
-	for (;;) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left.tv_sec = until->tv_sec - now.tv_sec;
-		left.tv_nsec = until->tv_nsec - now.tv_nsec;
-		if (left.tv_nsec < 0) {
-			left.tv_sec--;
-			left.tv_nsec += 1000000000;
-		}
-		if (left.tv_sec < 0)
-			left = (struct timespec){};
-		signal = sigtimedwait(signals, NULL, &left);
-		if (signal > 0)
-			return true;
-		if (errno != EINTR)
-			return false;
-	}
-}
-
-static struct timespec after_ms(struct timespec time, unsigned int ms)
-{
-	time.tv_sec += ms / 1000;
-	time.tv_nsec += ms % 1000 * 1000000L;
-	if (time.tv_nsec >= 1000000000) {
-		time.tv_sec++;
-		time.tv_nsec -= 1000000000;
-	}
-	return time;
-}
-
-static bool is_before(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
-}
-
-static int notice_no_match(const struct kc_filter *filter, struct kc_report *report)
-{
-	char text[320];
-
-	if (filter->cgroup)
-		snprintf(text, sizeof(text), "no task is in cgroup %s yet; watching for it",
-			 filter->cgroup);
-	else if (filter->comm)
-		snprintf(text, sizeof(text),
-			 "no thread or process is named '%s' yet; watching for it", filter->comm);
-	else if (filter->tid)
-		snprintf(text, sizeof(text), "there is no thread %u yet; watching for it",
-			 filter->tid);
-	else
-		snprintf(text, sizeof(text), "there is no process %u yet; watching for it",
-			 filter->pid);
-	return kc_report_notice(report, text);
-}
-
-/* A pass may be dear once: modules came and the kernel was learned again, new tasks. */
-#define PATIENCE 3
-
-/*
- * How often to look. When the cheapest of the last PATIENCE passes costs more than its
- * share of the period, the next one comes later, so that the share holds.
- */
-struct pace {
-	const struct watch_options *options;
-	double costs[PATIENCE]; /* ms of CPU */
-	unsigned int period;	/* ms, as it is now */
-	bool slow;
-};
-
-static double cheapest(const struct pace *pace)
-{
-	double least = pace->costs[0];
-
-	for (size_t i = 1; i < PATIENCE; i++)
-		least = pace->costs[i] < least ? pace->costs[i] : least;
-	return least;
-}
-
-static int adjust(struct pace *pace, const struct kc_stats *stats, struct kc_report *report)
-{
-	const struct watch_options *options = pace->options;
-	bool was_slow = pace->slow;
-	double cost, wanted;
-	char text[160];
-
-	pace->costs[stats->passes % PATIENCE] = stats->pass_cpu * 1000;
-	cost = cheapest(pace); /* 0 until there were that many */
-	wanted = cost * 100 / options->max_cpu;
-	pace->slow = wanted > options->period;
-	pace->period = !pace->slow ? options->period : wanted < 3600000 ? wanted : 3600000;
-	if (pace->slow == was_slow)
-		return 0;
-	if (pace->slow)
-		snprintf(
-			text, sizeof(text),
-			"a pass takes %.1f ms of CPU, more than %u %% of %u ms: looking every %u ms "
-			"for now",
-			cost, options->max_cpu, options->period, pace->period);
-	else
-		snprintf(text, sizeof(text), "a pass takes %.1f ms of CPU now: back to every %u ms",
-			 cost, options->period);
-	return kc_report_notice(report, text);
-}
-
-/* Everything seen so far, by the sweep and by live probes (NULL: none). */
-static struct kc_stats total(struct kc_monitor *monitor, struct kc_probing *probing)
-{
-	struct kc_stats stats = *kc_monitor_stats(monitor);
-
-	if (probing)
-		kc_probing_stats(probing, &stats.probes);
-	stats.findings += stats.probes.findings;
-	stats.repeated += stats.probes.repeated;
-	return stats;
-}
-
-/* Pass, wait, pass ... until a signal, the time is up, or something fails. */
-static int loop(const struct watch_options *options, const sigset_t *signals,
-		struct kc_monitor *monitor, struct kc_probing *probing, struct kc_report *report,
-		const char **ret_why)
-{
-	struct pace pace = { .options = options, .period = options->period };
-	double next_stats = STATS_EVERY;
-	const struct kc_stats *stats;
-	struct timespec next, now, end;
-	struct kc_stats all;
-	int err;
-
-	clock_gettime(CLOCK_MONOTONIC, &next);
-	end = next;
-	end.tv_sec += options->duration;
-	for (;;) {
-		err = kc_monitor_pass(monitor);
-		if (err)
-			return err;
-		stats = kc_monitor_stats(monitor);
-		if (stats->passes == 1 && !stats->tasks && kc_filter_is_set(&options->filter))
-			err = notice_no_match(&options->filter, report);
-		if (!err)
-			err = adjust(&pace, stats, report);
-		if (!err && probing)
-			err = kc_probing_check_modules(probing);
-		if (err)
-			return err;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (options->duration && !is_before(&now, &end)) {
-			*ret_why = "time is up";
-			return 0;
-		}
-		if (stats->seconds >= next_stats) {
-			next_stats += STATS_EVERY;
-			all = total(monitor, probing);
-			err = kc_report_stats(report, &all);
-			if (err)
-				return err;
-		}
-		/* A pass that took longer than the period: no burst to catch up. */
-		next = after_ms(next, pace.period);
-		if (is_before(&next, &now))
-			next = now;
-		if (options->duration && is_before(&end, &next))
-			next = end;
-		if (wait_or_signal(signals, &next)) {
-			*ret_why = "stopped";
-			return 0;
-		}
-	}
-}
-
-static enum kc_exit conclude(struct kc_monitor *monitor, struct kc_probing *probing,
-			     struct kc_report *report, int err, const char *why)
-{
-	struct kc_stats stats;
-	int written = 0;
-
-	if (probing && !err)
-		err = kc_probing_check_modules(probing);
-	if (probing)
-		kc_probing_stop(probing);
-	stats = total(monitor, probing);
-	if (!err && probing && kc_probing_output_failed(probing))
+	if (loop->attach && !err)
+		err = kc_attach_check_modules(loop->attach);
+	if (loop->attach)
+		kc_attach_stop(loop->attach);
+	if (loop->events)
+		kc_events_stop(loop->events);
+	kc_loop_coverage(loop, &coverage);
+	if (!err && loop->events && kc_events_output_failed(loop->events))
 		err = -EIO;
-	if (!err || !kc_monitor_output_failed(monitor))
-		written =
-			kc_report_stop(report, &stats, probing ? kc_probing_depths(probing) : NULL,
-				       err ? "failed" : why);
+	written = kc_sinks_stop(loop->sinks, &coverage,
+				loop->attach ? kc_attach_depths(loop->attach) : NULL,
+				err ? "failed" : why);
 	if (err)
 		kc_error("the watch ended: %s", kc_strerror(err));
 	if (written)
 		kc_error("the report could not be written: %s", kc_strerror(written));
-	if (err || written)
-		return KC_EXIT_FAILED;
-	if (stats.findings)
-		return KC_EXIT_FINDINGS;
-	/* Nothing found by looking at nothing is not clean. */
-	return kc_stats_is_blind(&stats) || !stats.frames_verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
+	return err || written ? KC_EXIT_FAILED : kc_coverage_exit(&coverage);
 }
 
 /* What to probe, and that it is not too much. */
@@ -404,8 +228,8 @@ static void print_choices(const struct kc_choices *choices)
 	       choices->points);
 }
 
-static int report_start(const struct watch_options *options, const struct kc_choices *choices,
-			const struct kc_probing *probing, struct kc_report *report)
+static int say_start(const struct watch_options *options, const struct kc_choices *choices,
+		     const struct kc_loop *loop)
 {
 	kc_auto_free struct kc_probed *probed = calloc(choices->count + 1, sizeof(*probed));
 	struct kc_start start = {
@@ -416,21 +240,64 @@ static int report_start(const struct watch_options *options, const struct kc_cho
 
 	if (!probed)
 		return -ENOMEM;
-	if (probing) {
-		start.nr_probed = kc_probing_probed(probing, probed);
-		start.tripwire = kc_probing_has_tripwire(probing);
+	if (loop->attach) {
+		start.nr_probed = kc_attach_probed(loop->attach, probed);
+		start.tripwire = kc_attach_has_tripwire(loop->attach);
 	}
-	return kc_report_start(report, &start);
+	return kc_sinks_start(loop->sinks, &start);
+}
+
+/* Probes placed, events looked at, CPUs held: in this order. */
+static enum kc_exit arm(const struct watch_options *options, const struct kc_choices *choices,
+			struct kc_session *session, struct kc_desk *desk,
+			const struct kc_sinks *sinks, struct kc_attach **ret_attach,
+			struct kc_events **ret_events)
+{
+	unsigned int hold_off = kc_lookers_are_possible() ? options->hold_off : 0;
+	enum kc_exit status;
+
+	if (hold_off != options->hold_off)
+		kc_debug("one CPU: it is not held, nobody could write meanwhile");
+	status = kc_attach_new(
+		&(struct kc_attach_options){
+			.session = session,
+			.choices = choices,
+			.sinks = sinks,
+			.pid = options->filter.pid,
+			.headroom = options->headroom,
+		},
+		ret_attach);
+	if (status != KC_EXIT_CLEAN)
+		return status;
+	if (kc_attach_place(*ret_attach)) {
+		kc_error("out of memory");
+		return KC_EXIT_FAILED;
+	}
+	if (kc_events_start(
+		    &(struct kc_events_options){
+			    .session = session,
+			    .probes = kc_attach_probes(*ret_attach),
+			    .desk = desk,
+			    .sinks = sinks,
+			    .hold_off = hold_off,
+		    },
+		    choices, ret_events)) {
+		kc_error("cannot start a thread");
+		return KC_EXIT_FAILED;
+	}
+	kc_attach_activate(*ret_attach, hold_off);
+	return KC_EXIT_CLEAN;
 }
 
 static enum kc_exit watch(const struct watch_options *options, struct kc_session *session,
 			  const struct kc_choices *choices)
 {
-	struct kc_monitor *monitor kc_auto(kc_cleanup_monitor) = NULL;
-	struct kc_report *report kc_auto(kc_cleanup_report) = NULL;
-	struct kc_told *told kc_auto(kc_cleanup_told) = NULL;
-	struct kc_probing *probing kc_auto(kc_cleanup_probing) = NULL;
-	struct kc_probing_options wanted = options->probing;
+	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
+	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
+	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
+	struct kc_attach *attach kc_auto(kc_cleanup_attach) = NULL;
+	struct kc_events *events kc_auto(kc_cleanup_events) = NULL;
+	struct kc_loop loop;
 	const char *why = "failed";
 	enum kc_exit status;
 	sigset_t signals;
@@ -441,21 +308,39 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (kc_told_new(&told))
+	if (kc_desk_new(&options->filter, &sinks, &desk))
 		return KC_EXIT_FAILED;
-	status = kc_open_report(options->output, options->json, &report);
+	status = kc_open_sinks(options->output, options->json, options->kmsg, &sinks);
 	if (status == KC_EXIT_CLEAN)
-		status = kc_monitor_new(&(struct kc_monitor_options){ .filter = options->filter },
-					session, report, told, &monitor);
-	wanted.filter = options->filter;
+		status = kc_passes_new(
+			&(struct kc_passes_options){
+				.filter = options->filter,
+				.session = session,
+				.desk = desk,
+				.sinks = &sinks,
+			},
+			&passes);
 	if (status == KC_EXIT_CLEAN && !options->no_probes)
-		status = kc_probing_new(&wanted, choices, session, report, told, &probing);
+		status = arm(options, choices, session, desk, &sinks, &attach, &events);
+	if (attach && status != KC_EXIT_CLEAN)
+		kc_attach_stop(attach); /* before the events that nobody will look at */
 	if (status != KC_EXIT_CLEAN)
 		return status;
-	err = report_start(options, choices, probing, report);
+	loop = (struct kc_loop){
+		.filter = &options->filter,
+		.period = options->period,
+		.max_cpu = options->max_cpu,
+		.duration = options->duration,
+		.signals = &signals,
+		.passes = passes,
+		.attach = attach,
+		.events = events,
+		.sinks = &sinks,
+	};
+	err = say_start(options, choices, &loop);
 	if (!err)
-		err = loop(options, &signals, monitor, probing, report, &why);
-	return conclude(monitor, probing, report, err, why);
+		err = kc_loop_run(&loop, &why);
+	return conclude(&loop, err, why);
 }
 
 enum kc_exit kc_cmd_watch(int argc, char **argv)
@@ -464,7 +349,8 @@ enum kc_exit kc_cmd_watch(int argc, char **argv)
 		.period = 1000,
 		.max_cpu = 5,
 		.max_probes = 64,
-		.probing = { .headroom = 2048, .hold_off = 50 },
+		.headroom = 2048,
+		.hold_off = 50,
 	};
 	struct kc_choices choices;
 	struct kc_session session = {};
@@ -475,7 +361,7 @@ enum kc_exit kc_cmd_watch(int argc, char **argv)
 		return status;
 	kc_log_set_level(KC_LOG_INFO + (options.verbose < 2 ? options.verbose : 2));
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
-	status = kc_session_open(&(struct kc_source){}, &session);
+	status = kc_session_open(&(struct kc_origin){}, &session);
 	if (status != KC_EXIT_CLEAN)
 		return status;
 	status = choose(&options, &session, &choices);

@@ -20,6 +20,11 @@ struct kc_filter {
 	const char *cgroup; /* NULL: all; else a path in the unified hierarchy */
 };
 
+static inline bool kc_filter_is_set(const struct kc_filter *filter)
+{
+	return filter->pid || filter->tid || filter->comm || filter->cgroup;
+}
+
 struct kc_sweep_options {
 	struct kc_filter filter;
 	bool high_water; /* look how deep each stack has ever been */

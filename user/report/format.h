@@ -6,8 +6,10 @@
 #include <pthread.h>
 
 #include "report/report.h"
+#include "source/host.h"
 
 struct kc_report {
+	struct kc_sink sink; /* first: report_of() */
 	const struct kc_format *format;
 	FILE *out;
 	pthread_mutex_t lock; /* one event at a time */
@@ -23,8 +25,8 @@ struct kc_format {
 			const struct kc_finding *finding);
 	void (*audit)(struct kc_report *report, const struct kc_audit *audit);
 	void (*notice)(struct kc_report *report, const char *text);
-	void (*stats)(struct kc_report *report, const struct kc_stats *stats);
-	void (*stop)(struct kc_report *report, const struct kc_stats *stats,
+	void (*stats)(struct kc_report *report, const struct kc_coverage *coverage);
+	void (*stop)(struct kc_report *report, const struct kc_coverage *coverage,
 		     const struct kc_depths *depths, const char *why);
 };
 

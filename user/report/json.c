@@ -296,6 +296,7 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	json *event = new_event(report, "finding", &finding->time, finding->boot_ns);
 	json *views = json_object_new_object();
 
+	add_u64(event, "finding", finding->seq);
 	add_string(event, "engine", finding->engine);
 	add_string(event, "anomaly", kc_anomaly_name(finding->anomaly));
 	add_u64(event, "lost_before", finding->lost_before);
@@ -337,8 +338,8 @@ static void json_task(struct kc_report *report, const struct kc_audit *audit,
 
 static void json_audit(struct kc_report *report, const struct kc_audit *audit)
 {
-	for (size_t i = 0; i < audit->count; i++)
-		json_task(report, audit, &audit->rows[i]);
+	for (size_t i = 0; i < audit->tasks->count; i++)
+		json_task(report, audit, &audit->tasks->rows[i]);
 }
 
 static void json_notice(struct kc_report *report, const char *text)
@@ -349,73 +350,56 @@ static void json_notice(struct kc_report *report, const char *text)
 	emit(report, event);
 }
 
-static json *coverage_object(const struct kc_stats *stats)
+static void add_counters(json *object, const struct kc_coverage *coverage,
+			 const struct kc_counter *counters, size_t count)
 {
-	json *object = json_object_new_object(), *blind = json_object_new_object();
+	for (size_t i = 0; i < count; i++)
+		add_u64(object, counters[i].name, kc_counter_value(coverage, &counters[i]));
+}
 
-	add_u64(object, "passes", stats->passes);
-	add_u64(object, "tasks", stats->tasks);
-	add_u64(object, "tasks_running", stats->running);
-	add_u64(object, "tasks_dead", stats->dead);
-	add_u64(object, "tasks_moved", stats->moved);
-	add_u64(object, "tasks_checked", stats->tasks_checked);
-	add_u64(object, "frames_verified", stats->frames_verified);
-	add_u64(object, "not_verifiable", kc_stats_not_verifiable(stats));
-	add_u64(blind, "stack not readable", stats->unreadable);
-	for (size_t i = 0; i < KC_BLIND_NR; i++)
-		if (i != KC_BLIND_NO_PLAN && i != KC_BLIND_UNWIND)
-			add_u64(blind, kc_blind_text(i), stats->blind[i]);
-	for (size_t i = 0; i < KC_PLAN_NR_REASONS; i++)
-		if (stats->plan_blind[i])
-			add_u64(blind, kc_plan_reason_text(i), stats->plan_blind[i]);
-	for (size_t i = 1; i < KC_UNWIND_NR_ENDS; i++)
-		if (stats->unwind_ends[i])
-			add_u64(blind, kc_unwind_end_text(i), stats->unwind_ends[i]);
-	json_object_object_add(object, "reasons", blind);
-	add_u64(object, "uncached", stats->uncached);
-	add_u64(object, "unproven", stats->unproven);
-	add_u64(object, "stale_passes", stats->stale);
-	add_u64(object, "findings", stats->findings);
-	add_u64(object, "repeated", stats->repeated);
-	add_double(object, "cpu_seconds", stats->cpu_seconds);
-	add_double(object, "first_pass_cpu_seconds", stats->first_pass_cpu);
-	add_double(object, "pass_cpu_seconds", stats->pass_cpu);
-	add_double(object, "seconds", stats->seconds);
-	add_double(object, "cpu_percent", kc_stats_cpu_percent(stats));
+static json *coverage_object(const struct kc_coverage *coverage)
+{
+	json *object = json_object_new_object(), *reasons = json_object_new_object();
+	struct kc_reason reason;
+
+	add_counters(object, coverage, kc_sweep_counters, kc_nr_sweep_counters);
+	add_u64(object, "not_verifiable", kc_coverage_not_verifiable(coverage));
+	add_u64(reasons, "stack not readable", coverage->sweep.unreadable);
+	for (size_t i = 0; kc_coverage_reason(&coverage->sweep, i, &reason); i++)
+		if (reason.count)
+			add_u64(reasons, reason.text, reason.count);
+	json_object_object_add(object, "reasons", reasons);
+	add_u64(object, "findings", coverage->told.findings);
+	add_u64(object, "repeated", coverage->told.repeated);
+	add_double(object, "cpu_seconds", coverage->cpu_seconds);
+	add_double(object, "first_pass_cpu_seconds", coverage->first_pass_cpu);
+	add_double(object, "pass_cpu_seconds", coverage->pass_cpu);
+	add_double(object, "seconds", coverage->seconds);
+	add_double(object, "cpu_percent", kc_coverage_cpu_percent(coverage));
 	return object;
 }
 
-static json *probe_stats_object(const struct kc_probe_stats *stats)
+static json *probes_object(const struct kc_coverage *coverage)
 {
+	const struct kc_probe_counts *probes = &coverage->probes;
 	json *object = json_object_new_object();
 
-	add_u64(object, "attached", stats->attached);
-	add_u64(object, "failed", stats->failed);
-	add_u64(object, "comparisons", stats->comparisons);
-	add_u64(object, "entries", stats->entries);
-	add_u64(object, "returns", stats->returns);
-	add_u64(object, "unreadable", stats->unreadable);
-	add_u64(object, "unmatched_returns", stats->unmatched);
-	add_u64(object, "other_stack", stats->other_stack);
-	add_u64(object, "lost", stats->lost);
-	if (stats->tells_missed || !stats->attached)
-		add_u64(object, "missed", stats->missed);
-	else
-		json_object_object_add(object, "missed", NULL);
-	add_u64(object, "unproven", stats->unproven);
-	add_u64(object, "findings", stats->findings);
-	add_u64(object, "repeated", stats->repeated);
-	add_u64(object, "max_depth", stats->max_depth);
-	add_string(object, "deepest", stats->max_depth ? stats->deepest : NULL);
+	add_counters(object, coverage, kc_probe_counters, kc_nr_probe_counters);
+	if (!probes->tells_missed && probes->attached)
+		json_object_object_add(object, "missed", NULL); /* not told is not none */
+	add_u64(object, "findings", coverage->told_by_probes.findings);
+	add_u64(object, "repeated", coverage->told_by_probes.repeated);
+	add_u64(object, "max_depth", probes->max_depth);
+	add_string(object, "deepest", probes->max_depth ? probes->deepest : NULL);
 	return object;
 }
 
-static void json_stats(struct kc_report *report, const struct kc_stats *stats)
+static void json_stats(struct kc_report *report, const struct kc_coverage *coverage)
 {
 	json *event = new_event(report, "stats", NULL, 0);
 
-	json_object_object_add(event, "coverage", coverage_object(stats));
-	json_object_object_add(event, "probes", probe_stats_object(&stats->probes));
+	json_object_object_add(event, "coverage", coverage_object(coverage));
+	json_object_object_add(event, "probes", probes_object(coverage));
 	emit(report, event);
 }
 
@@ -454,15 +438,15 @@ static json *thread_depths(const struct kc_depths *depths)
 	return array;
 }
 
-static void json_stop(struct kc_report *report, const struct kc_stats *stats,
+static void json_stop(struct kc_report *report, const struct kc_coverage *coverage,
 		      const struct kc_depths *depths, const char *why)
 {
 	json *event;
 
-	json_stats(report, stats);
+	json_stats(report, coverage);
 	event = new_event(report, "stop", NULL, 0);
 	add_string(event, "why", why);
-	add_u64(event, "findings", stats->findings);
+	add_u64(event, "findings", coverage->told.findings);
 	json_object_object_add(event, "function_depths", function_depths(depths));
 	json_object_object_add(event, "thread_depths", thread_depths(depths));
 	emit(report, event);

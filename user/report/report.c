@@ -6,38 +6,23 @@
 
 #include "report/format.h"
 
-int kc_report_new(const char *path, bool json, struct kc_report **ret_report)
+static struct kc_report *report_of(struct kc_sink *sink)
 {
-	struct kc_report *report kc_auto(kc_cleanup_report) = calloc(1, sizeof(*report));
-	struct stat status;
-	int fd;
-
-	if (!report)
-		return -ENOMEM;
-	report->format = json ? &kc_format_json : &kc_format_text;
-	pthread_mutex_init(&report->lock, NULL);
-	kc_host_read(&report->host);
-	/* Findings name processes and kernel internals: for root's eyes. */
-	fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
-		  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		return -errno;
-	report->regular = !fstat(fd, &status) && S_ISREG(status.st_mode);
-	report->out = fdopen(fd, "w");
-	if (!report->out) {
-		close(fd);
-		return -ENOMEM;
-	}
-	*ret_report = kc_take(report);
-	return 0;
+	return (struct kc_report *)sink;
 }
 
-void kc_report_free(struct kc_report *report)
+struct kc_sink *kc_report_sink(struct kc_report *report)
 {
-	if (!report)
-		return;
+	return &report->sink;
+}
+
+static void report_free(struct kc_sink *sink)
+{
+	struct kc_report *report = report_of(sink);
+
 	if (report->out)
 		fclose(report->out);
+	pthread_mutex_destroy(&report->lock);
 	free(report);
 }
 
@@ -52,35 +37,43 @@ static int commit(struct kc_report *report)
 	return err;
 }
 
-int kc_report_sync(struct kc_report *report)
+static struct kc_report *begin(struct kc_sink *sink)
 {
+	struct kc_report *report = report_of(sink);
+
+	pthread_mutex_lock(&report->lock);
+	errno = 0;
+	return report;
+}
+
+static int report_sync(struct kc_sink *sink)
+{
+	const struct kc_report *report = report_of(sink);
+
 	return report->regular && fdatasync(fileno(report->out)) ? -errno : 0;
 }
 
-static void begin(struct kc_report *report)
+static int report_start(struct kc_sink *sink, const struct kc_start *start)
 {
-	pthread_mutex_lock(&report->lock);
-	errno = 0;
-}
+	struct kc_report *report = begin(sink);
 
-int kc_report_start(struct kc_report *report, const struct kc_start *start)
-{
-	begin(report);
 	report->format->start(report, start);
 	return commit(report);
 }
 
-int kc_report_finding(struct kc_report *report, const struct kc_kernel *kernel,
-		      const struct kc_finding *finding)
+static int report_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
+			  const struct kc_finding *finding)
 {
-	begin(report);
+	struct kc_report *report = begin(sink);
+
 	report->format->finding(report, kernel, finding);
 	return commit(report);
 }
 
-int kc_report_rehearse(struct kc_report *report, const struct kc_kernel *kernel,
-		       const struct kc_finding *finding)
+static int report_rehearse(struct kc_sink *sink, const struct kc_kernel *kernel,
+			   const struct kc_finding *finding)
 {
+	const struct kc_report *report = report_of(sink);
 	struct kc_report rehearsal = { .format = report->format, .host = report->host };
 	kc_auto_free char *text = NULL;
 	size_t len;
@@ -93,48 +86,75 @@ int kc_report_rehearse(struct kc_report *report, const struct kc_kernel *kernel,
 	return 0;
 }
 
-int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
+static int report_notice(struct kc_sink *sink, const char *text)
 {
-	begin(report);
-	report->format->audit(report, audit);
-	return commit(report) ?: kc_report_sync(report);
-}
+	struct kc_report *report = begin(sink);
 
-int kc_report_notice(struct kc_report *report, const char *text)
-{
-	begin(report);
 	report->format->notice(report, text);
 	return commit(report);
 }
 
-int kc_report_stats(struct kc_report *report, const struct kc_stats *stats)
+static int report_stats(struct kc_sink *sink, const struct kc_coverage *coverage)
 {
-	begin(report);
-	report->format->stats(report, stats);
+	struct kc_report *report = begin(sink);
+
+	report->format->stats(report, coverage);
 	return commit(report);
 }
 
-int kc_report_stop(struct kc_report *report, const struct kc_stats *stats,
-		   const struct kc_depths *depths, const char *why)
+static int report_stop(struct kc_sink *sink, const struct kc_coverage *coverage,
+		       const struct kc_depths *depths, const char *why)
 {
-	begin(report);
-	report->format->stop(report, stats, depths ?: &(struct kc_depths){}, why);
-	return commit(report) ?: kc_report_sync(report);
+	struct kc_report *report = begin(sink);
+
+	report->format->stop(report, coverage, depths, why);
+	return commit(report) ?: report_sync(sink);
 }
 
-uint64_t kc_stats_not_verifiable(const struct kc_stats *stats)
+int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
 {
-	uint64_t sum = stats->unreadable + stats->unproven + stats->stale;
-
-	for (size_t i = 0; i < KC_BLIND_NR; i++)
-		sum += stats->blind[i];
-	return sum;
+	begin(&report->sink)->format->audit(report, audit);
+	return commit(report) ?: report_sync(&report->sink);
 }
 
-bool kc_stats_is_blind(const struct kc_stats *stats)
-{
-	const struct kc_probe_stats *probes = &stats->probes;
+static const struct kc_sink_ops report_ops = {
+	.start = report_start,
+	.finding = report_finding,
+	.rehearse = report_rehearse,
+	.notice = report_notice,
+	.stats = report_stats,
+	.stop = report_stop,
+	.sync = report_sync,
+	.free = report_free,
+};
 
-	return kc_stats_not_verifiable(stats) || probes->failed || probes->unreadable ||
-	       probes->lost || probes->missed || probes->unproven;
+int kc_report_new(const char *path, bool json, struct kc_report **ret_report)
+{
+	struct kc_report *report = calloc(1, sizeof(*report));
+	struct stat status;
+	int fd, err;
+
+	if (!report)
+		return -ENOMEM;
+	report->sink.ops = &report_ops;
+	report->format = json ? &kc_format_json : &kc_format_text;
+	pthread_mutex_init(&report->lock, NULL);
+	kc_host_read(&report->host);
+	/* Findings name processes and kernel internals: for root's eyes. */
+	fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
+		  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0) {
+		err = -errno;
+		report_free(&report->sink);
+		return err;
+	}
+	report->regular = !fstat(fd, &status) && S_ISREG(status.st_mode);
+	report->out = fdopen(fd, "w");
+	if (!report->out) {
+		close(fd);
+		report_free(&report->sink);
+		return -ENOMEM;
+	}
+	*ret_report = report;
+	return 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/place.h"
 #include "report/format.h"
 #include "report/views.h"
 #include "util/array.h"
@@ -75,33 +76,34 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 		start->tripwire ? "tripwire on panic" : "no tripwire");
 }
 
-static void print_probe_stats(const struct kc_probe_stats *stats)
+/* Those of the counters that are worth a line when they are not zero. */
+static void print_counters(const struct kc_coverage *coverage, const struct kc_counter *counters,
+			   size_t count)
 {
-	if (!stats->attached && !stats->failed)
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value = kc_counter_value(coverage, &counters[i]);
+
+		if (value && counters[i].flags & KC_COUNTER_TELL)
+			kc_info("  %" PRIu64 " %s", value, counters[i].text);
+	}
+}
+
+static void print_probes(const struct kc_coverage *coverage)
+{
+	const struct kc_probe_counts *probes = &coverage->probes;
+
+	if (!probes->attached && !probes->failed)
 		return;
 	kc_info("live probes: %" PRIu64 ", %" PRIu64 " not placed; %" PRIu64
 		" checks compared, %" PRIu64 " entries, %" PRIu64 " returns",
-		stats->attached, stats->failed, stats->comparisons, stats->entries, stats->returns);
-	if (stats->max_depth)
-		kc_info("deepest entry: %" PRIu64 " bytes, of %s", stats->max_depth,
-			stats->deepest);
-	if (stats->unmatched)
-		kc_info("  %" PRIu64 " returns of calls whose entry was not seen",
-			stats->unmatched);
-	if (stats->other_stack)
-		kc_info("  %" PRIu64 " hits on interrupt and exception stacks", stats->other_stack);
-	if (stats->unreadable)
-		kc_info("  %" PRIu64 " slots not readable", stats->unreadable);
-	if (stats->lost)
-		kc_info("  %" PRIu64 " events lost: the ring buffer was full", stats->lost);
-	if (stats->missed)
-		kc_info("  %" PRIu64 " hits missed: another program was running on the CPU",
-			stats->missed);
-	if (!stats->tells_missed)
+		probes->attached, probes->failed, probes->comparisons, probes->entries,
+		probes->returns);
+	if (probes->max_depth)
+		kc_info("deepest entry: %" PRIu64 " bytes, of %s", probes->max_depth,
+			probes->deepest);
+	print_counters(coverage, kc_probe_counters, kc_nr_probe_counters);
+	if (!probes->tells_missed)
 		kc_info("  this kernel does not tell of hits that it keeps from probes (v6.7)");
-	if (stats->unproven)
-		kc_info("  %" PRIu64 " events that their own stack copy did not confirm",
-			stats->unproven);
 }
 
 /* One view: a heading and the view's lines, indented. */
@@ -232,28 +234,14 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 	fprintf(out, "\n");
 }
 
-static void print_blind(const struct kc_stats *stats)
+static void print_blind(const struct kc_coverage *coverage)
 {
-	if (stats->unproven)
-		kc_info("  %" PRIu64 " differences that a second read did not confirm",
-			stats->unproven);
-	if (stats->stale)
-		kc_info("  %" PRIu64 " passes while the kernel's modules were not known",
-			stats->stale);
-	if (stats->unreadable)
-		kc_info("  %" PRIu64 " stacks: not readable", stats->unreadable);
-	for (size_t i = 0; i < KC_BLIND_NR; i++) {
-		if (stats->blind[i] && i != KC_BLIND_NO_PLAN && i != KC_BLIND_UNWIND)
-			kc_info("  %" PRIu64 " frames: %s", stats->blind[i], kc_blind_text(i));
-	}
-	for (size_t i = 0; i < KC_PLAN_NR_REASONS; i++)
-		if (stats->plan_blind[i])
-			kc_info("  %" PRIu64 " frames: no plan: %s", stats->plan_blind[i],
-				kc_plan_reason_text(i));
-	for (size_t i = 1; i < KC_UNWIND_NR_ENDS; i++)
-		if (stats->unwind_ends[i])
-			kc_info("  %" PRIu64 " stacks: %s", stats->unwind_ends[i],
-				kc_unwind_end_text(i));
+	struct kc_reason reason;
+
+	print_counters(coverage, kc_sweep_counters, kc_nr_sweep_counters);
+	for (size_t i = 0; kc_coverage_reason(&coverage->sweep, i, &reason); i++)
+		if (reason.count)
+			kc_info("  %" PRIu64 " %s: %s", reason.count, reason.what, reason.text);
 }
 
 static void print_row(FILE *out, const struct kc_audit *audit, const struct kc_task_row *row)
@@ -282,23 +270,23 @@ static void text_audit(struct kc_report *report, const struct kc_audit *audit)
 	fprintf(report->out, "%7s %7s %-2s %6s%s %8s %4s  %-*s %s\n", "TID", "PID", "ST", "DEPTH",
 		audit->high_water ? " DEEPEST" : "", "VERIFIED", "NOT", KC_COMM_LEN, "COMM",
 		"ASLEEP IN");
-	for (size_t i = 0; i < audit->count; i++) {
-		print_row(report->out, audit, &audit->rows[i]);
-		verified += audit->rows[i].verified;
-		blind += audit->rows[i].not_verifiable;
+	for (size_t i = 0; i < audit->tasks->count; i++) {
+		print_row(report->out, audit, &audit->tasks->rows[i]);
+		verified += audit->tasks->rows[i].verified;
+		blind += audit->tasks->rows[i].not_verifiable;
 	}
 	kc_info("%zu tasks asleep: frames verified: %" PRIu64 ", not verifiable: %" PRIu64
 		", findings: %" PRIu64,
-		audit->count, verified, blind, audit->stats->findings);
+		audit->tasks->count, verified, blind, audit->coverage->told.findings);
 	kc_info("not looked at: %" PRIu64 " running, %" PRIu64 " dead, %" PRIu64
 		" that ran meanwhile, %" PRIu64 " not readable",
 		audit->pass->running, audit->pass->dead, audit->pass->moved,
 		audit->pass->unreadable);
-	if (audit->stats->unproven)
+	if (audit->coverage->sweep.unproven)
 		kc_info("%" PRIu64 " differences that a second read did not confirm",
-			audit->stats->unproven);
+			audit->coverage->sweep.unproven);
 	kc_info("depths in bytes, of %" PRIu64 "; own CPU: %.2f s", audit->thread_size,
-		audit->stats->cpu_seconds);
+		audit->coverage->cpu_seconds);
 }
 
 static void text_notice(struct kc_report *report, const char *text)
@@ -308,13 +296,14 @@ static void text_notice(struct kc_report *report, const char *text)
 }
 
 /* Between start and end, a person at a terminal wants quiet; -v shows progress. */
-static void text_stats(struct kc_report *report, const struct kc_stats *stats)
+static void text_stats(struct kc_report *report, const struct kc_coverage *coverage)
 {
 	(void)report;
 	kc_debug("%" PRIu64 " passes, %" PRIu64 " frames verified, %" PRIu64
 		 " not verifiable, %" PRIu64 " findings, own CPU %.2f %%",
-		 stats->passes, stats->frames_verified, kc_stats_not_verifiable(stats),
-		 stats->findings, kc_stats_cpu_percent(stats));
+		 coverage->sweep.passes, coverage->sweep.verified,
+		 kc_coverage_not_verifiable(coverage), coverage->told.findings,
+		 kc_coverage_cpu_percent(coverage));
 }
 
 static void print_depths(const struct kc_depths *depths)
@@ -335,23 +324,24 @@ static void print_depths(const struct kc_depths *depths)
 			 depths->threads[i].function);
 }
 
-static void text_stop(struct kc_report *report, const struct kc_stats *stats,
+static void text_stop(struct kc_report *report, const struct kc_coverage *coverage,
 		      const struct kc_depths *depths, const char *why)
 {
-	uint64_t blind = kc_stats_not_verifiable(stats);
+	const struct kc_sweep_counts *sweep = &coverage->sweep;
+	uint64_t blind = kc_coverage_not_verifiable(coverage);
 
 	(void)report;
-	kc_info("%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why, stats->seconds,
-		stats->passes, stats->findings);
+	kc_info("%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why,
+		coverage->seconds, sweep->passes, coverage->told.findings);
 	kc_info("tasks in the last pass: %" PRIu64 "; sleeping tasks verified: %" PRIu64
 		", frames verified: %" PRIu64 ", not verifiable: %" PRIu64,
-		stats->tasks, stats->tasks_checked, stats->frames_verified, blind);
+		sweep->tasks, sweep->checked, sweep->verified, blind);
 	if (blind)
-		print_blind(stats);
-	print_probe_stats(&stats->probes);
+		print_blind(coverage);
+	print_probes(coverage);
 	print_depths(depths);
-	kc_info("own CPU: %.2f s (%.2f %% of one)", stats->cpu_seconds,
-		kc_stats_cpu_percent(stats));
+	kc_info("own CPU: %.2f s (%.2f %% of one)", coverage->cpu_seconds,
+		kc_coverage_cpu_percent(coverage));
 }
 
 const struct kc_format kc_format_text = {

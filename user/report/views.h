@@ -18,7 +18,4 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 void kc_view_disassembly(const struct kc_kernel *kernel, const struct kc_finding *finding,
 			 FILE *out);
 
-/* "hrtimer_nanosleep+0x9e [module]"; at least 160 bytes. */
-const char *kc_place_text(const struct kc_kernel *kernel, uint64_t pc, char text[static 160]);
-
 #endif

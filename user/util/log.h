@@ -28,14 +28,4 @@ __attribute__((format(printf, 2, 3))) void kc_log(enum kc_log_level level, const
 /* errno's text for a positive or negative error number. */
 const char *kc_strerror(int err);
 
-/* The tool's exit statuses, the same for every sub-command. */
-enum kc_exit {
-	KC_EXIT_CLEAN = 0,
-	KC_EXIT_FINDINGS = 1,
-	KC_EXIT_USAGE = 2,
-	KC_EXIT_CANNOT_RUN = 3, /* on this host, or without these rights */
-	KC_EXIT_BLIND = 4,	/* nothing found, but not everything could be seen */
-	KC_EXIT_FAILED = 5,
-};
-
 #endif

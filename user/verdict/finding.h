@@ -7,7 +7,7 @@
 
 #include "kc_record.h"
 #include "stack/check.h"
-#include "verdict/process.h"
+#include "source/process.h"
 
 /* What is not as it must be. */
 enum kc_anomaly {

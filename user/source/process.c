@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "verdict/process.h"
+#include "source/process.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What every sub-command opens first: a kernel to read, and its guard plans. */
-#ifndef KC_CLI_SESSION_H
-#define KC_CLI_SESSION_H
+#ifndef KC_MONITOR_SESSION_H
+#define KC_MONITOR_SESSION_H
 
 #include <pthread.h>
 
 #include "guard/plan.h"
-#include "util/log.h"
+#include "stack/check.h"
+#include "util/exit.h"
 
 /*
  * The main thread uses all of it, and replaces kernel and plans in a reload, under
@@ -17,11 +18,12 @@ struct kc_session {
 	struct kc_kernel *kernel;
 	struct kc_plans *plans;
 	pthread_mutex_t lock;
-	uint64_t modules_hash; /* of /proc/modules when the kernel was learned */
+	uint64_t modules_hash; /* of /proc/modules when the kernel was learned; 0: a file, or
+				* a kernel without modules: never stale */
 };
 
 /* Where to read from; all NULL: the running kernel. */
-struct kc_source {
+struct kc_origin {
 	const char *vmlinux;  /* an ELF file instead of live memory */
 	const char *kallsyms; /* with it: its symbols, addresses as linked (nokaslr) */
 	bool kcore;	      /* the running kernel through /proc/kcore instead of BPF */
@@ -31,7 +33,7 @@ struct kc_source {
  * Open, saying on stderr what is wrong if it can't be done. Returns
  * KC_EXIT_CLEAN, or the status to end with.
  */
-enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *ret_session);
+enum kc_exit kc_session_open(const struct kc_origin *source, struct kc_session *ret_session);
 void kc_session_close(struct kc_session *session);
 
 /* Have modules come or gone since the kernel was learned? */
@@ -39,5 +41,9 @@ bool kc_session_is_stale(const struct kc_session *session);
 
 /* Learn the kernel again; the old facts stay if that fails. 0 or -errno. */
 int kc_session_reload(struct kc_session *session);
+
+/* Unwind and check the copy of a stack that a KC_RECORD_STACK carries. */
+void kc_session_check(const struct kc_session *session, const struct kc_record *record,
+		      struct kc_checked_stack *ret_checked);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "cli/choice.h"
+#include "monitor/choice.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -9,6 +9,7 @@
 #include "guard/returns.h"
 #include "kc_record.h"
 #include "util/array.h"
+#include "util/log.h"
 
 #define MAX_SAME_NAME 16
 #define MAX_CALLEES   16

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Which functions live probes are put on, and where in them. */
-#ifndef KC_CLI_CHOICE_H
-#define KC_CLI_CHOICE_H
+#ifndef KC_MONITOR_CHOICE_H
+#define KC_MONITOR_CHOICE_H
 
-#include "cli/session.h"
-#include "util/log.h"
+#include "monitor/session.h"
 
 #define KC_MAX_CHOSEN  KC_MAX_DEPTHS
 #define KC_MAX_RETURNS 16

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Whose frame it is: what /proc says of a thread, best effort. */
-#ifndef KC_VERDICT_PROCESS_H
-#define KC_VERDICT_PROCESS_H
+#ifndef KC_SOURCE_PROCESS_H
+#define KC_SOURCE_PROCESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "report/host.h"
+#include "source/host.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "cli/lookers.h"
+#include "monitor/lookers.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ struct looker {
 struct kc_lookers {
 	struct kc_looking looking;
 	unsigned int period; /* ms, of each */
-	volatile bool stop;
+	_Atomic bool stop;
 	struct looker threads[NR_THREADS];
 	unsigned int nr_threads;
 };

@@ -4,8 +4,8 @@
  * them is not on the CPU that is held. They do so by the clock, for on that CPU interrupts
  * may be off, and the ring buffer's wake-up with them.
  */
-#ifndef KC_CLI_LOOKERS_H
-#define KC_CLI_LOOKERS_H
+#ifndef KC_MONITOR_LOOKERS_H
+#define KC_MONITOR_LOOKERS_H
 
 #include <stdbool.h>
 

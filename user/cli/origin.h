@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The options that let a command look at a kernel file instead of this kernel. */
-#ifndef KC_CLI_SOURCE_H
-#define KC_CLI_SOURCE_H
+#ifndef KC_CLI_ORIGIN_H
+#define KC_CLI_ORIGIN_H
 
-#include "cli/session.h"
+#include "monitor/session.h"
 
 enum {
 	KC_OPTION_VMLINUX = 0x100,
@@ -11,7 +11,7 @@ enum {
 	KC_OPTION_KCORE,
 };
 
-#define KC_SOURCE_OPTIONS                                                                   \
+#define KC_ORIGIN_OPTIONS                                                                   \
 	{ "vmlinux",                                                                        \
 	  KC_OPTION_VMLINUX,                                                                \
 	  "FILE",                                                                           \
@@ -29,7 +29,7 @@ enum {
 			"read this kernel through /proc/kcore instead of a BPF program", 10 \
 	}
 
-static inline bool kc_source_option(int key, char *arg, struct kc_source *source)
+static inline bool kc_origin_option(int key, char *arg, struct kc_origin *source)
 {
 	if (key == KC_OPTION_VMLINUX)
 		source->vmlinux = arg;

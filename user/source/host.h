@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The host facts that an engineer would type `sys` for. */
-#ifndef KC_REPORT_HOST_H
-#define KC_REPORT_HOST_H
+#ifndef KC_SOURCE_HOST_H
+#define KC_SOURCE_HOST_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "cli/session.h"
+#include "monitor/session.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include "kernel/elfmem.h"
 #include "kernel/overlay.h"
 #include "probe/kmem.h"
+#include "util/log.h"
 
 #define KALLSYMS "/proc/kallsyms"
 
@@ -38,7 +39,7 @@ static void hash_text(uint64_t *hash, const char *text)
 /*
  * What tells one set of loaded modules from another: /proc/modules without its
  * reference counts, and each module's folder in sysfs, which is a new inode with
- * every load, even of the same name at the same address. 0 if unreadable.
+ * every load, even of the same name at the same address. 0: this kernel has none.
  */
 static uint64_t hash_modules(void)
 {
@@ -132,7 +133,7 @@ static enum kc_exit open_live(bool kcore, struct kc_mem **ret_mem)
 	return KC_EXIT_CLEAN;
 }
 
-enum kc_exit kc_session_open(const struct kc_source *source, struct kc_session *ret_session)
+enum kc_exit kc_session_open(const struct kc_origin *source, struct kc_session *ret_session)
 {
 	struct kc_session session = {};
 	enum kc_exit status;
@@ -179,7 +180,7 @@ void kc_session_close(struct kc_session *session)
 
 bool kc_session_is_stale(const struct kc_session *session)
 {
-	return hash_modules() != session->modules_hash;
+	return session->modules_hash && hash_modules() != session->modules_hash;
 }
 
 int kc_session_reload(struct kc_session *session)
@@ -206,4 +207,16 @@ int kc_session_reload(struct kc_session *session)
 	pthread_mutex_unlock(&session->lock);
 	free_facts(&old);
 	return 0;
+}
+
+void kc_session_check(const struct kc_session *session, const struct kc_record *record,
+		      struct kc_checked_stack *ret_checked)
+{
+	const struct kc_stack stack = {
+		.sp = record->sp,
+		.top = record->top,
+		.words = (const uint64_t *)(record + 1),
+	};
+
+	kc_check_stack(session->kernel, session->plans, &stack, NULL, ret_checked);
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What stands in the place of user/probe in the unit tests: threads whose stacks the test
+ * writes, swept as the kernel side would, and events that the test has sent.
+ */
+#ifndef KC_TESTS_FAKE_PROBE_H
+#define KC_TESTS_FAKE_PROBE_H
+
+#include "probe/probes.h"
+#include "probe/sweep.h"
+
+#define FAKE_WORDS 64
+
+struct fake_thread {
+	struct kc_record record;    /* size, kind and count are filled in */
+	uint64_t words[FAKE_WORDS]; /* record.sp .. record.top; KC_CANARY_MARK is its canary */
+	bool restless;		    /* runs between any two passes */
+	bool cached;
+	struct kc_record cached_as;
+	uint64_t slots[KC_TASK_SLOTS];
+	size_t nr_slots;
+};
+
+/* Swept from the next pass on; the test owns them. */
+void fake_threads(struct fake_thread *threads, size_t count);
+
+/* An event for the next look, copied; *size as in event->task.size. */
+void fake_send(const struct kc_event *event);
+
+/* The last event that was released; 0: none. */
+uint64_t fake_released(void);
+
+/* For kc_probes_*(): there is nothing in it. */
+struct kc_probes *fake_probes(void);
+
+#endif

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The engine without a kernel: passes, confirmation, the desk, events, sinks. */
+#include "unit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+#include "fake_probe.h"
+#include "monitor/events.h"
+#include "monitor/pass.h"
+
+#define TOP  0xffffc90000104000ULL
+#define SP   (TOP - FAKE_WORDS * 8)
+#define SLOT 9 /* index of simple()'s slot in a thread's words */
+
+extern const char simple_call[], simple_check[], interrupt_call[];
+
+/* A sink that remembers. */
+static struct {
+	struct kc_sink sink;
+	pthread_mutex_t lock;
+	size_t findings, syncs;
+	uint64_t seqs[8192];
+	enum kc_anomaly last;
+	char place[64];
+	int err; /* what the next findings end with */
+} seen = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
+	       const struct kc_finding *finding)
+{
+	const struct kc_sym *sym = finding->checked->frames[finding->frame].sym;
+
+	(void)sink;
+	pthread_mutex_lock(&seen.lock);
+	seen.seqs[seen.findings++] = finding->seq;
+	seen.last = finding->anomaly;
+	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
+	pthread_mutex_unlock(&seen.lock);
+	return seen.err;
+}
+
+static int see_sync(struct kc_sink *sink)
+{
+	(void)sink;
+	seen.syncs++;
+	return 0;
+}
+
+static void forget(struct kc_sink *sink)
+{
+	(void)sink;
+}
+
+static const struct kc_sink_ops ops = { .finding = see, .sync = see_sync, .free = forget };
+
+static struct kc_session session;
+static struct kc_sinks sinks;
+static struct kc_filter no_filter;
+static struct kc_desk *desk;
+static struct kc_passes *passes;
+static struct fake_thread threads[3];
+
+/* Asleep in simple(), which was interrupted user mode's: a stack that is complete. */
+static void put_to_sleep(struct fake_thread *thread, uint32_t tid)
+{
+	size_t at = 5;
+
+	*thread = (struct fake_thread){
+		.record = { .pid = 7, .tid = tid, .start_ns = tid, .sp = SP, .top = TOP },
+	};
+	thread->words[at++] = 0;			 /* bp */
+	thread->words[at++] = (uint64_t)simple_call + 5; /* after the call in simple() */
+	at += 2;
+	assert_int_equal(at, SLOT);
+	thread->words[at++] = KC_CANARY_MARK;
+	thread->words[at++] = (uint64_t)interrupt_call + 5;
+	at += fake->kernel.pt_regs.cs / 8;
+	thread->words[at] = 0x33; /* user mode */
+}
+
+static int setup(void **state)
+{
+	fake_setup(state);
+	seen.sink.ops = &ops;
+	seen.findings = seen.syncs = 0;
+	seen.err = 0;
+	session = (struct kc_session){ .kernel = &fake->kernel, .plans = fake->plans };
+	pthread_mutex_init(&session.lock, NULL);
+	sinks = (struct kc_sinks){};
+	kc_sinks_add(&sinks, &seen.sink);
+	assert_int_equal(kc_desk_new(&no_filter, &sinks, &desk), 0);
+	assert_int_equal(kc_passes_new(&(struct kc_passes_options){ .session = &session,
+								    .desk = desk,
+								    .sinks = &sinks },
+				       &passes),
+			 KC_EXIT_CLEAN);
+	for (size_t i = 0; i < 3; i++)
+		put_to_sleep(&threads[i], 100 + i);
+	fake_threads(threads, 3);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	kc_passes_free(passes);
+	kc_desk_free(desk);
+	kc_sinks_free(&sinks);
+	return fake_teardown(state);
+}
+
+static struct kc_coverage covered(void)
+{
+	struct kc_coverage coverage = {};
+
+	kc_passes_coverage(passes, &coverage);
+	return coverage;
+}
+
+static void run(int want)
+{
+	assert_int_equal(kc_passes_run(passes), want);
+}
+
+static void intact_is_silent(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		run(0);
+	coverage = covered();
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(coverage.sweep.verified, 15);
+	assert_int_equal(kc_coverage_not_verifiable(&coverage), 0);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_CLEAN);
+}
+
+/* Damaged between two passes: the kernel side sees it, two more looks prove it. */
+static void damage_is_told_once(void **state)
+{
+	(void)state;
+	run(0);
+	threads[1].words[SLOT] = 0x4141414141414141;
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(seen.seqs[0], 1);
+	assert_int_equal(seen.syncs, 1);
+	assert_int_equal(seen.last, KC_ANOMALY_SLOT);
+	assert_string_equal(seen.place, "simple");
+	for (int i = 0; i < 10; i++)
+		run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(covered().told.repeated, 10);
+	assert_int_equal(covered().sweep.unproven, 0);
+}
+
+/* One damaged frame that never returns, in 5,000 sleeps of its thread: one finding. */
+static void another_sleep_is_no_other_damage(void **state)
+{
+	(void)state;
+	threads[1].words[SLOT] = 0x4141414141414141;
+	for (int i = 0; i < 5000; i++) {
+		threads[1].record.switches++;
+		run(0);
+	}
+	assert_int_equal(seen.findings, 1);
+	/* And another thread's is still told. */
+	threads[2].words[SLOT] = 0;
+	run(0);
+	assert_int_equal(seen.findings, 2);
+	assert_int_equal(seen.seqs[1], 2);
+}
+
+static void mended_and_damaged_again_is_news(void **state)
+{
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	run(0);
+	threads[1].words[SLOT] = KC_CANARY_MARK;
+	threads[1].record.switches++;
+	run(0);
+	threads[1].words[SLOT] = 0;
+	run(0);
+	assert_int_equal(seen.findings, 2);
+}
+
+/* A thread that runs between the looks proves nothing; it is counted, and no status 0. */
+static void running_thread_proves_nothing(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	threads[1].restless = true;
+	run(0);
+	coverage = covered();
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(coverage.sweep.unproven, 1);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
+}
+
+static void stack_end(void **state)
+{
+	(void)state;
+	threads[0].record.flags |= KC_RECORD_END_GONE;
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(seen.last, KC_ANOMALY_STACK_END);
+}
+
+static void sink_that_fails(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	seen.err = -ENOSPC;
+	run(-ENOSPC);
+	coverage = covered();
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_FINDINGS);
+}
+
+/* A check probe in simple(), of a thread that was not seen before. */
+static struct kc_event *new_event(uint32_t tid, uint64_t id)
+{
+	static struct {
+		struct kc_event event;
+		uint64_t words[8];
+	} sent;
+
+	memset(&sent, 0, sizeof(sent));
+	sent.event.kind = KC_EVENT_CHECK;
+	sent.event.id = id;
+	sent.event.flags = KC_EVENT_HELD;
+	sent.event.site = (uint64_t)simple_check;
+	sent.event.syscall = -1;
+	sent.event.task.tid = tid;
+	sent.event.task.start_ns = tid;
+	sent.event.task.sp = SP;
+	sent.event.task.top = SP + sizeof(sent.words);
+	sent.event.task.count = 8;
+	sent.event.task.size = sizeof(sent);
+	sent.event.damage.slot = SP + 16;
+	sent.event.damage.changed_bytes = 0xff;
+	sent.words[3] = 0x1234;
+	return &sent.event;
+}
+
+/*
+ * Two lookers and the sweep, at once: each finding once, numbers in the order of writing,
+ * every held CPU let go.
+ */
+static void lookers_and_passes(void **state)
+{
+	const struct kc_choices none = {};
+	struct kc_coverage coverage;
+	struct kc_events *events;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		fake_send(new_event(1000 + i, 1 + 2 * i));
+		fake_send(new_event(1000 + i, 2 + 2 * i)); /* the same again */
+	}
+	threads[1].words[SLOT] = 0;
+	assert_int_equal(kc_events_start(&(struct kc_events_options){ .session = &session,
+								      .probes = fake_probes(),
+								      .desk = desk,
+								      .sinks = &sinks,
+								      .hold_off = 5 },
+					 &none, &events),
+			 0);
+	for (int i = 0; i < 100; i++)
+		run(0);
+	kc_events_stop(events);
+	coverage = covered();
+	assert_int_equal(seen.findings, 101);
+	for (size_t i = 0; i < seen.findings; i++)
+		assert_int_equal(seen.seqs[i], i + 1);
+	assert_int_equal(coverage.told.findings, 101);
+	assert_int_equal(coverage.told_by_probes.findings, 100);
+	assert_int_equal(coverage.told_by_probes.repeated, 100);
+	assert_int_equal(kc_events_unproven(events), 0);
+	assert_int_equal(fake_released(), 200);
+	kc_events_free(events);
+}
+
+/* Every counter has a name of its own in its group, and a text. */
+static void counters(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < kc_nr_sweep_counters; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(kc_sweep_counters[i].name,
+						kc_sweep_counters[j].name);
+	for (size_t i = 0; i < kc_nr_probe_counters; i++) {
+		struct kc_coverage coverage = { .sweep.verified = 1 };
+
+		*(uint64_t *)((char *)&coverage + kc_probe_counters[i].offset) = 3;
+		assert_int_equal(kc_coverage_exit(&coverage),
+				 kc_probe_counters[i].flags & KC_COUNTER_BLIND ? KC_EXIT_BLIND
+									       : KC_EXIT_CLEAN);
+	}
+	assert_int_equal(kc_coverage_exit(&(struct kc_coverage){}), KC_EXIT_BLIND);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(intact_is_silent),
+		TEST(damage_is_told_once),
+		TEST(another_sleep_is_no_other_damage),
+		TEST(mended_and_damaged_again_is_news),
+		TEST(running_thread_proves_nothing),
+		TEST(stack_end),
+		TEST(sink_that_fails),
+		TEST(lookers_and_passes),
+		cmocka_unit_test(counters),
+	};
+
+	return RUN(tests);
+}

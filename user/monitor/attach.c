@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/attach.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "kernel/overlay.h"
+#include "util/array.h"
+#include "util/log.h"
+
+/* Detaching that takes longer is announced. */
+#define LONG_DETACH 2.0 /* seconds */
+
+struct attached {
+	char name[128], instead_of[128];
+	struct kc_points entry, checks, returns;
+	char module[64]; /* "": vmlinux */
+	uint64_t module_id;
+	bool gone;
+};
+
+struct kc_attach {
+	struct kc_session *session;
+	const struct kc_choices *choices;
+	const struct kc_sinks *sinks;
+	struct kc_probes *probes;
+	struct attached *functions;
+	size_t nr_functions;
+	struct kc_points tripwire;
+	size_t failed, gone; /* points */
+	bool detached;
+	struct kc_depths depths;
+	struct kc_function_depth *function_depths;
+	struct kc_deep_thread deep_threads[KC_DEEP_THREADS];
+};
+
+static void note_failure(struct kc_attach *attach, const char *name, const char *what, int err)
+{
+	char text[320];
+
+	attach->failed++;
+	snprintf(text, sizeof(text), "not probed: %s of %s: %s", what, name,
+		 err == -EINVAL ? "the kernel allows no probe there" : kc_strerror(err));
+	kc_sinks_notice(attach->sinks, text);
+}
+
+/* The text as it is now, under all that attach() will patch. */
+static void keep_text(struct kc_session *session, const struct kc_choice *choice)
+{
+	if (choice->refused)
+		return;
+	kc_overlay_keep(session->mem, choice->plan->sym->addr);
+	kc_overlay_keep(session->mem, choice->plan->sym->addr + 4); /* behind an endbr64 */
+	for (size_t i = 0; i < choice->plan->nr_checks; i++)
+		if (choice->plan->checks[i].load)
+			kc_overlay_keep(session->mem, choice->plan->checks[i].load);
+	for (size_t i = 0; i < choice->nr_returns; i++)
+		kc_overlay_keep(session->mem, choice->returns[i]);
+}
+
+/* Which loading of a module this is: sysfs numbers its folders anew. 0: not loaded. */
+static uint64_t read_module_id(const char *module)
+{
+	char path[96];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return stat(path, &status) ? 0 : status.st_ino;
+}
+
+static void name_function(struct attached *attached, const struct kc_choice *choice,
+			  const struct kc_ksyms *ksyms)
+{
+	const char *module = choice->refused ? NULL : kc_sym_module(ksyms, choice->plan->sym);
+
+	memcpy(attached->name, choice->name, sizeof(attached->name));
+	memcpy(attached->instead_of, choice->instead_of, sizeof(attached->instead_of));
+	if (!module)
+		return;
+	snprintf(attached->module, sizeof(attached->module), "%s", module);
+	attached->module_id = read_module_id(module);
+}
+
+static void note_refusal(struct kc_attach *attach, const struct kc_choice *choice)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text), "not probed: %s: %s", choice->name, choice->refused);
+	kc_sinks_notice(attach->sinks, text);
+	attach->failed++;
+}
+
+static void attach_checks(struct kc_attach *attach, const struct kc_choice *choice,
+			  struct attached *attached)
+{
+	int err = kc_probes_checks(attach->probes, choice->plan, &attached->checks);
+
+	if (err)
+		note_failure(attach, choice->name, "a check", err);
+}
+
+/* False: not at all of them. */
+static bool attach_returns(struct kc_attach *attach, const struct kc_choice *choice, uint32_t depth)
+{
+	struct attached *attached = &attach->functions[depth];
+	bool all = choice->nr_returns > 0;
+	char text[320];
+
+	for (size_t i = 0; i < choice->nr_returns; i++) {
+		struct kc_points one;
+		int err = kc_probes_return(attach->probes, choice->returns[i], depth, &one);
+
+		if (err) {
+			note_failure(attach, choice->name, "a return", err);
+			all = false;
+			continue;
+		}
+		if (!attached->returns.count)
+			attached->returns = one;
+		else
+			attached->returns.count++;
+	}
+	if (choice->plan->reason == KC_PLAN_UNGUARDED && !choice->all_returns) {
+		snprintf(text, sizeof(text),
+			 "%s may return in other ways than the %zu probed: there are more, or "
+			 "indirect jumps",
+			 choice->name, choice->nr_returns);
+		kc_sinks_notice(attach->sinks, text);
+	}
+	return all;
+}
+
+static void attach_entries(struct kc_attach *attach, struct kc_entry *entries, size_t count,
+			   bool one_link)
+{
+	kc_probes_entries(attach->probes, entries, count, one_link);
+	for (size_t i = 0; i < count; i++) {
+		struct attached *attached = &attach->functions[entries[i].depth];
+
+		attached->entry = entries[i].points;
+		if (entries[i].err)
+			note_failure(attach, attached->name, "the entry", entries[i].err);
+	}
+}
+
+/*
+ * Checks first, then returns, then entries: between the first return and the last entry,
+ * calls return that nobody saw enter.
+ */
+static int attach_all(struct kc_attach *attach, const struct kc_choices *choices)
+{
+	kc_auto_free struct kc_entry *entries = calloc(choices->count, sizeof(*entries));
+	size_t count = 0;		/* the kernel's, from the front */
+	size_t module = choices->count; /* those of modules, from the end */
+
+	if (!entries && choices->count)
+		return -ENOMEM;
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct kc_choice *choice = &choices->choices[i];
+
+		name_function(&attach->functions[i], choice, attach->session->kernel->ksyms);
+		if (choice->refused)
+			note_refusal(attach, choice);
+		else if (choice->plan->reason == KC_PLAN_OK)
+			attach_checks(attach, choice, &attach->functions[i]);
+	}
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct kc_choice *choice = &choices->choices[i];
+
+		if (!choice->refused)
+			entries[*attach->functions[i].module ? --module : count++] =
+				(struct kc_entry){
+					.addr = choice->plan->sym->addr,
+					.depth = i,
+					.match = attach_returns(attach, choice, i),
+				};
+	}
+	attach_entries(attach, entries, count, true);
+	attach_entries(attach, entries + module, choices->count - module, false);
+	return 0;
+}
+
+/* panic() on every kernel; where it only hands on to vpanic(), both go through it. */
+static void attach_tripwire(struct kc_attach *attach)
+{
+	const struct kc_sym *sym;
+	int err = -ENOENT;
+
+	if (kc_ksyms_by_name(attach->session->kernel->ksyms, "panic", &sym, 1) >= 1)
+		err = kc_probes_panic(attach->probes, sym->addr, &attach->tripwire);
+	if (err)
+		note_failure(attach, "panic", "the entry", err);
+}
+
+enum kc_exit kc_attach_new(const struct kc_attach_options *options, struct kc_attach **ret_attach)
+{
+	struct kc_attach *attach kc_auto(kc_cleanup_attach) = calloc(1, sizeof(*attach));
+	size_t count = options->choices->count;
+	char reason[160];
+
+	if (!attach)
+		return KC_EXIT_FAILED;
+	attach->session = options->session;
+	attach->choices = options->choices;
+	attach->sinks = options->sinks;
+	attach->functions = calloc(count + 1, sizeof(*attach->functions));
+	attach->function_depths = calloc(count + 1, sizeof(*attach->function_depths));
+	if (!attach->functions || !attach->function_depths)
+		return KC_EXIT_FAILED;
+	attach->nr_functions = count;
+	if (kc_probes_new(
+		    &(struct kc_probe_options){
+			    .kernel = attach->session->kernel,
+			    .pid = options->pid,
+			    .headroom = options->headroom,
+		    },
+		    reason, &attach->probes)) {
+		kc_error("%s", reason);
+		return KC_EXIT_CANNOT_RUN;
+	}
+	*ret_attach = kc_take(attach);
+	return KC_EXIT_CLEAN;
+}
+
+int kc_attach_place(struct kc_attach *attach)
+{
+	if (!kc_probes_compare_guard(attach->probes))
+		kc_sinks_notice(attach->sinks, "this kernel's per-CPU guards can't be found: slots "
+					       "are compared with the task's canary alone");
+	for (size_t i = 0; i < attach->choices->count; i++)
+		keep_text(attach->session, &attach->choices->choices[i]);
+	attach_tripwire(attach);
+	return attach_all(attach, attach->choices);
+}
+
+void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off)
+{
+	kc_probes_hold(attach->probes, hold_off * 1000000ULL);
+}
+
+struct kc_probes *kc_attach_probes(struct kc_attach *attach)
+{
+	return attach->probes;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* The first one tells how long the others will take. */
+static void detach(struct kc_probes *probes)
+{
+	double start = now(), each;
+	size_t left = kc_probes_detach(probes, 1);
+
+	each = now() - start;
+	if (left * each > LONG_DETACH)
+		kc_info("removing the probes; the kernel will take some %.0f s for it",
+			left * each);
+	kc_probes_detach(probes, left);
+}
+
+void kc_attach_stop(struct kc_attach *attach)
+{
+	if (attach->detached || !attach->probes)
+		return;
+	attach->detached = true;
+	kc_probes_hold(attach->probes, 0);
+	detach(attach->probes);
+}
+
+void kc_attach_free(struct kc_attach *attach)
+{
+	if (!attach)
+		return;
+	kc_attach_stop(attach);
+	kc_probes_free(attach->probes);
+	free(attach->function_depths);
+	free(attach->functions);
+	free(attach);
+}
+
+static size_t count_points(const struct attached *attached)
+{
+	return attached->entry.count + attached->checks.count + attached->returns.count;
+}
+
+size_t kc_attach_probed(const struct kc_attach *attach, struct kc_probed *ret_probed)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < attach->nr_functions; i++) {
+		const struct attached *attached = &attach->functions[i];
+
+		if (count_points(attached))
+			ret_probed[count++] = (struct kc_probed){
+				.function = attached->name,
+				.instead_of = attached->instead_of,
+				.checks = attached->checks.count,
+				.returns = attached->returns.count,
+			};
+	}
+	return count;
+}
+
+bool kc_attach_has_tripwire(const struct kc_attach *attach)
+{
+	return attach->tripwire.count;
+}
+
+int kc_attach_check_modules(struct kc_attach *attach)
+{
+	char text[320];
+	int err = 0;
+
+	for (size_t i = 0; !err && i < attach->nr_functions; i++) {
+		struct attached *attached = &attach->functions[i];
+
+		if (!*attached->module || attached->gone || !count_points(attached) ||
+		    read_module_id(attached->module) == attached->module_id)
+			continue;
+		attached->gone = true;
+		attach->gone += count_points(attached);
+		snprintf(text, sizeof(text), "no longer probed: %s: its module was unloaded",
+			 attached->name);
+		err = kc_sinks_notice(attach->sinks, text);
+	}
+	return err;
+}
+
+void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_counts)
+{
+	struct kc_probes *probes = attach->probes;
+	struct kc_probe_counts counts = {
+		.attached = kc_probes_attached(probes) - attach->gone,
+		.failed = attach->failed + attach->gone,
+		.lost = kc_probes_lost(probes),
+	};
+	struct kc_point_count count;
+
+	counts.tells_missed = kc_probes_missed(probes, &counts.missed);
+	for (size_t i = 0; i < attach->nr_functions; i++) {
+		const struct attached *at = &attach->functions[i];
+		const struct kc_points kinds[] = { at->entry, at->checks, at->returns };
+		uint64_t *hits[] = { &counts.entries, &counts.comparisons, &counts.returns };
+		struct kc_depth depth;
+
+		for (size_t kind = 0; kind < kc_countof(kinds); kind++) {
+			if (kc_probes_count(probes, kinds[kind], &count))
+				continue;
+			*hits[kind] += count.hits;
+			counts.unreadable += count.unreadable;
+			counts.unmatched += count.unmatched;
+			counts.other_stack += count.other_stack;
+		}
+		if (!kc_probes_depth(probes, i, &depth) && depth.max > counts.max_depth) {
+			counts.max_depth = depth.max;
+			memcpy(counts.deepest, at->name, sizeof(counts.deepest));
+		}
+	}
+	*ret_counts = counts;
+}
+
+static int by_depth(const void *a, const void *b)
+{
+	const struct kc_thread_depth *x = a, *y = b;
+
+	return x->max > y->max ? -1 : x->max < y->max;
+}
+
+/* Threads that the kernel side remembers at most. */
+#define MAX_THREADS (1 << 14)
+
+static size_t deepest_threads(struct kc_attach *attach)
+{
+	kc_auto_free struct kc_thread_depth *threads = calloc(MAX_THREADS, sizeof(*threads));
+	size_t count = threads ? kc_probes_threads(attach->probes, threads, MAX_THREADS) : 0;
+
+	if (count)
+		qsort(threads, count, sizeof(*threads), by_depth);
+	if (count > KC_DEEP_THREADS)
+		count = KC_DEEP_THREADS;
+	for (size_t i = 0; i < count; i++)
+		attach->deep_threads[i] = (struct kc_deep_thread){
+			.tid = threads[i].tid,
+			.depth = threads[i].max,
+			.function = threads[i].depth < attach->nr_functions
+					    ? attach->functions[threads[i].depth].name
+					    : "",
+		};
+	return count;
+}
+
+const struct kc_depths *kc_attach_depths(struct kc_attach *attach)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < attach->nr_functions; i++) {
+		struct kc_function_depth *depth = &attach->function_depths[count];
+
+		if (!attach->functions[i].entry.count)
+			continue;
+		depth->function = attach->functions[i].name;
+		kc_probes_depth(attach->probes, i, &depth->depth);
+		count++;
+	}
+	attach->depths = (struct kc_depths){
+		.functions = attach->function_depths,
+		.nr_functions = count,
+		.threads = attach->deep_threads,
+		.nr_threads = deepest_threads(attach),
+	};
+	return &attach->depths;
+}

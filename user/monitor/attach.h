@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Live probes, placed and removed:
+ *
+ *	new (programs loaded) ─► place (all probes) ─► activate (CPUs may be held) ─► stop
+ */
+#ifndef KC_MONITOR_ATTACH_H
+#define KC_MONITOR_ATTACH_H
+
+#include "monitor/choice.h"
+#include "monitor/sink.h"
+#include "probe/probes.h"
+
+struct kc_attach;
+
+/* All borrowed until kc_attach_free(). */
+struct kc_attach_options {
+	struct kc_session *session;
+	const struct kc_choices *choices;
+	const struct kc_sinks *sinks; /* what could not be placed is told there, and counted */
+	uint32_t pid;		      /* 0: tell of all processes */
+	unsigned int headroom;	      /* bytes; less at an entry is told; 0: never */
+};
+
+/*
+ * Load the programs; nothing is placed yet. Says on stderr what is wrong if it can't be
+ * done; KC_EXIT_CLEAN, or the status to end with.
+ */
+enum kc_exit kc_attach_new(const struct kc_attach_options *options, struct kc_attach **ret_attach);
+
+/* Tripwire first, then checks, returns, entries. 0 or -ENOMEM. */
+int kc_attach_place(struct kc_attach *attach);
+
+/* From here on a CPU that is about to panic is held for so many ms; 0: none is. */
+void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off);
+
+/* Remove all probes; says so first if it will take long. Counts stay. */
+void kc_attach_stop(struct kc_attach *attach);
+void kc_attach_free(struct kc_attach *attach);
+KC_DEFINE_AUTO(attach, struct kc_attach, kc_attach_free)
+
+/* For the events; owned by attach. */
+struct kc_probes *kc_attach_probes(struct kc_attach *attach);
+
+/* The functions that probes are on; room for as many as were chosen. Names are attach's. */
+size_t kc_attach_probed(const struct kc_attach *attach, struct kc_probed *ret_probed);
+
+/* Is panic() probed? */
+bool kc_attach_has_tripwire(const struct kc_attach *attach);
+
+/*
+ * Probes end with the module that they are in, and nobody says so: look, tell once, and
+ * count them as not placed. 0 or a sink's error.
+ */
+int kc_attach_check_modules(struct kc_attach *attach);
+
+/* What the probes have counted; events that were not proved are counted by events.h. */
+void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_counts);
+
+/* Depths at entries, by function and of the deepest threads; owned by attach. */
+const struct kc_depths *kc_attach_depths(struct kc_attach *attach);
+
+#endif

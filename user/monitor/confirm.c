@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/confirm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "util/cleanup.h"
+
+/* What the confirming passes over one suspect found. */
+struct evidence {
+	const struct kc_confirm *with;
+	struct kc_sleep sleep;
+	bool copied;
+	struct kc_record record;
+	uint64_t words[KC_STACK_WORDS];
+	struct kc_checked_stack checked;
+	size_t nr_damage;
+	struct kc_damage damage[KC_TASK_SLOTS];
+	bool same_return, same_end; /* in the second copy */
+};
+
+size_t kc_damaged_in(const struct kc_session *session, const struct kc_record *record,
+		     const struct kc_checked_stack *checked,
+		     struct kc_damaged ret_damaged[static KC_MAX_DAMAGED])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_DAMAGED)
+			ret_damaged[count++] =
+				(struct kc_damaged){ KC_ANOMALY_SLOT, checked->frames[i].slot };
+	if (checked->bad_return)
+		ret_damaged[count++] =
+			(struct kc_damaged){ KC_ANOMALY_RETURN, checked->return_slot };
+	if (record->flags & KC_RECORD_END_GONE)
+		ret_damaged[count++] =
+			(struct kc_damaged){ KC_ANOMALY_STACK_END, kc_stack_end(session, record) };
+	return count;
+}
+
+static bool is_same_sleep(const struct kc_sleep *a, const struct kc_sleep *b)
+{
+	return a->tid == b->tid && a->start_ns == b->start_ns && a->switches == b->switches &&
+	       a->sp == b->sp;
+}
+
+static void take_copy(struct evidence *evidence, const struct kc_record *record)
+{
+	evidence->record = *record;
+	memcpy(evidence->words, record + 1, record->count * sizeof(uint64_t));
+	kc_session_check(evidence->with->session, record, &evidence->checked);
+	evidence->copied = true;
+}
+
+static void compare_copies(struct evidence *evidence, const struct kc_record *record)
+{
+	const struct kc_checked_stack *first = &evidence->checked;
+	struct kc_checked_stack again;
+
+	kc_session_check(evidence->with->session, record, &again);
+	evidence->same_return = first->bad_return && again.bad_return &&
+				first->return_slot == again.return_slot &&
+				first->return_found == again.return_found;
+	evidence->same_end = evidence->record.flags & record->flags & KC_RECORD_END_GONE;
+}
+
+static int on_record(const struct kc_record *record, void *arg)
+{
+	struct evidence *evidence = arg;
+	struct kc_sleep sleep = kc_sleep_of(record);
+
+	if (!is_same_sleep(&sleep, &evidence->sleep))
+		return 0;
+	if (record->kind == KC_RECORD_STACK && record->count <= KC_STACK_WORDS) {
+		if (evidence->copied)
+			compare_copies(evidence, record);
+		else
+			take_copy(evidence, record);
+	} else if (record->kind == KC_RECORD_DAMAGE && record->count <= KC_TASK_SLOTS) {
+		memcpy(evidence->damage, record + 1, record->count * sizeof(struct kc_damage));
+		evidence->nr_damage = record->count;
+	}
+	return 0;
+}
+
+/* Have the kernel side compare the damaged slots only. */
+static int cache_damaged(const struct evidence *evidence)
+{
+	const struct kc_checked_stack *checked = &evidence->checked;
+	uint64_t slots[KC_MAX_FRAMES];
+	struct kc_sleep_facts facts = { .slots = slots };
+
+	for (size_t i = 0; i < checked->count && facts.nr_slots < KC_TASK_SLOTS; i++)
+		if (checked->frames[i].status == KC_CHECK_DAMAGED)
+			slots[facts.nr_slots++] = checked->frames[i].slot;
+	return kc_sweep_cache(evidence->with->sweep, &evidence->record, &facts);
+}
+
+/* The passes that struct evidence is about, each over this one thread. */
+static int look_again(struct evidence *evidence)
+{
+	struct kc_sweep *sweep = evidence->with->sweep;
+	uint32_t tid = evidence->sleep.tid;
+	struct kc_pass pass;
+	int err;
+
+	kc_sweep_uncache(sweep, tid);
+	err = kc_sweep_pass(sweep, tid, on_record, evidence, &pass);
+	/* What does not fit into the cache is not confirmed, which is counted. */
+	if (!err && evidence->copied && evidence->checked.damaged && !cache_damaged(evidence)) {
+		err = kc_sweep_pass(sweep, tid, on_record, evidence, &pass);
+		/* The next pass looks at all of this stack's slots again. */
+		kc_sweep_uncache(sweep, tid);
+	}
+	if (!err && evidence->copied &&
+	    (evidence->checked.bad_return || evidence->record.flags & KC_RECORD_END_GONE))
+		err = kc_sweep_pass(sweep, tid, on_record, evidence, &pass);
+	return err;
+}
+
+static const struct kc_damage *damage_of(const struct evidence *evidence, uint64_t slot)
+{
+	for (size_t i = 0; i < evidence->nr_damage; i++)
+		if (evidence->damage[i].slot == slot && evidence->damage[i].changed_bytes)
+			return &evidence->damage[i];
+	return NULL;
+}
+
+/* File one anomaly; of a frame's slot, with what was found there. */
+static int file(const struct evidence *evidence, struct kc_damaged damaged, size_t frame,
+		const struct kc_damage *damage)
+{
+	const struct kc_confirm *with = evidence->with;
+	struct kc_finding finding = {
+		.boot_ns = evidence->record.boot_ns,
+		.engine = "sweep",
+		.task = evidence->record,
+		.anomaly = damaged.anomaly,
+		.damage = damage ? *damage : (struct kc_damage){},
+		.stack = {
+			.sp = evidence->record.sp,
+			.top = evidence->record.top,
+			.words = evidence->words,
+		},
+		.checked = &evidence->checked,
+		.frame = frame,
+	};
+	int filed;
+
+	clock_gettime(CLOCK_REALTIME, &finding.time);
+	filed = kc_desk_file(with->desk, with->session->kernel, NULL, damaged, &finding);
+	if (filed == KC_FILED_WRITTEN)
+		filed = kc_sinks_sync(with->sinks);
+	return filed < 0 ? filed : 0;
+}
+
+/* File what the passes agree on; how many anomalies were proved, or -errno. */
+static int file_proven(const struct evidence *evidence)
+{
+	const struct kc_checked_stack *checked = &evidence->checked;
+	int proven = 0, err = 0;
+
+	for (size_t i = 0; !err && i < checked->count; i++) {
+		const struct kc_checked_frame *frame = &checked->frames[i];
+		const struct kc_damage *damage = damage_of(evidence, frame->slot);
+
+		if (frame->status != KC_CHECK_DAMAGED || !damage)
+			continue;
+		proven++;
+		err = file(evidence, (struct kc_damaged){ KC_ANOMALY_SLOT, frame->slot }, i,
+			   damage);
+	}
+	if (!err && evidence->same_return) {
+		proven++;
+		err = file(evidence, (struct kc_damaged){ KC_ANOMALY_RETURN, checked->return_slot },
+			   checked->count - 1, NULL);
+	}
+	if (!err && evidence->same_end && checked->count) {
+		proven++;
+		err = file(evidence,
+			   (struct kc_damaged){
+				   KC_ANOMALY_STACK_END,
+				   kc_stack_end(evidence->with->session, &evidence->record) },
+			   0, NULL);
+	}
+	return err ?: proven;
+}
+
+int kc_confirm(const struct kc_confirm *confirm, const struct kc_sleep *sleep)
+{
+	kc_auto_free struct evidence *evidence = calloc(1, sizeof(*evidence));
+	int err;
+
+	if (!evidence)
+		return -ENOMEM;
+	evidence->with = confirm;
+	evidence->sleep = *sleep;
+	err = look_again(evidence);
+	/* Code that moved while we looked makes our own slots doubtful. */
+	if (err || kc_session_is_stale(confirm->session))
+		return err;
+	return file_proven(evidence);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What has been seen and what has not. Without it, silence would mean nothing.
+ *
+ * A counter is one row of the lists below: it makes the field, its name in JSON, its line
+ * in the summary, and its say in the exit status.
+ */
+#ifndef KC_MONITOR_COVERAGE_H
+#define KC_MONITOR_COVERAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "kc_record.h"
+#include "stack/check.h"
+#include "util/exit.h"
+
+enum kc_counter_flag {
+	KC_COUNTER_TOTAL = 1, /* only ever grows; else it is the last value */
+	KC_COUNTER_TELL = 2,  /* the summary names it when it is not zero */
+	KC_COUNTER_BLIND = 4, /* something was not seen: the exit status can't be 0 */
+	/* Counted together as "not verifiable": frames, stacks and differences of the sweep. */
+	KC_COUNTER_NOT_VERIFIABLE = 8,
+};
+
+#define KC_TELL_BLIND  (KC_COUNTER_TOTAL | KC_COUNTER_TELL | KC_COUNTER_BLIND)
+#define KC_TELL_NOT_OK (KC_TELL_BLIND | KC_COUNTER_NOT_VERIFIABLE)
+#define KC_TELL	       (KC_COUNTER_TOTAL | KC_COUNTER_TELL)
+
+/* X(field, name in JSON, flags, what so many of them are) */
+#define KC_SWEEP_COUNTERS(X)                                                                      \
+	X(passes, "passes", KC_COUNTER_TOTAL, "passes over all tasks")                            \
+	X(tasks, "tasks", 0, "tasks looked at in the last pass")                                  \
+	X(running, "tasks_running", KC_COUNTER_TOTAL, "looks at tasks that were running")         \
+	X(dead, "tasks_dead", KC_COUNTER_TOTAL, "looks at tasks without a stack any more")        \
+	X(moved, "tasks_moved", KC_COUNTER_TOTAL, "looks at tasks that ran meanwhile")            \
+	X(checked, "tasks_checked", KC_COUNTER_TOTAL, "stacks of sleeping tasks verified")        \
+	X(verified, "frames_verified", KC_COUNTER_TOTAL,                                          \
+	  "frames whose slot was seen to hold the canary")                                        \
+	X(unproven, "unproven", KC_TELL_NOT_OK, "differences that a second read did not confirm") \
+	X(stale, "stale_passes", KC_TELL_NOT_OK,                                                  \
+	  "passes while the kernel's modules were not known")                                     \
+	X(unreadable, "unreadable", KC_TELL_NOT_OK, "stacks: not readable")                       \
+	X(uncached, "uncached", KC_COUNTER_TOTAL, "stacks with more slots than the cache takes")
+
+#define KC_PROBE_COUNTERS(X)                                                                      \
+	X(attached, "attached", 0, "probes in place")                                             \
+	X(failed, "failed", KC_COUNTER_BLIND, "probes that could not be placed, or are gone")     \
+	X(comparisons, "comparisons", KC_COUNTER_TOTAL, "checks compared")                        \
+	X(entries, "entries", KC_COUNTER_TOTAL, "entries")                                        \
+	X(returns, "returns", KC_COUNTER_TOTAL, "returns")                                        \
+	X(unmatched, "unmatched_returns", KC_TELL, "returns of calls whose entry was not seen")   \
+	X(other_stack, "other_stack", KC_TELL, "hits on interrupt and exception stacks")          \
+	X(unreadable, "unreadable", KC_TELL_BLIND, "slots not readable")                          \
+	X(lost, "lost", KC_TELL_BLIND, "events lost: the ring buffer was full")                   \
+	X(missed, "missed", KC_TELL_BLIND, "hits missed: another program was running on the CPU") \
+	X(unproven, "unproven", KC_TELL_BLIND, "events that their own stack copy did not confirm")
+
+#define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
+
+struct kc_sweep_counts {
+	KC_SWEEP_COUNTERS(KC_COUNTER_FIELD)
+	/* Frames and stacks not verified, each by its reason. */
+	uint64_t blind[KC_BLIND_NR];
+	uint64_t plan_blind[KC_PLAN_NR_REASONS]; /* KC_BLIND_NO_PLAN, by the plan's reason */
+	uint64_t unwind_ends[KC_UNWIND_NR_ENDS]; /* KC_BLIND_UNWIND, by how it ended */
+};
+
+struct kc_probe_counts {
+	KC_PROBE_COUNTERS(KC_COUNTER_FIELD)
+	bool tells_missed;  /* does this kernel tell of misses? */
+	uint64_t max_depth; /* at any entry, bytes */
+	char deepest[128];  /* where that was */
+};
+
+/* What the desk has told; see case.h. */
+struct kc_told_counts {
+	uint64_t findings;
+	uint64_t repeated; /* sightings of damage that was already told */
+};
+
+struct kc_coverage {
+	struct kc_sweep_counts sweep;
+	struct kc_probe_counts probes;
+	struct kc_told_counts told, told_by_probes;
+	double cpu_seconds;		 /* our own */
+	double first_pass_cpu, pass_cpu; /* of it, the first and the last pass */
+	double seconds;			 /* since the start */
+};
+
+struct kc_counter {
+	const char *name, *text;
+	size_t offset; /* in struct kc_coverage */
+	unsigned int flags;
+};
+
+extern const struct kc_counter kc_sweep_counters[], kc_probe_counters[];
+extern const size_t kc_nr_sweep_counters, kc_nr_probe_counters;
+
+static inline uint64_t kc_counter_value(const struct kc_coverage *coverage,
+					const struct kc_counter *counter)
+{
+	return *(const uint64_t *)((const char *)coverage + counter->offset);
+}
+
+/* Add what one checked stack could tell, and could not. */
+void kc_coverage_add_stack(struct kc_sweep_counts *counts, const struct kc_checked_stack *checked);
+
+/* One reason for what was not verified, and how often; what: "frames" or "stacks". */
+struct kc_reason {
+	const char *what, *text;
+	uint64_t count;
+};
+
+/* The nth reason, from 0; false after the last. Those with a count of 0 come too. */
+bool kc_coverage_reason(const struct kc_sweep_counts *counts, size_t n,
+			struct kc_reason *ret_reason);
+
+/* What the sweep could not verify, all reasons together: frames, stacks, differences. */
+uint64_t kc_coverage_not_verifiable(const struct kc_coverage *coverage);
+
+/* Our own CPU time, as a share of one CPU. */
+static inline double kc_coverage_cpu_percent(const struct kc_coverage *coverage)
+{
+	return coverage->seconds > 0 ? 100 * coverage->cpu_seconds / coverage->seconds : 0;
+}
+
+/*
+ * The one rule for the exit status. Findings count first; then anything that was not seen;
+ * and nothing found by looking at nothing is not clean.
+ */
+enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified);
+enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Pass, wait, pass ... until a signal, the time is up, or something fails. */
+#ifndef KC_MONITOR_LOOP_H
+#define KC_MONITOR_LOOP_H
+
+#include <signal.h>
+
+#include "monitor/attach.h"
+#include "monitor/events.h"
+#include "monitor/pass.h"
+
+/* All borrowed; attach and events are NULL without live probes. */
+struct kc_loop {
+	const struct kc_filter *filter;
+	unsigned int period;   /* ms from one pass to the next */
+	unsigned int max_cpu;  /* percent of one CPU that passes may take before they come later */
+	unsigned int duration; /* s; 0: until a signal */
+	const sigset_t *signals; /* these end it; blocked in every thread */
+	struct kc_passes *passes;
+	struct kc_attach *attach;
+	struct kc_events *events;
+	const struct kc_sinks *sinks;
+};
+
+/* 0, and why it ended; or -errno of what failed. */
+int kc_loop_run(const struct kc_loop *loop, const char **ret_why);
+
+/* Everything seen so far. Passes may only run in the calling thread. */
+void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_coverage);
+
+#endif

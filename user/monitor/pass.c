@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/pass.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel/place.h"
+#include "probe/cgroup.h"
+#include "util/array.h"
+#include "util/log.h"
+
+struct kc_passes {
+	struct kc_session *session;
+	struct kc_sweep *sweep;
+	struct kc_desk *desk;
+	struct kc_confirm confirm;
+	const char *cgroup;  /* the filter's, or NULL */
+	struct kc_pass pass; /* the last one over all tasks */
+	struct kc_sweep_counts counts;
+	double first_cpu, cpu; /* seconds of CPU that the first and the last pass took */
+	struct timespec started;
+	struct kc_sleep *suspects;
+	size_t nr_suspects, suspects_capacity;
+	unsigned int failed_reloads; /* in a row */
+	kc_checked_fn on_checked;
+	void *on_checked_arg;
+};
+
+/* The cgroup that the path names now. Before the first pass its absence is worth a word. */
+static int find_cgroup(struct kc_passes *passes)
+{
+	uint64_t id = 0;
+	int err;
+
+	if (!passes->cgroup)
+		return 0;
+	err = kc_cgroup_id(passes->cgroup, &id);
+	kc_sweep_set_cgroup(passes->sweep, id);
+	return err;
+}
+
+enum kc_exit kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes)
+{
+	struct kc_passes *passes kc_auto(kc_cleanup_passes) = calloc(1, sizeof(*passes));
+	const struct kc_kernel *kernel = options->session->kernel;
+	struct kc_sweep_options sweep = {
+		.filter = options->filter,
+		.high_water = options->high_water,
+		.thread_size = kernel->thread_size,
+		.text = kernel->text,
+		.text_end = kernel->text_end,
+	};
+	char reason[160];
+
+	if (!passes) {
+		kc_error("out of memory");
+		return KC_EXIT_FAILED;
+	}
+	passes->session = options->session;
+	passes->desk = options->desk;
+	passes->cgroup = options->filter.cgroup;
+	clock_gettime(CLOCK_MONOTONIC, &passes->started);
+	if (kc_sweep_new(&sweep, reason, &passes->sweep)) {
+		kc_error("%s", reason);
+		return KC_EXIT_CANNOT_RUN;
+	}
+	passes->confirm = (struct kc_confirm){ options->session, passes->sweep, options->desk,
+					       options->sinks };
+	if (find_cgroup(passes) == -ENOTSUP) {
+		kc_error("no unified cgroup hierarchy (cgroup2) is mounted here: -c can't be used");
+		return KC_EXIT_CANNOT_RUN;
+	}
+	*ret_passes = kc_take(passes);
+	return KC_EXIT_CLEAN;
+}
+
+void kc_passes_free(struct kc_passes *passes)
+{
+	if (!passes)
+		return;
+	kc_sweep_free(passes->sweep);
+	free(passes->suspects);
+	free(passes);
+}
+
+static int suspect(struct kc_passes *passes, const struct kc_record *record)
+{
+	int err = kc_grow(passes->suspects, passes->suspects_capacity, passes->nr_suspects + 1);
+
+	if (!err)
+		passes->suspects[passes->nr_suspects++] = kc_sleep_of(record);
+	return err;
+}
+
+/* Where on the stack the return addresses lie that were followed; how many. */
+static size_t find_returns(const struct kc_kernel *kernel, const struct kc_record *record,
+			   const struct kc_checked_stack *checked, uint64_t returns[KC_MAX_FRAMES])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < checked->count; i++)
+		if (!checked->frames[i].frame.exact)
+			returns[count++] = i ? checked->frames[i - 1].frame.cfa - 8
+					     : record->sp + kernel->inactive.ret_addr;
+	return count;
+}
+
+/*
+ * Hand what must not change to the kernel side: slots, damaged or not, and return
+ * addresses. A stack that could not be checked in full is not cached, so that its
+ * blind spots are counted in every pass.
+ */
+static void cache_sleep(struct kc_passes *passes, const struct kc_record *record,
+			const struct kc_checked_stack *checked)
+{
+	uint64_t slots[KC_MAX_FRAMES], returns[KC_MAX_FRAMES];
+	struct kc_sleep_facts facts = { .slots = slots, .returns = returns };
+	struct kc_stack stack = { record->sp, record->top, (const uint64_t *)(record + 1) };
+
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		if (checked->blind[i])
+			return;
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
+		    checked->frames[i].status == KC_CHECK_INTACT)
+			slots[facts.nr_slots++] = checked->frames[i].slot;
+	facts.nr_returns = find_returns(passes->session->kernel, record, checked, returns);
+	for (size_t i = 0; i < facts.nr_returns; i++) {
+		uint64_t word;
+
+		if (!kc_stack_word(&stack, returns[i], &word))
+			return;
+		facts.returns_hash = kc_hash_word(facts.returns_hash, word);
+	}
+	if (kc_sweep_cache(passes->sweep, record, &facts))
+		passes->counts.uncached++;
+}
+
+/* Is any of it not told yet? */
+static bool is_news(struct kc_passes *passes, const struct kc_record *record,
+		    const struct kc_damaged *damaged, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!kc_desk_knows(passes->desk, record, damaged[i]))
+			return true;
+	return false;
+}
+
+/* What is known already is counted; the rest is looked at again. */
+static int on_damaged(struct kc_passes *passes, const struct kc_record *record,
+		      const struct kc_damaged *damaged, size_t count)
+{
+	if (is_news(passes, record, damaged, count))
+		return suspect(passes, record);
+	if (count)
+		kc_desk_count_repeated(passes->desk);
+	return 0;
+}
+
+/* The kernel side has found cached slots, or the stack's end, damaged. */
+static int on_damage_record(struct kc_passes *passes, const struct kc_record *record)
+{
+	const struct kc_damage *damage = (const struct kc_damage *)(record + 1);
+	struct kc_damaged damaged[KC_TASK_SLOTS + 1];
+	size_t count = 0;
+
+	for (size_t i = 0; i < record->count && i < KC_TASK_SLOTS; i++)
+		if (damage[i].changed_bytes)
+			damaged[count++] = (struct kc_damaged){ KC_ANOMALY_SLOT, damage[i].slot };
+	if (record->flags & KC_RECORD_END_GONE)
+		damaged[count++] = (struct kc_damaged){ KC_ANOMALY_STACK_END,
+							kc_stack_end(passes->session, record) };
+	return on_damaged(passes, record, damaged, count);
+}
+
+/* With -v: where exactly a stack could not be followed or a frame not verified. */
+static void explain_blind(const struct kc_passes *passes, const struct kc_record *record,
+			  const struct kc_checked_stack *checked)
+{
+	const struct kc_kernel *kernel = passes->session->kernel;
+	char place[160];
+
+	if (kc_log_get_level() < KC_LOG_DEBUG)
+		return;
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_UNKNOWN)
+			kc_debug("tid %u, frame %zu, %s: %s", record->tid, i,
+				 kc_place_text(kernel, checked->frames[i].frame.pc, place),
+				 kc_blind_text(checked->frames[i].blind));
+	if (checked->end != KC_UNWIND_COMPLETE)
+		kc_debug("tid %u, unwinding ended after %zu frames, the last at %s: %s",
+			 record->tid, checked->count,
+			 checked->count
+				 ? kc_place_text(kernel,
+						 checked->frames[checked->count - 1].frame.pc,
+						 place)
+				 : "none",
+			 kc_unwind_end_text(checked->end));
+}
+
+static int on_record(const struct kc_record *record, void *arg)
+{
+	struct kc_damaged damaged[KC_MAX_DAMAGED];
+	struct kc_passes *passes = arg;
+	struct kc_checked_stack checked;
+	size_t count;
+
+	if (record->kind == KC_RECORD_DAMAGE)
+		return on_damage_record(passes, record);
+	kc_session_check(passes->session, record, &checked);
+	kc_coverage_add_stack(&passes->counts, &checked);
+	explain_blind(passes, record, &checked);
+	cache_sleep(passes, record, &checked);
+	if (passes->on_checked) {
+		int err = passes->on_checked(record, &checked, passes->on_checked_arg);
+
+		if (err)
+			return err;
+	}
+	count = kc_damaged_in(passes->session, record, &checked, damaged);
+	/* Of a stack that was not followed to its top nothing can be said to be mended. */
+	if (checked.end == KC_UNWIND_COMPLETE)
+		kc_desk_seen(passes->desk, record, damaged, count);
+	return on_damaged(passes, record, damaged, count);
+}
+
+static int confirm_suspects(struct kc_passes *passes)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < passes->nr_suspects; i++) {
+		int proven;
+
+		proven = kc_confirm(&passes->confirm, &passes->suspects[i]);
+		passes->counts.unproven += proven == 0;
+		err = proven < 0 ? proven : 0;
+	}
+	passes->nr_suspects = 0;
+	return err;
+}
+
+/* Reloads that may fail in a row before it is worth a warning: modules take time to load. */
+#define PATIENCE 5
+
+/*
+ * Modules came or went: symbols, tables and plans may have, and what the kernel
+ * side was told of them. If they can't be read just now the old ones serve for
+ * this pass; it is counted, since nothing is confirmed while they are stale.
+ */
+static void refresh(struct kc_passes *passes)
+{
+	int err;
+
+	if (!kc_session_is_stale(passes->session))
+		return;
+	err = kc_session_reload(passes->session);
+	if (!err) {
+		kc_debug("modules changed: learned the kernel again");
+		kc_sweep_flush(passes->sweep);
+		passes->failed_reloads = 0;
+		return;
+	}
+	passes->counts.stale++;
+	if (++passes->failed_reloads == PATIENCE)
+		kc_warn("modules changed and the kernel can't be learned again (%s): nothing can be "
+			"confirmed until that works",
+			kc_strerror(err));
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+int kc_passes_run(struct kc_passes *passes)
+{
+	struct kc_sweep_counts *counts = &passes->counts;
+	struct kc_pass *pass = &passes->pass;
+	double before = cpu_seconds();
+	int err;
+
+	refresh(passes);
+	find_cgroup(passes);
+	err = kc_sweep_pass(passes->sweep, 0, on_record, passes, pass);
+	if (err)
+		return err;
+	counts->passes++;
+	counts->tasks = pass->tasks;
+	counts->running += pass->running;
+	counts->dead += pass->dead;
+	counts->moved += pass->moved;
+	counts->unreadable += pass->unreadable;
+	counts->checked += pass->copied + pass->cached;
+	counts->verified += pass->cached_slots;
+	err = confirm_suspects(passes);
+	kc_sweep_trim(passes->sweep);
+	passes->cpu = cpu_seconds() - before;
+	if (counts->passes == 1)
+		passes->first_cpu = passes->cpu;
+	return err;
+}
+
+const struct kc_pass *kc_passes_last(const struct kc_passes *passes)
+{
+	return &passes->pass;
+}
+
+void kc_passes_observe(struct kc_passes *passes, kc_checked_fn fn, void *arg)
+{
+	passes->on_checked = fn;
+	passes->on_checked_arg = arg;
+}
+
+void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_coverage)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ret_coverage->sweep = passes->counts;
+	kc_desk_counts(passes->desk, &ret_coverage->told, &ret_coverage->told_by_probes);
+	ret_coverage->first_pass_cpu = passes->first_cpu;
+	ret_coverage->pass_cpu = passes->cpu;
+	ret_coverage->cpu_seconds = cpu_seconds();
+	ret_coverage->seconds = (now.tv_sec - passes->started.tv_sec) +
+				(now.tv_nsec - passes->started.tv_nsec) / 1e9;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Passes over all tasks that are not running: sweep, unwind, check, confirm.
+ *
+ *	stack record  ─► check ─► cache its slots ─┐ differs?
+ *	damage record ─────────────────────────────┴─► suspect ─► confirm.h
+ */
+#ifndef KC_MONITOR_PASS_H
+#define KC_MONITOR_PASS_H
+
+#include "monitor/confirm.h"
+
+struct kc_passes;
+
+/* All borrowed, the filter's strings included. */
+struct kc_passes_options {
+	struct kc_filter filter;
+	bool high_water;
+	struct kc_session *session;
+	struct kc_desk *desk;
+	const struct kc_sinks *sinks;
+};
+
+/*
+ * Says on stderr what is wrong if it can't be done; KC_EXIT_CLEAN, or the status to end
+ * with.
+ */
+enum kc_exit kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes);
+void kc_passes_free(struct kc_passes *passes);
+KC_DEFINE_AUTO(passes, struct kc_passes, kc_passes_free)
+
+/* Run one pass. 0, or -errno of what failed; findings are not errors. */
+int kc_passes_run(struct kc_passes *passes);
+
+/* The kernel side's counts of the last pass over all tasks. */
+const struct kc_pass *kc_passes_last(const struct kc_passes *passes);
+
+/*
+ * Have each stack that is copied and checked shown to `fn`, valid during the call. Nonzero
+ * ends the pass.
+ */
+typedef int (*kc_checked_fn)(const struct kc_record *record, const struct kc_checked_stack *checked,
+			     void *arg);
+void kc_passes_observe(struct kc_passes *passes, kc_checked_fn fn, void *arg);
+
+/*
+ * What the passes and the desk have counted so far, with own CPU time and duration; what
+ * probes have seen is left as it is.
+ */
+void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_coverage);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/sink.h"
+
+#include <assert.h>
+
+/* Call one operation of every sink that has it. */
+#define each(sinks, op, ...)                                                              \
+	({                                                                                \
+		int err = 0;                                                              \
+		for (size_t i = 0; i < (sinks)->count; i++) {                             \
+			struct kc_sink *sink = (sinks)->sinks[i];                         \
+			int one = sink->ops->op ? sink->ops->op(sink, ##__VA_ARGS__) : 0; \
+			err = err ?: one;                                                 \
+		}                                                                         \
+		err;                                                                      \
+	})
+
+void kc_sinks_add(struct kc_sinks *sinks, struct kc_sink *sink)
+{
+	assert(sinks->count < KC_MAX_SINKS);
+	if (sink)
+		sinks->sinks[sinks->count++] = sink;
+}
+
+void kc_sinks_free(struct kc_sinks *sinks)
+{
+	for (size_t i = 0; i < sinks->count; i++)
+		sinks->sinks[i]->ops->free(sinks->sinks[i]);
+	*sinks = (struct kc_sinks){};
+}
+
+int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start)
+{
+	return each(sinks, start, start);
+}
+
+int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
+		     const struct kc_finding *finding)
+{
+	return each(sinks, finding, kernel, finding);
+}
+
+int kc_sinks_rehearse(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
+		      const struct kc_finding *finding)
+{
+	return each(sinks, rehearse, kernel, finding);
+}
+
+int kc_sinks_notice(const struct kc_sinks *sinks, const char *text)
+{
+	return each(sinks, notice, text);
+}
+
+int kc_sinks_stats(const struct kc_sinks *sinks, const struct kc_coverage *coverage)
+{
+	return each(sinks, stats, coverage);
+}
+
+int kc_sinks_stop(const struct kc_sinks *sinks, const struct kc_coverage *coverage,
+		  const struct kc_depths *depths, const char *why)
+{
+	return each(sinks, stop, coverage, depths ?: &(struct kc_depths){}, why);
+}
+
+int kc_sinks_sync(const struct kc_sinks *sinks)
+{
+	return each(sinks, sync);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where findings and all else that a monitor says go: text, JSON, the kernel's log. The
+ * monitor knows only this header; user/report has the sinks.
+ */
+#ifndef KC_MONITOR_SINK_H
+#define KC_MONITOR_SINK_H
+
+#include "monitor/coverage.h"
+#include "probe/sweep.h"
+#include "verdict/finding.h"
+
+/* A function with live probes on it. */
+struct kc_probed {
+	const char *function;
+	const char *instead_of; /* the unguarded function that was asked for, or "" */
+	size_t checks, returns;
+};
+
+/* What a watch is about to do. */
+struct kc_start {
+	const struct kc_filter *filter;
+	unsigned int period;		/* ms; 0: one pass */
+	const struct kc_probed *probed; /* where at least one probe was placed */
+	size_t nr_probed;
+	bool tripwire;
+};
+
+/* How deep the stack was at entries of one function. */
+struct kc_function_depth {
+	const char *function;
+	struct kc_depth depth;
+};
+
+/* The deepest entry of one thread. */
+struct kc_deep_thread {
+	uint32_t tid;
+	uint64_t depth;
+	const char *function;
+};
+
+#define KC_DEEP_THREADS 10
+
+/* Told at the end. */
+struct kc_depths {
+	const struct kc_function_depth *functions;
+	size_t nr_functions;
+	const struct kc_deep_thread *threads; /* deepest first */
+	size_t nr_threads;
+};
+
+struct kc_sink;
+
+/*
+ * Each returns 0, or -errno if it could not be written: a finding that nobody got is a
+ * failure, not a detail. NULL: this sink has nothing to say of it. Several threads may
+ * call; a sink writes one event at a time.
+ */
+struct kc_sink_ops {
+	int (*start)(struct kc_sink *sink, const struct kc_start *start);
+	/* The kernel, for symbols and text, is the one that the finding was made with. */
+	int (*finding)(struct kc_sink *sink, const struct kc_kernel *kernel,
+		       const struct kc_finding *finding);
+	/* The same into the void: what is needed for a finding is then in memory. */
+	int (*rehearse)(struct kc_sink *sink, const struct kc_kernel *kernel,
+			const struct kc_finding *finding);
+	int (*notice)(struct kc_sink *sink, const char *text);
+	int (*stats)(struct kc_sink *sink, const struct kc_coverage *coverage);
+	/* The end: totals, and why it ended. */
+	int (*stop)(struct kc_sink *sink, const struct kc_coverage *coverage,
+		    const struct kc_depths *depths, const char *why);
+	/* Returns when all that was written is on the disk; keeps nobody from writing. */
+	int (*sync)(struct kc_sink *sink);
+	void (*free)(struct kc_sink *sink);
+};
+
+struct kc_sink {
+	const struct kc_sink_ops *ops;
+};
+
+#define KC_MAX_SINKS 4
+
+/* In the order in which they are written to. Owned. */
+struct kc_sinks {
+	struct kc_sink *sinks[KC_MAX_SINKS];
+	size_t count;
+};
+
+/* Takes the sink over; it may be NULL, which is none. */
+void kc_sinks_add(struct kc_sinks *sinks, struct kc_sink *sink);
+void kc_sinks_free(struct kc_sinks *sinks);
+
+/* All of them; the first error, after the others have had it too. */
+int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start);
+int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
+		     const struct kc_finding *finding);
+int kc_sinks_rehearse(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
+		      const struct kc_finding *finding);
+int kc_sinks_notice(const struct kc_sinks *sinks, const char *text);
+int kc_sinks_stats(const struct kc_sinks *sinks, const struct kc_coverage *coverage);
+int kc_sinks_stop(const struct kc_sinks *sinks, const struct kc_coverage *coverage,
+		  const struct kc_depths *depths, const char *why);
+int kc_sinks_sync(const struct kc_sinks *sinks);
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "kernel/place.h"
+#include "report/report.h"
+#include "util/log.h"
+
+struct kmsg {
+	struct kc_sink sink;
+	int fd;
+};
+
+/* A log that refuses a line is no reason to end: the finding is elsewhere, too. */
+static int kmsg_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
+			const struct kc_finding *finding)
+{
+	const struct kmsg *kmsg = (const struct kmsg *)sink;
+	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+	char line[320], place[160];
+	int len;
+
+	if (!finding->running)
+		return 0;
+	len = snprintf(line, sizeof(line), "<1>kcanary: %s (%s) in %s, thread %u of process %u\n",
+		       kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
+		       kc_place_text(kernel, frame->pc, place), finding->task.tid,
+		       finding->task.pid);
+	if (write(kmsg->fd, line, len) < 0)
+		kc_debug("/dev/kmsg: %s", kc_strerror(errno));
+	return 0;
+}
+
+static void kmsg_free(struct kc_sink *sink)
+{
+	struct kmsg *kmsg = (struct kmsg *)sink;
+
+	close(kmsg->fd);
+	free(kmsg);
+}
+
+struct kc_sink *kc_kmsg_new(void)
+{
+	static const struct kc_sink_ops ops = { .finding = kmsg_finding, .free = kmsg_free };
+	struct kmsg *kmsg = malloc(sizeof(*kmsg));
+
+	if (!kmsg)
+		return NULL;
+	*kmsg = (struct kmsg){ { &ops }, open("/dev/kmsg", O_WRONLY | O_CLOEXEC) };
+	if (kmsg->fd < 0) {
+		kc_warn("no line in the kernel's log for findings: /dev/kmsg: %s",
+			kc_strerror(errno));
+		free(kmsg);
+		return NULL;
+	}
+	return &kmsg->sink;
+}
