@@ -126,6 +126,8 @@ static void panic_names_its_caller(void **state)
 /* On an interrupt's stack, of which there is no copy: the caller is all there is. */
 static void panic_without_a_copy(void **state)
 {
+	uint64_t depth;
+
 	(void)state;
 	send(KC_EVENT_PANIC, KC_CANARY_MARK);
 	sent.event.site = (uint64_t)__stack_chk_fail;
@@ -137,6 +139,40 @@ static void panic_without_a_copy(void **state)
 	assert_int_equal(finding.frame, 0);
 	assert_int_equal(checked.frames[0].frame.pc, sent.event.caller);
 	assert_int_equal(finding.damage.slot, 0);
+	/* No depth is known, and nothing is claimed of words that nobody read. */
+	assert_false(kc_finding_depth(&finding, &depth));
+	kc_judge(&finding, 0);
+	assert_int_equal(finding.verdict.class, KC_CLASS_UNKNOWN);
+}
+
+/* At panic() only the class of most words is known: nothing more is claimed. */
+static void panic_claims_no_more_than_it_read(void **state)
+{
+	(void)state;
+	send(KC_EVENT_PANIC, KC_HIDDEN_USER);
+	sent.event.site = (uint64_t)simple_check;
+	sent.words[1] = KC_HIDDEN_USER; /* below it, of the same class */
+	assert_true(is_proved());
+	assert_int_equal(finding.damage.slot, SLOT);
+	assert_int_equal(finding.damage.same_below, 0);
+	kc_judge(&finding, 0);
+	assert_int_equal(finding.verdict.class, KC_CLASS_UNKNOWN);
+
+	/* All ones: in the half where text is, and no text. */
+	send(KC_EVENT_PANIC, ~0ULL);
+	sent.event.site = (uint64_t)simple_check;
+	assert_true(is_proved());
+	assert_int_equal(finding.damage.found, KC_FOUND_OTHER);
+	kc_judge(&finding, 0);
+	assert_int_equal(finding.verdict.class, KC_CLASS_UNKNOWN);
+
+	/* The same text in the word below: that is a pattern. */
+	send(KC_EVENT_PANIC, 0x4141414141414141);
+	sent.event.site = (uint64_t)simple_check;
+	sent.words[1] = 0x4141414141414141;
+	assert_true(is_proved());
+	kc_judge(&finding, 0);
+	assert_int_equal(finding.verdict.class, KC_CLASS_LINEAR_OVERFLOW);
 }
 
 int main(void)
@@ -149,6 +185,7 @@ int main(void)
 		cmocka_unit_test(returns),
 		cmocka_unit_test(panic_names_its_caller),
 		cmocka_unit_test(panic_without_a_copy),
+		cmocka_unit_test(panic_claims_no_more_than_it_read),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

@@ -248,8 +248,12 @@ static json *frame_object(const struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
 	json *object = json_object_new_object();
+	uint64_t depth;
 
-	add_u64(object, "depth", finding->stack.top - checked->frames[finding->frame].frame.sp);
+	if (kc_finding_depth(finding, &depth))
+		add_u64(object, "depth", depth);
+	else
+		json_object_object_add(object, "depth", NULL);
 	if (finding->anomaly == KC_ANOMALY_SLOT)
 		json_object_object_add(object, "slot", slot_object(finding));
 	if (finding->anomaly == KC_ANOMALY_PANIC && finding->damage.slot) {

@@ -214,6 +214,7 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 		[KC_ANOMALY_HEADROOM] = "little stack left at the entry of",
 		[KC_ANOMALY_PANIC] = "the kernel panics: canary overwritten in",
 	};
+	_Static_assert(kc_countof(what) == KC_ANOMALY_NR, "words for each anomaly");
 	char place[160];
 
 	fprintf(out, "\nFINDING %" PRIu64 ": %s %s, ", finding->seq, what[finding->anomaly],

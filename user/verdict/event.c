@@ -24,7 +24,7 @@ static size_t victim_of(const struct kc_kernel *kernel, const struct kc_checked_
 }
 
 /* What a stack-protector panic leaves to see of the slot: its place and a class. */
-static void find_slot(struct kc_finding *finding)
+static void find_slot(const struct kc_kernel *kernel, struct kc_finding *finding)
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 	const struct kc_slot_rule *rule = &frame->plan->rule;
@@ -37,6 +37,12 @@ static void find_slot(struct kc_finding *finding)
 	if (!kc_stack_word(&finding->stack, damage->slot, &word))
 		return;
 	damage->found = kc_classify_copied(&finding->stack, word);
+	/* In text's half lies much that is no text: all ones, for one. */
+	if (damage->found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
+		damage->found = KC_FOUND_OTHER;
+	/* Two words of one class may be two values. */
+	if (word == KC_HIDDEN_USER || word == KC_HIDDEN_KERNEL || word == KC_HIDDEN_DATA)
+		return;
 	while (damage->same_below < KC_BELOW &&
 	       kc_stack_word(&finding->stack, damage->slot - 8 * (damage->same_below + 1),
 			     &below) &&
@@ -107,7 +113,7 @@ static bool prove(const struct kc_kernel *kernel, struct kc_plans *plans,
 	case KC_EVENT_PANIC:
 		finding->anomaly = KC_ANOMALY_PANIC;
 		finding->frame = victim_of(kernel, checked);
-		find_slot(finding);
+		find_slot(kernel, finding);
 		return true;
 	}
 	return false;

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "kc_record.h"
-#include "stack/check.h"
 #include "source/process.h"
+#include "stack/check.h"
 
 /* What is not as it must be. */
 enum kc_anomaly {
@@ -18,6 +18,8 @@ enum kc_anomaly {
 	KC_ANOMALY_HEADROOM,  /* too little stack left at a function's entry */
 	KC_ANOMALY_PANIC,     /* the kernel found it first: slot, without its details */
 };
+
+#define KC_ANOMALY_NR (KC_ANOMALY_PANIC + 1)
 
 const char *kc_anomaly_name(enum kc_anomaly anomaly);
 
@@ -67,6 +69,20 @@ struct kc_finding {
 	bool was_return;			/* KC_ANOMALY_RETURN, seen at the return itself */
 	size_t frame; /* index of the damaged one; of a stack's end: the innermost */
 };
+
+/*
+ * Depth of the damaged frame: top of its stack minus SP, in bytes. False if that is not
+ * known: a panic on an interrupt's stack, of which there is no copy.
+ */
+static inline bool kc_finding_depth(const struct kc_finding *finding, uint64_t *ret_depth)
+{
+	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+
+	if (frame->sp < finding->stack.sp || frame->sp > finding->stack.top)
+		return false;
+	*ret_depth = finding->stack.top - frame->sp;
+	return true;
+}
 
 /*
  * Judge. damaged_tasks is how many other tasks were found damaged so far.

@@ -31,6 +31,7 @@ const char *kc_anomaly_name(enum kc_anomaly anomaly)
 		[KC_ANOMALY_STACK_END] = "stack-end", [KC_ANOMALY_GUARD] = "guard",
 		[KC_ANOMALY_HEADROOM] = "headroom",   [KC_ANOMALY_PANIC] = "panic",
 	};
+	_Static_assert(kc_countof(names) == KC_ANOMALY_NR, "a name for each anomaly");
 
 	return names[anomaly];
 }
@@ -138,6 +139,34 @@ static void judge_slot(struct kc_finding *finding)
 		verdict->class = KC_CLASS_ALIEN_FRAME;
 }
 
+/*
+ * At the tripwire the slot was read out of a scrubbed copy: which of its bytes changed is not
+ * known, and of numbers and addresses only the class. A pattern that came up through the
+ * words below says enough by itself; all else is not claimed.
+ */
+static void judge_panic(struct kc_finding *finding)
+{
+	struct kc_verdict *verdict = &finding->verdict;
+	const struct kc_damage *damage = &finding->damage;
+
+	if (!damage->slot) {
+		because(verdict,
+			"the kernel's own check failed; the slot itself could not be read");
+		return;
+	}
+	if (damage->same_below && damage->found != KC_FOUND_ZERO) {
+		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
+		verdict->confidence = "high";
+		because(verdict, "%s%u word%s right below the slot hold%s the same pattern",
+			damage->same_below == KC_BELOW ? "at least " : "", damage->same_below,
+			damage->same_below == 1 ? "" : "s", damage->same_below == 1 ? "s" : "");
+	} else {
+		because(verdict, "the kernel's own check failed; which of the slot's bits changed "
+				 "is not known at panic()");
+	}
+	because(verdict, "found in the slot: %s", kc_found_name(damage->found));
+}
+
 static void judge_return(struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
@@ -230,7 +259,7 @@ void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
 		judge_headroom(finding);
 		break;
 	case KC_ANOMALY_PANIC:
-		judge_slot(finding);
+		judge_panic(finding);
 		break;
 	}
 	if (!finding->running)
