@@ -70,7 +70,9 @@ struct kc_own_stack {
  * 022204048423 ("stackprotector: Increase the per-task stack canary's random
  * range from 32 bits to 64 bits on 64-bit platforms"), v4.12), so seven bytes
  * are secret. A number or a text that shares three or more of them in place may
- * be a damaged copy: the shared bytes are cut out. Another task's canary is
+ * be a damaged copy: the shared bytes are cut out. A copy may also lie shifted by
+ * some bytes, as a number of up to seven of them: only two bytes of a number pass,
+ * which is more than the saved CS that unwinding needs. Another task's canary is
  * plain data here, and hidden as such.
  *
  * Written without a branch: the verifier of a kernel without bpf_loop() walks
@@ -83,7 +85,7 @@ static __always_inline __kc_u64 kc_scrub(__kc_u64 word, __kc_u64 canary,
 	__kc_u64 shared = (same * KC_BYTES_ONE) >> 56;
 	__kc_u64 cut = (same * 0xff) & kc_mask_if_negative(2 - shared);
 	__kc_u64 is_canary = kc_mask_if_zero(word ^ canary);
-	__kc_u64 is_plain = kc_mask_if_zero(word >> 32) | kc_mask_if_ascii(word);
+	__kc_u64 is_plain = kc_mask_if_zero(word >> 16) | kc_mask_if_ascii(word);
 	/* An address just past the top is a frame's end, and still this stack's. */
 	__kc_u64 is_place = kc_mask_if_zero(~word >> 31) |
 			    kc_mask_if_zero(((word - 1) ^ stack->start) & ~(stack->size - 1));

@@ -43,12 +43,12 @@ typedef __s64 __kc_s64;
  * The canary never leaves the kernel, nor does anything else that unwinding can
  * do without. In a stack copy a word that equals the task's canary is replaced by
  * KC_CANARY_MARK, which is what user space looks for in a slot. Only numbers below
- * 2^32, kernel text, addresses in this very stack and printable text are copied
+ * 2^16, kernel text, addresses in this very stack and printable text are copied
  * as they are; every other word is replaced by the mark of its class. No word
  * that is copied as it is can look like a mark.
  */
 #define KC_CANARY_MARK	 0x9e5ea1ed51071a5bULL
-#define KC_HIDDEN_USER	 0x9e5ea1ed00000001ULL /* was a user-space address, or a number like one */
+#define KC_HIDDEN_USER	 0x9e5ea1ed00000001ULL /* was a user-space address, or some other number */
 #define KC_HIDDEN_KERNEL 0x9e5ea1ed00000002ULL /* was some other kernel address */
 #define KC_HIDDEN_DATA	 0x9e5ea1ed00000003ULL /* was anything else */
 

@@ -2,6 +2,8 @@
 /* Arithmetic on stack words, bpf/word.bpf.h: what may be told of a canary. */
 #include "unit.h"
 
+#include <stdbool.h>
+
 #include "word.bpf.h"
 
 #define CANARY 0x8d3c5f1e77a2b400ULL
@@ -33,7 +35,7 @@ static void scrub_keeps_what_unwinding_needs(void **state)
 	static const uint64_t kept[] = {
 		0,
 		0x10,
-		0xffffffff,
+		0xffff,
 		0xffffffff81234567,
 		0xffffffffc0001000, /* modules */
 		0xffffffffffffffff,
@@ -51,6 +53,8 @@ static void scrub_keeps_what_unwinding_needs(void **state)
 static void scrub_hides_the_rest(void **state)
 {
 	(void)state;
+	assert_int_equal(scrub(0x10000), KC_HIDDEN_USER);
+	assert_int_equal(scrub(0xffffffff), KC_HIDDEN_USER);
 	assert_int_equal(scrub(0x100000000), KC_HIDDEN_USER);
 	assert_int_equal(scrub(0x00007ffd12345678), KC_HIDDEN_USER);
 	assert_int_equal(scrub(0x0000800000000000), KC_HIDDEN_DATA);
@@ -91,6 +95,34 @@ static void scrub_cuts_partial_copies(void **state)
 				word |= canary & 0xffULL << 8 * (i + 1);
 			}
 		assert_true(shown_bytes(kc_scrub(word, canary, &own), canary) < 3);
+	}
+}
+
+/* Do three consecutive secret bytes of the canary show anywhere in a scrubbed word? */
+static bool shows_three(uint64_t word, uint64_t canary)
+{
+	for (int from = 1; from <= 5; from++)
+		for (int at = 0; at <= 5; at++)
+			if ((word >> 8 * at & 0xffffff) == (canary >> 8 * from & 0xffffff))
+				return true;
+	return false;
+}
+
+/* A copy that does not lie on a word's border, with zeros beside it. */
+static void scrub_hides_shifted_copies(void **state)
+{
+	static const uint64_t canaries[] = { CANARY, 0x6a3c5f3e77623400 /* all printable */ };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		for (int shift = 1; shift < 8; shift++) {
+			uint64_t canary = canaries[i];
+
+			assert_false(
+				shows_three(kc_scrub(canary << 8 * shift, canary, &own), canary));
+			assert_false(
+				shows_three(kc_scrub(canary >> 8 * shift, canary, &own), canary));
+		}
 	}
 }
 
@@ -152,6 +184,7 @@ int main(void)
 		cmocka_unit_test(scrub_keeps_what_unwinding_needs),
 		cmocka_unit_test(scrub_hides_the_rest),
 		cmocka_unit_test(scrub_cuts_partial_copies),
+		cmocka_unit_test(scrub_hides_shifted_copies),
 		cmocka_unit_test(describe_bytes_and_bits),
 		cmocka_unit_test(describe_small_delta),
 		cmocka_unit_test(classes),

@@ -56,7 +56,7 @@ static void print_word(const struct kc_kernel *kernel, const struct kc_stack *st
 		fprintf(out, "%s", kc_place_text(kernel, word, place));
 	else if (word >= stack->sp && word < stack->top)
 		fprintf(out, "(stack, depth 0x%lx)", stack->top - word);
-	else if (word < 1ULL << 32)
+	else if (word < 0x10000)
 		fprintf(out, "0x%lx", word);
 	else if (word == KC_HIDDEN_USER)
 		fprintf(out, "(user address or data)");

@@ -131,7 +131,7 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 	case KC_CANARY_MARK:
 		return KC_FOUND_OTHER;
 	}
-	if (word < 1ULL << 32)
+	if (word < 0x10000)
 		return KC_FOUND_SMALL;
 	if (word > stack->sp && word <= stack->top)
 		return KC_FOUND_STACK;
