@@ -2,7 +2,12 @@
 /* The slot finder on the functions of text.S. */
 #include "unit.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "fake.h"
+#include "guard/listing.h"
 #include "guard/returns.h"
 
 extern const char simple_call[], simple_check[], realigned_call[], realigned_pushed[],
@@ -163,6 +168,40 @@ static void ways_out(void **state)
 	assert_false(all);
 }
 
+/* No operand tells where the kernel lies; numbers that are none stay. */
+static void listing_hides_addresses(void **state)
+{
+	static const char expected[] = "movq $far_away+0x60, %rdi\n"
+				       "movl $0x98968a60, %esi\n"
+				       "movq far_away(, %rax, 8), %rax\n"
+				       "movq (kernel address)(, %rax, 8), %rax\n"
+				       "movabsq $(kernel address), %rcx\n"
+				       "movq $far_away, 8(%rsp)\n"
+				       "callq *(kernel address)(, %rax, 8)\n"
+				       "movq DATA(%rip), %rdx\n"
+				       "movq %gs:0x1fc80, %rdx\n"
+				       "movq $-0x16, %rdx\n"
+				       "movq -0x188(%rbp), %rdx\n"
+				       "callq (kernel address)\n"
+				       "retq\n"; /* and padding */
+	char *text, lines[1024] = "";
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_int_equal(kc_listing(&fake->kernel, fake_plan(fake, "kernel_addresses"), 0,
+				    KC_LISTING_ALL, out),
+			 0);
+	fclose(out);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strstr(line, "(%rip)")) /* a distance: this program's data is near */
+			line = "0123456789 movq DATA(%rip), %rdx";
+		snprintf(lines + strlen(lines), sizeof(lines) - strlen(lines), "%s\n", line + 11);
+	}
+	free(text);
+	assert_memory_equal(lines, expected, sizeof(expected) - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,7 +211,7 @@ int main(void)
 		cmocka_unit_test(refused),	  cmocka_unit_test(unknown_to_capstone),
 		cmocka_unit_test(ambiguity),	  cmocka_unit_test(static_key),
 		cmocka_unit_test(cold_part),	  cmocka_unit_test(rip_relative_guard),
-		cmocka_unit_test(ways_out),
+		cmocka_unit_test(ways_out),	  cmocka_unit_test(listing_hides_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

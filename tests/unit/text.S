@@ -344,6 +344,22 @@ FUNC rip_relative		/* the guard as 6.15 and later name it */
 1:	CFA SP, 0x20
 	call	__stack_chk_fail
 
+FUNC kernel_addresses		/* operands that tell where a kernel lies */
+	mov	$-0x676975a0, %rdi	/* far_away+0x60 */
+	mov	$-0x676975a0, %esi
+	mov	-0x67697600(,%rax,8), %rax
+	mov	-0x7e123450(,%rax,8), %rax
+	movabs	$0xffff888012345678, %rcx
+	movq	$-0x67697600, 8(%rsp)
+	call	*-0x7e123450(,%rax,8)
+	mov	fake_guard(%rip), %rdx
+	mov	%gs:0x1fc80, %rdx
+	mov	$-22, %rdx
+	mov	-0x188(%rbp), %rdx
+	.byte	0xe8		/* call far away, to no symbol */
+	.long	0x7fffff00
+	ret
+
 FUNC interrupt			/* entry code: saved registers on the stack */
 	REGS
 	.globl	interrupt_call

@@ -10,6 +10,17 @@
 /* Instructions shown on either side of something that matters. */
 #define AROUND 2
 
+/*
+ * Where an operand may be a kernel address. The kernel's half begins here with
+ * five-level paging; in the last 16 MiB (above MODULES_END) lie only addresses that
+ * are the same in every boot, and small negative numbers.
+ */
+#define KERNEL_HALF  0xff00000000000000ULL
+#define KERNEL_LIMIT 0xffffffffff000000ULL
+
+/* vmlinux's data lies behind its text, in no more than this. */
+#define MAX_DATA (64 << 20)
+
 struct line {
 	struct kc_insn insn;
 	char text[128];
@@ -40,29 +51,104 @@ static bool calls_fail(const struct listing *listing, uint64_t addr)
 	return sym && !strcmp(kc_sym_name(listing->kernel->ksyms, sym), "__stack_chk_fail");
 }
 
+/* An address told as what it is: it would tell where KASLR put the kernel. */
+static const char *address_text(const struct listing *listing, uint64_t addr, char text[static 96])
+{
+	const struct kc_ksyms *ksyms = listing->kernel->ksyms;
+	const struct kc_sym *sym = kc_ksyms_find(ksyms, addr);
+
+	if (!sym)
+		snprintf(text, 96, "(kernel address)");
+	else if (addr == sym->addr)
+		snprintf(text, 96, "%s", kc_sym_name(ksyms, sym));
+	else
+		snprintf(text, 96, "%s+0x%lx", kc_sym_name(ksyms, sym), addr - sym->addr);
+	return text;
+}
+
 /* Replace a branch's absolute target by +offset or a symbol. */
 static void name_target(const struct listing *listing, struct line *line)
 {
-	const struct kc_sym *own = listing->plan->sym, *sym;
+	const struct kc_sym *own = listing->plan->sym;
 	uint64_t target = line->insn.target;
 	size_t mnemonic = strcspn(line->text, " ");
+	char text[96];
 
-	if (!target)
-		return;
-	if (target - own->addr < own->size) {
-		snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " +0x%lx",
-			 target - own->addr);
-		return;
-	}
-	sym = kc_ksyms_find(listing->kernel->ksyms, target);
-	if (!sym)
-		return;
-	if (target == sym->addr)
-		snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " %s",
-			 kc_sym_name(listing->kernel->ksyms, sym));
+	if (target - own->addr < own->size)
+		snprintf(text, sizeof(text), "+0x%lx", target - own->addr);
 	else
-		snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " %s+0x%lx",
-			 kc_sym_name(listing->kernel->ksyms, sym), target - sym->addr);
+		address_text(listing, target, text);
+	snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " %s", text);
+}
+
+static bool is_vmlinux(const struct kc_kernel *kernel, uint64_t addr)
+{
+	return addr >= kernel->text && addr < kernel->text_end + MAX_DATA;
+}
+
+static bool is_address(const struct kc_kernel *kernel, uint64_t value)
+{
+	/* The lower half of one, which a 32-bit operand may hold. */
+	if (value >> 32 == 0 && value >> 31)
+		return is_vmlinux(kernel, (uint64_t)(int64_t)(int32_t)value);
+	return (value >= KERNEL_HALF && value < KERNEL_LIMIT) || is_vmlinux(kernel, value) ||
+	       kc_kernel_is_text(kernel, value);
+}
+
+/*
+ * What to print for disp(%rip). A distance within vmlinux is the same in every boot and
+ * stays; any other tells where the instruction lies, as that of a per-CPU variable does
+ * whose address is a small number. NULL: leave it as it is.
+ */
+static const char *relative_text(const struct listing *listing, uint64_t from, uint64_t target,
+				 char text[static 96])
+{
+	if (kc_ksyms_find(listing->kernel->ksyms, target) || is_address(listing->kernel, target)) {
+		address_text(listing, target, text);
+		return text[0] == '(' && is_vmlinux(listing->kernel, from) &&
+				       is_vmlinux(listing->kernel, target)
+			       ? NULL
+			       : text;
+	}
+	if (target < 1ULL << 32)
+		snprintf(text, 96, "0x%lx", target);
+	else
+		snprintf(text, 96, "(address)");
+	return text;
+}
+
+/* Replace the operands that are addresses: immediates, displacements, disp(%rip). */
+static void name_operands(const struct listing *listing, struct line *line)
+{
+	uint64_t next = line->insn.addr + line->insn.len;
+	char out[sizeof(line->text)] = "", named[96];
+	const char *in = line->text, *number;
+	size_t len = 0;
+
+	while ((number = strstr(in, "0x")) && len < sizeof(out)) {
+		bool negative = number > in && number[-1] == '-';
+		const char *text = NULL;
+		uint64_t value;
+		char *end;
+
+		value = strtoull(number, &end, 16);
+		if (negative) {
+			number--;
+			value = -value;
+		}
+		if (!strncmp(end, "(%rip)", 6))
+			text = relative_text(listing, next, next + value, named);
+		else if (is_address(listing->kernel, value))
+			text = address_text(listing, value, named);
+		len += snprintf(out + len, sizeof(out) - len, "%.*s",
+				(int)((text ? number : end) - in), in);
+		if (text && len < sizeof(out))
+			len += snprintf(out + len, sizeof(out) - len, "%s", text);
+		in = end;
+	}
+	if (len < sizeof(out))
+		snprintf(out + len, sizeof(out) - len, "%s", in);
+	memcpy(line->text, out, sizeof(out));
 }
 
 static void add_note(struct line *line, const char *note)
@@ -112,7 +198,10 @@ static int read_lines(struct listing *listing, struct kc_decoder *decoder, const
 			snprintf(line.text, sizeof(line.text), "%s",
 				 kc_decode_text(decoder, bytes + at, sym->size - at,
 						sym->addr + at));
-			name_target(listing, &line);
+			if (line.insn.target)
+				name_target(listing, &line);
+			else
+				name_operands(listing, &line);
 		} else {
 			line.insn = (struct kc_insn){ .addr = sym->addr + at, .len = 1 };
 			snprintf(line.text, sizeof(line.text), ".byte 0x%02x", bytes[at]);
