@@ -11,8 +11,10 @@
 
 #include "fake.h"
 #include "report/report.h"
+#include "report/views.h"
+#include "stack/place.h"
 
-extern const char simple_call[];
+extern const char simple_call[], last_call[];
 
 static uint64_t words[64];
 static struct kc_checked_stack checked;
@@ -108,6 +110,34 @@ static void cgroups(void **state)
 	assert_string_equal(process.unit, "");
 }
 
+/* A call may be a function's last instruction: the frame is not the next function's. */
+static void names_of_frames(void **state)
+{
+	struct kc_frame frame = { .pc = (uint64_t)last_call + 5 };
+	char place[160], *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_string_equal(kc_frame_text(&fake->kernel, &frame, place), "ends_in_call+0x10");
+	/* Interrupted there, or a pointer to there, it is the next one. */
+	frame.exact = true;
+	assert_string_equal(kc_frame_text(&fake->kernel, &frame, place), "last+0x0");
+	assert_string_equal(kc_place_text(&fake->kernel, frame.pc, place), "last+0x0");
+
+	checked.frames[1].frame = (struct kc_frame){ .pc = frame.pc, .sp = 0x1060, .cfa = 0x1080 };
+	checked.frames[1].status = KC_CHECK_UNGUARDED;
+	checked.count = 2;
+	words[11] = frame.pc;
+	kc_view_backtrace(&fake->kernel, &finding, out);
+	kc_view_stack(&fake->kernel, &finding, out);
+	fclose(out);
+	assert_non_null(strstr(text, "#1  depth 0x1a0   ends_in_call+0x10"));
+	assert_non_null(strstr(text, "depth 0x1a8   ends_in_call+0x10  <- return address"));
+	assert_null(strstr(text, "last+0x0"));
+	free(text);
+}
+
 /* Every line parses, carries the contract's keys, and survives hostile names. */
 static void json_lines(void **state)
 {
@@ -180,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
+		cmocka_unit_test_setup_teardown(names_of_frames, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(json_lines, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(output_that_fails, setup, fake_teardown),
 	};

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "kernel/place.h"
 #include "probe/cgroup.h"
+#include "stack/place.h"
 #include "util/array.h"
 #include "util/log.h"
 
@@ -186,14 +186,13 @@ static void explain_blind(const struct kc_passes *passes, const struct kc_record
 	for (size_t i = 0; i < checked->count; i++)
 		if (checked->frames[i].status == KC_CHECK_UNKNOWN)
 			kc_debug("tid %u, frame %zu, %s: %s", record->tid, i,
-				 kc_place_text(kernel, checked->frames[i].frame.pc, place),
+				 kc_frame_text(kernel, &checked->frames[i].frame, place),
 				 kc_blind_text(checked->frames[i].blind));
 	if (checked->end != KC_UNWIND_COMPLETE)
 		kc_debug("tid %u, unwinding ended after %zu frames, the last at %s: %s",
 			 record->tid, checked->count,
 			 checked->count
-				 ? kc_place_text(kernel,
-						 checked->frames[checked->count - 1].frame.pc,
+				 ? kc_frame_text(kernel, &checked->frames[checked->count - 1].frame,
 						 place)
 				 : "none",
 			 kc_unwind_end_text(checked->end));

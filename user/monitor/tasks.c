@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kernel/place.h"
+#include "stack/place.h"
 #include "util/array.h"
 
 /* Passes at most: a task that ran while it was read is looked at again. */
@@ -31,7 +31,7 @@ static void find_place(const struct kc_kernel *kernel, const struct kc_checked_s
 	       strstr(kc_sym_name(kernel->ksyms, checked->frames[i].sym), "schedule"))
 		i++;
 	if (checked->count)
-		kc_place_text(kernel, checked->frames[i].frame.pc, place);
+		kc_frame_text(kernel, &checked->frames[i].frame, place);
 	else
 		snprintf(place, 160, "(no frame)");
 }

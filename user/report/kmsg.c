@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "kernel/place.h"
 #include "report/report.h"
+#include "stack/place.h"
 #include "util/log.h"
 
 struct kmsg {
@@ -25,8 +25,7 @@ static int kmsg_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 		return 0;
 	len = snprintf(line, sizeof(line), "<1>kcanary: %s (%s) in %s, thread %u of process %u\n",
 		       kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
-		       kc_place_text(kernel, frame->pc, place), finding->task.tid,
-		       finding->task.pid);
+		       kc_frame_text(kernel, frame, place), finding->task.tid, finding->task.pid);
 	if (write(kmsg->fd, line, len) < 0)
 		kc_debug("/dev/kmsg: %s", kc_strerror(errno));
 	return 0;

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/place.h"
 #include "report/format.h"
 #include "report/views.h"
+#include "stack/place.h"
 #include "util/array.h"
 #include "util/log.h"
 
@@ -218,7 +218,7 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 	char place[160];
 
 	fprintf(out, "\nFINDING %" PRIu64 ": %s %s, ", finding->seq, what[finding->anomaly],
-		kc_place_text(kernel, frame->frame.pc, place));
+		kc_frame_text(kernel, &frame->frame, place));
 	print_time(out, &finding->time);
 	fprintf(out, ", boot %.3f s\n", finding->boot_ns / 1e9);
 	print_task(out, finding);

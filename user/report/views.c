@@ -2,7 +2,7 @@
 #include "report/views.h"
 
 #include "guard/listing.h"
-#include "kernel/place.h"
+#include "stack/place.h"
 
 /* Words shown below SP's side and above the CFA of the damaged frame. */
 #define WORDS_ABOVE 4
@@ -37,7 +37,7 @@ void kc_view_backtrace(const struct kc_kernel *kernel, const struct kc_finding *
 
 		fprintf(out, "#%-2zu depth 0x%-5lx %-44s %s%s%s\n", i,
 			finding->stack.top - frame->frame.sp,
-			kc_place_text(kernel, frame->frame.pc, place), status_text(frame),
+			kc_frame_text(kernel, &frame->frame, place), status_text(frame),
 			slot ? ", slot " : "", slot ? kc_slot_rule_text(&frame->rule, rule) : "");
 	}
 	if (checked->end != KC_UNWIND_COMPLETE)
@@ -68,11 +68,22 @@ static void print_word(const struct kc_kernel *kernel, const struct kc_stack *st
 		fprintf(out, "(ascii)");
 }
 
+/* The frame that the word at addr is the return address to, or NULL. */
+static const struct kc_frame *returned_to(const struct kc_checked_stack *checked, uint64_t addr)
+{
+	for (size_t i = 0; i + 1 < checked->count; i++)
+		if (checked->frames[i].frame.cfa == addr + 8 && !checked->frames[i + 1].frame.exact)
+			return &checked->frames[i + 1].frame;
+	return NULL;
+}
+
 void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *finding, FILE *out)
 {
 	const struct kc_checked_stack *checked = finding->checked;
 	const struct kc_frame *damaged = &checked->frames[finding->frame].frame;
 	uint64_t from = damaged->sp, to = damaged->cfa + 8 * WORDS_ABOVE, word;
+	const struct kc_frame *caller;
+	char place[160];
 
 	if (to - from > 8 * MAX_WORDS)
 		from = to - 8 * MAX_WORDS;
@@ -80,10 +91,13 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		if (!kc_stack_word(&finding->stack, addr, &word))
 			break;
 		fprintf(out, "depth 0x%-5lx ", finding->stack.top - addr);
+		caller = returned_to(checked, addr);
 		if ((finding->anomaly == KC_ANOMALY_SLOT || finding->anomaly == KC_ANOMALY_PANIC) &&
 		    addr == finding->damage.slot)
 			fprintf(out, "(%s)  <- slot, DAMAGED",
 				kc_found_name(finding->damage.found));
+		else if (caller && caller->pc == word)
+			fprintf(out, "%s", kc_frame_text(kernel, caller, place));
 		else
 			print_word(kernel, &finding->stack, word, out);
 		if (addr == damaged->sp)
