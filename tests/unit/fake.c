@@ -85,6 +85,8 @@ static struct kc_ksyms *make_ksyms(void)
 	fprintf(file, "%016lx T _etext\n", (uint64_t)kc_text_end);
 	/* Where no text of ours is: what operands may point to. */
 	fprintf(file, "ffffffff98968a00 T far_away\nffffffff98968b00 T behind_far_away\n");
+	fprintf(file,
+		"ffffffffc0201000 t bpf_prog_1\t[bpf]\nffffffffc0202000 t bpf_prog_2\t[bpf]\n");
 	fclose(file);
 	if (fake_ksyms(text, &ksyms))
 		abort();

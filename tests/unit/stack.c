@@ -114,13 +114,6 @@ static void overwritten_return_address(void **state)
 	assert_int_equal(checked.frames[1].status, KC_CHECK_DAMAGED);
 	assert_false(checked.bad_return);
 
-	/* Where modules and generated code come and go nothing is proved. */
-	begin(RETURN_TO(simple_call), 0);
-	frame_of_simple(KC_CANARY_MARK, 0xffffffffc0123456);
-	checked = check();
-	assert_int_equal(checked.end, KC_UNWIND_NO_TABLE);
-	assert_false(checked.bad_return);
-
 	/* Text, but nobody called from there; what lies behind is not looked at. */
 	begin(RETURN_TO(simple_call), 0);
 	frame_of_simple(KC_CANARY_MARK, (uint64_t)simple_call);
@@ -131,6 +124,49 @@ static void overwritten_return_address(void **state)
 	assert_int_equal(checked.damaged, 0);
 	assert_true(checked.bad_return);
 	assert_int_equal(checked.return_found, KC_FOUND_ASCII); /* this text is user space's */
+}
+
+static struct kc_checked_stack returns_to(uint64_t pc)
+{
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, pc);
+	return check();
+}
+
+/* In the kernel's upper half, but nothing can be called from there. */
+static void return_address_where_no_code_can_be(void **state)
+{
+	static const uint64_t values[] = { -1, -22, 0xffffffffff600000, 0xffffffffc8000000,
+					   0xffffffff90000000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct kc_checked_stack checked = returns_to(values[i]);
+
+		assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+		assert_true(checked.bad_return);
+		assert_int_equal(checked.return_found, KC_FOUND_KERNEL);
+	}
+}
+
+/* Where modules and generated code are, or may have come to, nothing is proved. */
+static void return_address_where_code_may_be(void **state)
+{
+	static const uint64_t values[] = {
+		0xffffffffc0201234, /* generated */
+		0xffffffffc0202345, /* the last one: nobody knows where it ends */
+		0xffffffffc0123456, /* new, in a gap */
+		0xffffffffc2000000, /* new, behind all others */
+		0xffffffff98968a10, /* a symbol outside of the text: initialization */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct kc_checked_stack checked = returns_to(values[i]);
+
+		assert_int_equal(checked.end, KC_UNWIND_NO_TABLE);
+		assert_false(checked.bad_return);
+	}
 }
 
 /* The frame of an unguarded function counts as located once its like led to a caller. */
@@ -273,6 +309,8 @@ int main(void)
 		cmocka_unit_test(two_frames),
 		cmocka_unit_test(damage_in_the_outer_frame),
 		cmocka_unit_test(overwritten_return_address),
+		cmocka_unit_test(return_address_where_no_code_can_be),
+		cmocka_unit_test(return_address_where_code_may_be),
 		cmocka_unit_test(return_address_of_an_unguarded_frame),
 		cmocka_unit_test(realigned_frame),
 		cmocka_unit_test(interrupted_frame),

@@ -105,4 +105,11 @@ size_t kc_kernel_edges(const struct kc_kernel *kernel, uint64_t code,
 /* Is addr in kernel or module text? */
 bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr);
 
+/*
+ * May there be code at addr, though we have no tables of it: initialization code,
+ * generated code, or a module or generated code that came since the symbols were
+ * read? If not, nothing can return to there. True when in doubt.
+ */
+bool kc_kernel_may_be_code(const struct kc_kernel *kernel, uint64_t addr);
+
 #endif

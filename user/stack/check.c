@@ -162,6 +162,9 @@ static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 	checked->bad_return = true;
 	checked->return_slot = last->frame.cfa - 8;
 	checked->return_found = kc_classify_copied(stack, word);
+	/* A small negative number, for one. */
+	if (checked->return_found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
+		checked->return_found = KC_FOUND_KERNEL;
 }
 
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,

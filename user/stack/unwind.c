@@ -182,17 +182,16 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
 	return true;
 }
 
-/*
- * What stops us from taking pc for an address in a frame's function. Where modules
- * and generated code live, code may have come since the symbols were read.
- */
+/* What stops us from taking pc for an address in a frame's function. */
 static enum kc_unwind_end judge_pc(const struct kc_kernel *kernel, const struct kc_frame *frame)
 {
 	if (kc_is_trampoline(kernel, frame->pc))
 		return KC_UNWIND_TRAMPOLINE;
 	if (kc_kernel_is_text(kernel, kc_frame_site(frame)))
 		return KC_UNWIND_COMPLETE;
-	return frame->pc >= KC_TEXT_HALF ? KC_UNWIND_NO_TABLE : KC_UNWIND_NOT_TEXT;
+	return frame->pc >= KC_TEXT_HALF && kc_kernel_may_be_code(kernel, kc_frame_site(frame))
+		       ? KC_UNWIND_NO_TABLE
+		       : KC_UNWIND_NOT_TEXT;
 }
 
 /* The innermost frame of a task that is not running. */

@@ -38,7 +38,7 @@ struct kc_frame {
 enum kc_unwind_end {
 	KC_UNWIND_COMPLETE = 0,
 	/* can't tell */
-	KC_UNWIND_NO_TABLE = 1,	 /* code without ORC: generated, or a module's was unreadable */
+	KC_UNWIND_NO_TABLE = 1,	 /* where code may be, without ORC: see kc_kernel_may_be_code() */
 	KC_UNWIND_UNDEFINED = 2, /* the tables say that they do not know */
 	KC_UNWIND_UNSAVED = 3,	 /* the frame hangs on a register that was not saved */
 	KC_UNWIND_OTHER_STACK = 4,
@@ -47,7 +47,7 @@ enum kc_unwind_end {
 	/* bad data */
 	KC_UNWIND_LEAVES_STACK = 7,
 	KC_UNWIND_NO_PROGRESS = 8,
-	KC_UNWIND_NOT_TEXT = 9, /* a return address that is no kernel text */
+	KC_UNWIND_NOT_TEXT = 9, /* a return address where no code can be */
 	KC_UNWIND_BAD_TABLE = 10,
 	KC_UNWIND_NOT_CALLED = 11, /* a return address that no call left behind */
 	KC_UNWIND_NR_ENDS = 12,
