@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "fake.h"
@@ -97,7 +98,7 @@ static void cgroups(void **state)
 {
 	struct kc_process process = {};
 	const char *id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-	char path[256];
+	char path[8192];
 
 	(void)state;
 	kc_process_parse_cgroup("/system.slice/app01.service", &process);
@@ -106,8 +107,84 @@ static void cgroups(void **state)
 	snprintf(path, sizeof(path), "/system.slice/docker-%s.scope", id);
 	kc_process_parse_cgroup(path, &process);
 	assert_string_equal(process.container_id, id);
+	assert_string_equal(process.cgroup, path);
 	kc_process_parse_cgroup("/", &process);
 	assert_string_equal(process.unit, "");
+	/* Below an outer unit, deeper than 256 bytes: the inner one is told. */
+	memset(path, 'x', sizeof(path));
+	memcpy(path, "/a.service/", 11);
+	strcpy(path + 300, "/b.service");
+	kc_process_parse_cgroup(path, &process);
+	assert_string_equal(process.cgroup, path);
+	assert_string_equal(process.unit, "b.service");
+	/* So long that it does not fit: who knows what the inner unit is. */
+	memset(path + 300, 'x', sizeof(path) - 300);
+	path[sizeof(path) - 1] = '\0';
+	kc_process_parse_cgroup(path, &process);
+	assert_string_equal(process.cgroup + strlen(process.cgroup) - 6, "xxx...");
+	assert_string_equal(process.unit, "");
+	assert_string_equal(process.container_id, "");
+}
+
+/* What /proc says of a thread of any name, and of one that is the kernel's own. */
+static void proc_stat(void **state)
+{
+	const char *rest = " S 1 2 3 0 -1 %u 4 5 6 7 8 9 10 11 20 0 1 0 4711 12 13\n";
+	struct kc_process_stat stat = {};
+	char text[256], format[128];
+
+	(void)state;
+	snprintf(format, sizeof(format), "7 (a\n) S 1 (\n)%s", rest);
+	snprintf(text, sizeof(text), format, 0x400040);
+	assert_true(kc_process_parse_stat(text, &stat));
+	assert_int_equal(stat.start_ticks, 4711);
+	assert_false(stat.kernel_thread);
+	snprintf(format, sizeof(format), "7 (kworker/0:0)%s", rest);
+	snprintf(text, sizeof(text), format, 0x4208060);
+	assert_true(kc_process_parse_stat(text, &stat));
+	assert_true(stat.kernel_thread);
+	assert_false(kc_process_parse_stat("7 (a) S 1 2", &stat));
+	assert_false(kc_process_parse_stat("", &stat));
+}
+
+static void proc_syscall(void **state)
+{
+	struct kc_process process = {};
+
+	(void)state;
+	kc_process_parse_syscall("230 0x1 0x0 0x7f0 0x7f8 0x0 0x8 0x7ffd1230 0x7f1230\n", &process);
+	assert_true(process.in_syscall);
+	assert_int_equal(process.syscall_nr, 230);
+	assert_string_equal(process.syscall_name, "clock_nanosleep");
+	assert_int_equal(process.args[2], 0x7f0);
+	/* A kernel thread's: no read(0, 0, ...). */
+	kc_process_parse_syscall("0 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n", &process);
+	assert_false(process.in_syscall);
+	kc_process_parse_syscall("-1 0x7ffd1230 0x7f1230\n", &process);
+	assert_false(process.in_syscall);
+	kc_process_parse_syscall("running\n", &process);
+	assert_false(process.in_syscall);
+}
+
+/* This very thread under a name with a newline: its facts are told all the same. */
+static void process_of_any_name(void **state)
+{
+	struct kc_process_stat stat;
+	struct kc_process process;
+	char text[1024] = "";
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(prctl(PR_SET_NAME, "a\n) R 1\n"), 0);
+	file = fopen("/proc/self/stat", "r");
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	assert_true(kc_process_parse_stat(text, &stat));
+	kc_process_read(getpid(), getpid(), stat.start_ticks * (1000000000 / sysconf(_SC_CLK_TCK)),
+			false, &process);
+	prctl(PR_SET_NAME, "report");
+	assert_string_not_equal(process.executable, "");
+	assert_false(process.in_syscall);
 }
 
 /* A call may be a function's last instruction: the frame is not the next function's. */
@@ -210,6 +287,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
+		cmocka_unit_test(proc_stat),
+		cmocka_unit_test(proc_syscall),
+		cmocka_unit_test(process_of_any_name),
 		cmocka_unit_test_setup_teardown(names_of_frames, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(json_lines, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(output_that_fails, setup, fake_teardown),

@@ -19,18 +19,18 @@ const char *kc_syscall_name(long nr)
 	return nr >= 0 && (size_t)nr < kc_countof(syscall_names) ? syscall_names[nr] : NULL;
 }
 
-/* The first line of /proc/PID/task/TID/NAME without its newline; "" if none. */
-static void read_line(uint32_t pid, uint32_t tid, const char *name, char *buf, size_t size)
+/* include/linux/sched.h: I am a kernel thread. */
+#define PF_KTHREAD 0x00200000
+
+/* /proc/PID/task/TID/NAME as a string; "" if it can't be read. */
+static void read_file(uint32_t pid, uint32_t tid, const char *name, char *buf, size_t size)
 {
 	kc_auto_file FILE *file = NULL;
 	char path[96];
 
-	buf[0] = '\0';
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/%s", pid, tid, name);
 	file = fopen(path, "re");
-	if (!file || !fgets(buf, size, file))
-		buf[0] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
+	buf[file ? fread(buf, 1, size - 1, file) : 0] = '\0';
 }
 
 bool kc_process_in_cgroup(const struct kc_process *process, const char *path)
@@ -76,11 +76,18 @@ static void find_container_id(const char *part, size_t len, struct kc_process *p
 
 void kc_process_parse_cgroup(const char *path, struct kc_process *process)
 {
+	size_t size = sizeof(process->cgroup);
+
 	process->unit[0] = '\0';
 	process->container_id[0] = '\0';
+	if ((size_t)snprintf(process->cgroup, size, "%s", path) >= size) {
+		memcpy(process->cgroup + size - sizeof("..."), "...", sizeof("..."));
+		return;
+	}
 	while (*path) {
 		size_t len = strcspn(path, "/");
 
+		/* A name is no longer than NAME_MAX. */
 		if ((ends_with(path, len, ".service") || ends_with(path, len, ".scope")) &&
 		    len < sizeof(process->unit)) {
 			memcpy(process->unit, path, len);
@@ -94,59 +101,62 @@ void kc_process_parse_cgroup(const char *path, struct kc_process *process)
 /* The unified hierarchy's line is "0::/path", beside others on a hybrid host. */
 static void read_cgroup(uint32_t pid, uint32_t tid, struct kc_process *process)
 {
-	char path[96], line[sizeof(process->cgroup)]; /* "0::" more than it needs */
+	kc_auto_free char *line = NULL;
 	kc_auto_file FILE *file = NULL;
+	size_t line_size = 0;
+	char path[96];
 
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/cgroup", pid, tid);
 	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
+	while (file && getline(&line, &line_size, file) > 0) {
 		if (strncmp(line, "0::", 3) != 0)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		snprintf(process->cgroup, sizeof(process->cgroup), "%s", line + 3);
-		kc_process_parse_cgroup(process->cgroup, process);
+		kc_process_parse_cgroup(line + 3, process);
 	}
 }
 
-/*
- * Is the thread of this number still the one that started then? /proc tells
- * the start in ticks, field 22 of stat, behind a name that may hold anything.
- */
-static bool is_same_thread(uint32_t pid, uint32_t tid, uint64_t start_ns)
+bool kc_process_parse_stat(const char *text, struct kc_process_stat *ret_stat)
 {
-	unsigned long long ticks;
-	char line[1024], *fields;
+	const char *fields = strrchr(text, ')');
+	struct kc_process_stat stat = {};
+	unsigned int flags;
 
-	read_line(pid, tid, "stat", line, sizeof(line));
-	fields = strrchr(line, ')');
-	if (!fields ||
-	    sscanf(fields + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-		   "%*d %*d %llu",
-		   &ticks) != 1)
+	/* Flags are field 9, the start is field 22. */
+	if (!fields || sscanf(fields + 1,
+			      " %*c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+			      "%*d %*d %llu",
+			      &flags, &stat.start_ticks) != 2)
 		return false;
-	return ticks == start_ns / (1000000000 / sysconf(_SC_CLK_TCK));
+	stat.kernel_thread = flags & PF_KTHREAD;
+	*ret_stat = stat;
+	return true;
 }
 
-static void read_syscall(uint32_t pid, uint32_t tid, struct kc_process *process)
+void kc_process_parse_syscall(const char *text, struct kc_process *process)
 {
-	uint64_t *args = process->args;
-	char line[256];
+	uint64_t args[KC_SYSCALL_ARGS], sp, pc;
+	long nr;
 
-	read_line(pid, tid, "syscall", line, sizeof(line));
-	if (sscanf(line, "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
-		   &process->syscall_nr, &args[0], &args[1], &args[2], &args[3], &args[4],
-		   &args[5]) != 7 ||
-	    process->syscall_nr < 0)
+	process->in_syscall = false;
+	if (sscanf(text,
+		   "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+		   " %" SCNx64 " %" SCNx64,
+		   &nr, &args[0], &args[1], &args[2], &args[3], &args[4], &args[5], &sp,
+		   &pc) != 9 ||
+	    nr < 0 || !pc)
 		return;
 	process->in_syscall = true;
-	process->syscall_name = kc_syscall_name(process->syscall_nr);
+	process->syscall_nr = nr;
+	process->syscall_name = kc_syscall_name(nr);
+	memcpy(process->args, args, sizeof(args));
 }
 
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
 		     struct kc_process *ret_process)
 {
-	char path[64];
+	struct kc_process_stat stat;
+	char path[64], text[1024];
 	ssize_t len;
 
 	*ret_process = (struct kc_process){};
@@ -154,9 +164,15 @@ void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
 	len = readlink(path, ret_process->executable, sizeof(ret_process->executable) - 1);
 	ret_process->executable[len < 0 ? 0 : len] = '\0';
 	read_cgroup(pid, tid, ret_process);
-	if (asleep)
-		read_syscall(pid, tid, ret_process);
+	if (asleep) {
+		read_file(pid, tid, "syscall", text, sizeof(text));
+		kc_process_parse_syscall(text, ret_process);
+	}
 	/* Asked last: if the number was given to another meanwhile, nothing of it stays. */
-	if (!is_same_thread(pid, tid, start_ns))
+	read_file(pid, tid, "stat", text, sizeof(text));
+	if (!kc_process_parse_stat(text, &stat) ||
+	    stat.start_ticks != start_ns / (1000000000 / sysconf(_SC_CLK_TCK)))
 		*ret_process = (struct kc_process){};
+	else if (stat.kernel_thread)
+		ret_process->in_syscall = false;
 }

@@ -11,8 +11,8 @@
 /* Every field may be empty or false: the thread may be gone, /proc may refuse. */
 struct kc_process {
 	char executable[256];
-	char cgroup[256];
-	char unit[128];	       /* systemd unit, the last *.service or *.scope in the cgroup */
+	char cgroup[4096];     /* ends with "..." if it was cut: no unit and no id are told then */
+	char unit[256];	       /* systemd unit, the last *.service or *.scope in the cgroup */
 	char container_id[65]; /* 64 hex digits in the cgroup's path */
 	bool in_syscall;
 	long syscall_nr;
@@ -33,7 +33,22 @@ const char *kc_syscall_name(long nr);
 /* Is it in the cgroup of this path (see kc_cgroup_id()) or below it? */
 bool kc_process_in_cgroup(const struct kc_process *process, const char *path);
 
-/* Split a cgroup path into unit and container id (both may end up empty). */
+/* Keep a cgroup path, and its unit and container id (both may end up empty). */
 void kc_process_parse_cgroup(const char *path, struct kc_process *process);
+
+/* Of /proc/PID/task/TID/stat. */
+struct kc_process_stat {
+	unsigned long long start_ticks; /* since boot */
+	bool kernel_thread;
+};
+
+/* text is the whole file: the name in it may hold anything, newlines too. */
+bool kc_process_parse_stat(const char *text, struct kc_process_stat *ret_stat);
+
+/*
+ * Of the whole /proc/PID/task/TID/syscall: is it in a system call? Threads that never
+ * were in user mode show whatever is where its registers would be saved.
+ */
+void kc_process_parse_syscall(const char *text, struct kc_process *process);
 
 #endif
