@@ -9,8 +9,6 @@
  */
 #include "kc.bpf.h"
 
-#define KC_KMEM_CHUNK (256 * 1024)
-
 char LICENSE[] SEC("license") = "GPL";
 
 struct chunk {

@@ -55,19 +55,11 @@ struct {
 	__type(value, __u64);
 } returns SEC(".maps");
 
-/* How deep each thread was at the deepest entry, and where it was told to be too deep. */
-struct thread_depth {
-	__u64 start_ns;
-	__u64 max;
-	__u32 depth; /* function of the maximum */
-	__u32 pad;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1 << 14);
+	__uint(max_entries, KC_MAX_THREADS);
 	__type(key, __u32); /* tid */
-	__type(value, struct thread_depth);
+	__type(value, struct kc_deepest);
 } threads SEC(".maps");
 
 /* The time slices in which a CPU was held; whoever enters one first may hold. */
@@ -86,7 +78,7 @@ struct told_key {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1 << 14);
+	__uint(max_entries, KC_MAX_THREADS);
 	__type(key, struct told_key);
 	__type(value, __u64);
 } told SEC(".maps");
@@ -326,7 +318,7 @@ static __always_inline __u32 log2_of(__u64 value)
 static __always_inline void note_thread(struct task_struct *task, struct kc_point_count *count,
 					__u64 depth, __u32 index)
 {
-	struct thread_depth entry = {}, *known;
+	struct kc_deepest entry = {}, *known;
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
 	if (count->recent_tid == tid && count->recent_max >= depth)
@@ -338,7 +330,7 @@ static __always_inline void note_thread(struct task_struct *task, struct kc_poin
 		return;
 	bpf_core_read(&entry.start_ns, sizeof(entry.start_ns), &task->start_boottime);
 	entry.max = depth;
-	entry.depth = index;
+	entry.function = index;
 	bpf_map_update_elem(&threads, &tid, &entry, BPF_ANY);
 }
 

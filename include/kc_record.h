@@ -176,6 +176,9 @@ struct kc_sweep_config {
 	char comm[KC_COMM_LEN];
 };
 
+/* Kernel memory that one run of the reader copies at most, bytes; its mapped buffer's size. */
+#define KC_KMEM_CHUNK (256 * 1024)
+
 /* Probed instructions at the same time: most are a perf event each that is slow to close. */
 #define KC_MAX_POINTS 1024
 
@@ -217,6 +220,17 @@ struct kc_point_count {
 	__kc_u64 recent_max;  /* while it was; no sums */
 };
 
+/* How deep a thread was at its deepest probed entry, and of which function that was. */
+struct kc_deepest {
+	__kc_u64 start_ns; /* the thread's start */
+	__kc_u64 max;	   /* bytes: top of the stack - SP */
+	__kc_u32 function; /* index of the function's depths */
+	__kc_u32 pad;
+};
+
+/* Threads whose deepest entry is kept; the longest unseen go first. */
+#define KC_MAX_THREADS (1 << 14)
+
 #define KC_DEPTH_BUCKETS 16
 
 /* Depth of the stack at entries of one function, on one CPU: top of the stack - SP. */
@@ -225,6 +239,7 @@ struct kc_depth {
 	__kc_u64 bucket[KC_DEPTH_BUCKETS]; /* n: depths of 2^n to 2^(n+1) - 1 bytes */
 };
 
+/* What the live probes need to know of this kernel, and what is wanted of them. */
 struct kc_probe_config {
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
@@ -246,7 +261,7 @@ enum kc_event_kind {
 
 enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
-	KC_EVENT_HELD = 2,	    /* the CPU waits for kc_probe_done[cpu] == id */
+	KC_EVENT_HELD = 2,	    /* the CPU waits until done[cpu] == id */
 };
 
 /*
@@ -278,6 +293,8 @@ _Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
 _Static_assert(sizeof(struct kc_point_count) == 56, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
+_Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");
+_Static_assert(sizeof(struct kc_probe_config) == 56 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 
 #endif

@@ -9,9 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kc_record.h"
 #include "kmem.skel.h"
-
-#define CHUNK (256 * 1024) /* KC_KMEM_CHUNK in bpf/kmem.bpf.c */
 
 struct kmem {
 	struct kc_mem mem;
@@ -43,7 +42,7 @@ static int kmem_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t 
 	struct kmem *kmem = (struct kmem *)mem;
 
 	for (size_t done = 0; done < len;) {
-		size_t part = len - done < CHUNK ? len - done : CHUNK;
+		size_t part = len - done < KC_KMEM_CHUNK ? len - done : KC_KMEM_CHUNK;
 		int err = read_chunk(kmem, addr + done, (uint8_t *)buf + done, part);
 
 		if (err)
@@ -58,7 +57,7 @@ static void kmem_destroy(struct kc_mem *mem)
 	struct kmem *kmem = (struct kmem *)mem;
 
 	if (kmem->chunk)
-		munmap((void *)kmem->chunk, CHUNK);
+		munmap((void *)kmem->chunk, KC_KMEM_CHUNK);
 	kmem_bpf__destroy(kmem->skel);
 	free(kmem);
 }
@@ -80,7 +79,8 @@ int kc_kmem_open(struct kc_mem **ret_mem)
 		return err;
 	}
 	kmem->prog_fd = bpf_program__fd(kmem->skel->progs.kc_kmem_read);
-	chunk = mmap(NULL, CHUNK, PROT_READ, MAP_SHARED, bpf_map__fd(kmem->skel->maps.chunk), 0);
+	chunk = mmap(NULL, KC_KMEM_CHUNK, PROT_READ, MAP_SHARED,
+		     bpf_map__fd(kmem->skel->maps.chunk), 0);
 	if (chunk == MAP_FAILED) {
 		err = -errno;
 		kmem_destroy(&kmem->mem);

@@ -453,17 +453,14 @@ size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_t
 {
 	int fd = bpf_map__fd(probes->skel->maps.threads);
 	uint32_t tid, *previous = NULL;
+	struct kc_deepest value;
 	size_t count = 0;
-	struct {
-		uint64_t start_ns, max;
-		uint32_t depth, pad;
-	} value;
 
 	while (count < max && !bpf_map_get_next_key(fd, previous, &tid)) {
 		previous = &tid;
 		if (!bpf_map_lookup_elem(fd, &tid, &value))
 			ret_threads[count++] =
-				(struct kc_thread_depth){ tid, value.depth, value.max };
+				(struct kc_thread_depth){ tid, value.function, value.max };
 	}
 	return count;
 }
