@@ -6,34 +6,7 @@
 #ifndef CHECK_BPF_H
 #define CHECK_BPF_H
 
-#include "kc.bpf.h"
-
-struct kc_probe_config config;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2 * KC_MAX_POINTS);
-	__type(key, __u64); /* address of the probed instruction */
-	__type(value, struct kc_point);
-} points SEC(".maps");
-
-/* One CPU's counts are written by that CPU only, with nothing in between. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, KC_MAX_POINTS);
-	__type(key, __u32);
-	__type(value, struct kc_point_count);
-} counts SEC(".maps");
-
-/* The probed frame, in numbers: no choice between offsets of the context allowed. */
-struct here {
-	__u64 site, sp, bp, stack, top, canary;
-};
-
-static __always_inline struct kc_point *point_at(__u64 site)
-{
-	return bpf_map_lookup_elem(&points, &site);
-}
+#include "here.bpf.h"
 
 /* This CPU's guard; the canary itself if it can't be told. */
 static __always_inline __u64 read_guard(__u64 canary)

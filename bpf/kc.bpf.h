@@ -10,4 +10,6 @@
 #include "core_fixes.bpf.h"
 #include "kc_record.h"
 
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
 #endif

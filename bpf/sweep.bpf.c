@@ -19,8 +19,7 @@
 #include "slots.bpf.h"
 #include "word.bpf.h"
 
-#define TASK_DEAD  0x80
-#define PF_KTHREAD 0x00200000
+#define TASK_DEAD 0x80
 
 /* What CONFIG_GCC_PLUGIN_STACKLEAK (CONFIG_KSTACK_ERASE) leaves in unused words. */
 #define STACK_POISON (-0xBEEFULL)

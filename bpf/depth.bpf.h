@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How deep the stack is at the entries of functions: by function, by thread, and where
+ * less is left than was asked for.
+ */
+#ifndef DEPTH_BPF_H
+#define DEPTH_BPF_H
+
+#include "emit.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KC_MAX_DEPTHS);
+	__type(key, __u32);
+	__type(value, struct kc_depth);
+} depths SEC(".maps");
+
+/* How deep each thread was at its deepest entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, KC_MAX_THREADS);
+	__type(key, __u32); /* tid */
+	__type(value, struct kc_deepest);
+} threads SEC(".maps");
+
+/* Where a thread was told to be too deep. */
+struct told_key {
+	__u64 start_ns;
+	__u32 tid;
+	__u32 depth;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, KC_MAX_THREADS);
+	__type(key, struct told_key);
+	__type(value, __u64);
+} told SEC(".maps");
+
+/* Of a depth, which is less than 2^16. */
+static __always_inline __u32 log2_of(__u64 value)
+{
+	__u32 log = (value >= 1 << 8) << 3;
+
+	log += (value >> log >= 1 << 4) << 2;
+	log += (value >> log >= 1 << 2) << 1;
+	log += value >> log >= 1 << 1;
+	return log;
+}
+
+/* Remember the thread's deepest entry. Mostly it is the last one again, and was as deep. */
+static __always_inline void note_thread(struct task_struct *task, struct kc_point_count *count,
+					__u64 depth, __u32 index)
+{
+	struct kc_deepest entry = {}, *known;
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	if (count->recent_tid == tid && count->recent_max >= depth)
+		return;
+	count->recent_tid = tid;
+	count->recent_max = depth;
+	known = bpf_map_lookup_elem(&threads, &tid);
+	if (known && known->max >= depth)
+		return;
+	bpf_core_read(&entry.start_ns, sizeof(entry.start_ns), &task->start_boottime);
+	entry.max = depth;
+	entry.function = index;
+	bpf_map_update_elem(&threads, &tid, &entry, BPF_ANY);
+}
+
+static __always_inline void warn_exhausted(struct task_struct *task, const struct here *here,
+					   const struct kc_point *point)
+{
+	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(), .depth = point->depth };
+	struct scratch *out;
+	__u64 one = 1;
+
+	bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime);
+	if (!is_wanted(task) || bpf_map_lookup_elem(&told, &key))
+		return;
+	bpf_map_update_elem(&told, &key, &one, BPF_ANY);
+	out = new_event(KC_EVENT_EXHAUSTED, point);
+	if (out)
+		emit(task, out, here, false);
+}
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one way into the ring buffer: an event, a scrubbed copy of the task's stack, and
+ * the CPU held until user space has written it out.
+ *
+ *	new_event()  ─►  the caller fills in what belongs to the kind  ─►  emit()
+ */
+#ifndef EMIT_BPF_H
+#define EMIT_BPF_H
+
+#include "here.bpf.h"
+
+#define SCRATCH_HEAD struct kc_event event
+#include "scratch.bpf.h"
+
+/* Of so much time a CPU is held once: a flood of events must not stop the host. */
+#define HOLD_SLICE_NS 2000000000ULL
+
+__u64 lost;		 /* events that found no room in the ring buffer */
+__u64 done[KC_MAX_CPUS]; /* written by user space: the event that it has written out */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} events SEC(".maps");
+
+/* The time slices in which a CPU was held; whoever enters one first may hold. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u64);
+	__type(value, __u64);
+} holds SEC(".maps");
+
+/* An event of this kind, cleared but for the words. NULL: cannot be. */
+static __always_inline struct scratch *new_event(enum kc_event_kind kind,
+						 const struct kc_point *point)
+{
+	struct scratch *out;
+	__u32 zero = 0;
+
+	out = bpf_map_lookup_elem(&scratch, &zero);
+	if (!out)
+		return NULL;
+	__builtin_memset(&out->event, 0, sizeof(out->event));
+	out->event.kind = kind;
+	out->event.index = point->index;
+	return out;
+}
+
+static __always_inline void fill_task(struct task_struct *task, const struct here *here,
+				      struct kc_record *head)
+{
+	struct task_struct *leader;
+	__u32 flags = 0;
+
+	__builtin_memset(head, 0, sizeof(*head));
+	bpf_core_read(&head->pid, sizeof(head->pid), &task->tgid);
+	bpf_core_read(&head->tid, sizeof(head->tid), &task->pid);
+	bpf_core_read(&head->start_ns, sizeof(head->start_ns), &task->start_boottime);
+	bpf_core_read(head->comm, sizeof(head->comm), &task->comm);
+	bpf_core_read(&leader, sizeof(leader), &task->group_leader);
+	bpf_core_read(head->leader_comm, sizeof(head->leader_comm), &leader->comm);
+	bpf_core_read(&flags, sizeof(flags), &task->flags);
+	if (flags & PF_KTHREAD)
+		head->flags |= KC_RECORD_KTHREAD;
+	head->sp = here->sp;
+	head->top = here->top;
+	head->boot_ns = bpf_ktime_get_boot_ns();
+}
+
+/*
+ * The system call, out of the registers that user mode left at the stack's top.
+ * Kernels that can use FRED leave 16 bytes above them (TOP_OF_KERNEL_STACK_PADDING,
+ * Linux commit 65c9cc9e2c14 ("x86/fred: Reserve space for the FRED stack frame"),
+ * v6.9): what looks like user mode's segments there is taken for them.
+ */
+#define FRED_PADDING 16
+
+static __always_inline bool read_user_regs(__u64 at, struct pt_regs *regs)
+{
+	return !bpf_probe_read_kernel(regs, sizeof(*regs), (void *)at) && (regs->cs & 3) == 3 &&
+	       (regs->ss & 3) == 3 && regs->cs < 0x100 && regs->ss < 0x100;
+}
+
+static __always_inline void fill_syscall(struct kc_event *event)
+{
+	__u64 at = event->task.top - sizeof(struct pt_regs);
+	struct pt_regs regs = {};
+
+	event->syscall = -1;
+	if ((event->task.flags & KC_RECORD_KTHREAD) || config.regs_size != sizeof(regs))
+		return;
+	if (!read_user_regs(at, &regs) && !read_user_regs(at - FRED_PADDING, &regs))
+		return;
+	event->syscall = regs.orig_ax;
+	event->args[0] = regs.di;
+	event->args[1] = regs.si;
+	event->args[2] = regs.dx;
+	event->args[3] = regs.r10;
+	event->args[4] = regs.r8;
+	event->args[5] = regs.r9;
+}
+
+/*
+ * Wait until user space has written the event out, or the time is up. Interrupts
+ * may be off here. Nested loops in global functions: the verifier looks into each
+ * once, and 5.10 has no bpf_loop().
+ */
+#define SPINS 1000
+
+__attribute__((noinline)) int spin(__u32 cpu, __u64 id, __u64 until)
+{
+	for (__u32 i = 0; i < SPINS; i++) {
+		if (cpu >= KC_MAX_CPUS || *(volatile __u64 *)&done[cpu] == id ||
+		    bpf_ktime_get_ns() >= until)
+			return 1;
+	}
+	return 0;
+}
+
+__attribute__((noinline)) int spin_long(__u32 cpu, __u64 id, __u64 until)
+{
+	for (__u32 i = 0; i < SPINS; i++)
+		if (spin(cpu, id, until))
+			return 1;
+	return 0;
+}
+
+/* A panic comes once and always may; of the rest one, on one CPU, in a slice of time. */
+static __always_inline bool may_hold(__u32 kind, __u64 now)
+{
+	__u64 slice = now / HOLD_SLICE_NS;
+
+	if (!config.hold_ns)
+		return false;
+	return kind == KC_EVENT_PANIC || !bpf_map_update_elem(&holds, &slice, &now, BPF_NOEXIST);
+}
+
+static __always_inline void hold(const struct kc_event *event, __u64 until)
+{
+	for (__u32 i = 0; i < 100; i++)
+		if (spin_long(event->cpu, event->id, until))
+			return;
+}
+
+/*
+ * Send out->event, with a copy of the task's stack if SP is on it. Its kind, index
+ * and what belongs to the kind are filled in. hold_cpu: this kernel is about to panic.
+ */
+static __always_inline void emit(struct task_struct *task, struct scratch *out,
+				 const struct here *here, bool hold_cpu)
+{
+	struct kc_own_stack own = { here->stack, config.thread_size };
+	struct kc_event *event = &out->event;
+	__u64 now = bpf_ktime_get_ns(), bytes, len;
+
+	fill_task(task, here, &event->task);
+	fill_syscall(event);
+	event->site = here->site;
+	/* Any register may hold the guard; what unwinding needs of this one is an address. */
+	event->bp = kc_scrub(here->bp, here->canary, &own);
+	event->headroom = here->sp - here->stack;
+	event->cpu = bpf_get_smp_processor_id();
+	event->id = now << 10 | (event->cpu & (KC_MAX_CPUS - 1));
+	event->lost = lost;
+	bytes = read_stack(out, here->sp, here->top);
+	scrub_stack(bytes, here->canary, here->stack, config.thread_size);
+	event->task.count = bytes / sizeof(__u64);
+	if (!bytes)
+		event->task.top = event->task.sp;
+	hold_cpu = hold_cpu && may_hold(event->kind, now);
+	if (hold_cpu)
+		event->flags |= KC_EVENT_HELD;
+	barrier_var(bytes);
+	if (bytes > sizeof(out->words))
+		return;
+	len = sizeof(*event) + bytes;
+	event->task.size = len;
+	if (bpf_ringbuf_output(&events, out, len, BPF_RB_FORCE_WAKEUP))
+		__sync_fetch_and_add(&lost, 1);
+	else if (hold_cpu)
+		hold(event, now + config.hold_ns);
+}
+
+#endif

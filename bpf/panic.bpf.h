@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tripwire: the entry of panic(). Where the stack protector panics, there was damage
+ * that nothing else saw in time.
+ */
+#ifndef PANIC_BPF_H
+#define PANIC_BPF_H
+
+#include "emit.bpf.h"
+
+/* "stack-protector: Kernel stack is corrupted in: %pB", and no other panic. */
+SEC("kprobe")
+int kc_panic(struct pt_regs *ctx)
+{
+	static const char wanted[16] = "stack-protector:";
+	__u64 format = ctx->di, caller = ctx->si;
+	struct kc_point_count *count;
+	struct here here = {};
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct kc_point *point;
+	bool own;
+	char text[16] = {};
+	struct scratch *out;
+
+	read_regs(ctx, &here);
+	own = locate(task, &here);
+	point = point_at(here.site);
+	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+	if (!point || !count)
+		return 0;
+	count->hits++;
+	if (bpf_probe_read_kernel(text, sizeof(text), (void *)format))
+		return 0;
+	for (__u32 i = 0; i < sizeof(text); i++)
+		if (text[i] != wanted[i])
+			return 0;
+	count->mismatches++;
+	if (!own)
+		count->other_stack++;
+	out = new_event(KC_EVENT_PANIC, point);
+	if (!out)
+		return 0;
+	bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
+	out->event.caller = caller;
+	emit(task, out, &here, true);
+	return 0;
+}
+
+#endif
