@@ -14,9 +14,12 @@ static __always_inline __u64 read_guard(__u64 canary)
 	__u32 cpu = bpf_get_smp_processor_id();
 	__u64 guard;
 
-	if (cpu >= KC_MAX_CPUS || !config.guard[cpu] ||
-	    bpf_probe_read_kernel(&guard, sizeof(guard), (void *)config.guard[cpu]))
+	if (cpu >= KC_MAX_CPUS || !config.guard[cpu])
 		return canary;
+	if (bpf_probe_read_kernel(&guard, sizeof(guard), (void *)config.guard[cpu])) {
+		lose(KC_LOSS_GUARD);
+		return canary;
+	}
 	return guard;
 }
 
@@ -33,11 +36,11 @@ struct compared {
 static __always_inline bool is_sealed(struct task_struct *task, struct here *here,
 				      struct compared *ret)
 {
-	struct kc_point *point = point_at(here->site);
-	struct kc_point_count *count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+	struct kc_point_count *count;
 	__u64 slot, word = 0, guard;
+	struct kc_point *point;
 
-	if (!point || !count)
+	if (!find_point(here->site, &point, &count))
 		return true;
 	slot = (point->base == KC_CHECK_BASE_SP ? here->sp : here->bp) + point->disp;
 	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) ||

@@ -33,23 +33,25 @@ static __always_inline __u32 task_state(struct task_struct *task)
 /*
  * on_cpu is an int up to 6.12 and a u8 in 7.2, where a direct load of an int
  * is refused. It exists where CONFIG_SMP is set; without, nothing else runs now.
+ * True also if it can't be read: nothing is said of a task that may be running.
  */
 static __always_inline bool task_on_cpu(struct task_struct *task)
 {
 	__u32 on_cpu = 0;
+	long failed;
 
 	if (!bpf_core_field_exists(task->on_cpu))
 		return false;
 	if (bpf_core_field_size(task->on_cpu) == sizeof(__u8))
-		bpf_core_read(&on_cpu, sizeof(__u8), &task->on_cpu);
+		failed = bpf_core_read(&on_cpu, sizeof(__u8), &task->on_cpu);
 	else
-		bpf_core_read(&on_cpu, sizeof(__u32), &task->on_cpu);
-	return on_cpu != 0;
+		failed = bpf_core_read(&on_cpu, sizeof(__u32), &task->on_cpu);
+	return failed || on_cpu != 0;
 }
 
 /*
  * As a number: 7.2's verifier takes a void pointer that was loaded directly for
- * memory, and allows no arithmetic on it.
+ * memory, and allows no arithmetic on it. 0: there is none, or it can't be told.
  */
 static __always_inline __u64 task_stack(struct task_struct *task)
 {

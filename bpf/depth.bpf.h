@@ -62,23 +62,44 @@ static __always_inline void note_thread(struct task_struct *task, struct kc_poin
 	known = bpf_map_lookup_elem(&threads, &tid);
 	if (known && known->max >= depth)
 		return;
-	bpf_core_read(&entry.start_ns, sizeof(entry.start_ns), &task->start_boottime);
+	lose_if(KC_LOSS_TASK,
+		bpf_core_read(&entry.start_ns, sizeof(entry.start_ns), &task->start_boottime));
 	entry.max = depth;
 	entry.function = index;
-	bpf_map_update_elem(&threads, &tid, &entry, BPF_ANY);
+	if (bpf_map_update_elem(&threads, &tid, &entry, BPF_ANY))
+		lose(KC_LOSS_THREADS);
 }
 
-static __always_inline void warn_exhausted(struct task_struct *task, const struct here *here,
+/* Count an entry of this depth. */
+static __always_inline void note_depth(struct task_struct *task, const struct kc_point *point,
+				       struct kc_point_count *count, __u64 depth)
+{
+	struct kc_depth *of = bpf_map_lookup_elem(&depths, &point->depth);
+
+	if (!of) {
+		lose(KC_LOSS_POINT);
+		return;
+	}
+	if (depth > of->max)
+		of->max = depth;
+	of->bucket[log2_of(depth) & (KC_DEPTH_BUCKETS - 1)]++;
+	note_thread(task, count, depth, point->depth);
+}
+
+/* Tell once of each thread in each function. */
+static __always_inline void warn_exhausted(struct task_struct *task, struct here *here,
 					   const struct kc_point *point)
 {
 	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(), .depth = point->depth };
 	struct scratch *out;
 	__u64 one = 1;
 
-	bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime);
-	if (!is_wanted(task) || bpf_map_lookup_elem(&told, &key))
+	lose_if(KC_LOSS_TASK,
+		bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
+	if (!is_wanted() || bpf_map_lookup_elem(&told, &key) || !read_canary(task, here))
 		return;
-	bpf_map_update_elem(&told, &key, &one, BPF_ANY);
+	if (bpf_map_update_elem(&told, &key, &one, BPF_ANY))
+		lose(KC_LOSS_TOLD);
 	out = new_event(KC_EVENT_EXHAUSTED, point);
 	if (out)
 		emit(task, out, here, false);

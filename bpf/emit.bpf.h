@@ -16,7 +16,6 @@
 /* Of so much time a CPU is held once: a flood of events must not stop the host. */
 #define HOLD_SLICE_NS 2000000000ULL
 
-__u64 lost;		 /* events that found no room in the ring buffer */
 __u64 done[KC_MAX_CPUS]; /* written by user space: the event that it has written out */
 
 struct {
@@ -40,8 +39,10 @@ static __always_inline struct scratch *new_event(enum kc_event_kind kind,
 	__u32 zero = 0;
 
 	out = bpf_map_lookup_elem(&scratch, &zero);
-	if (!out)
+	if (!out) {
+		lose(KC_LOSS_SCRATCH);
 		return NULL;
+	}
 	__builtin_memset(&out->event, 0, sizeof(out->event));
 	out->event.kind = kind;
 	out->event.index = point->index;
@@ -53,15 +54,17 @@ static __always_inline void fill_task(struct task_struct *task, const struct her
 {
 	struct task_struct *leader;
 	__u32 flags = 0;
+	long failed;
 
 	__builtin_memset(head, 0, sizeof(*head));
-	bpf_core_read(&head->pid, sizeof(head->pid), &task->tgid);
-	bpf_core_read(&head->tid, sizeof(head->tid), &task->pid);
-	bpf_core_read(&head->start_ns, sizeof(head->start_ns), &task->start_boottime);
-	bpf_core_read(head->comm, sizeof(head->comm), &task->comm);
-	bpf_core_read(&leader, sizeof(leader), &task->group_leader);
-	bpf_core_read(head->leader_comm, sizeof(head->leader_comm), &leader->comm);
-	bpf_core_read(&flags, sizeof(flags), &task->flags);
+	failed = bpf_core_read(&head->pid, sizeof(head->pid), &task->tgid);
+	failed |= bpf_core_read(&head->tid, sizeof(head->tid), &task->pid);
+	failed |= bpf_core_read(&head->start_ns, sizeof(head->start_ns), &task->start_boottime);
+	failed |= bpf_core_read(head->comm, sizeof(head->comm), &task->comm);
+	failed |= bpf_core_read(&leader, sizeof(leader), &task->group_leader);
+	failed |= bpf_core_read(head->leader_comm, sizeof(head->leader_comm), &leader->comm);
+	failed |= bpf_core_read(&flags, sizeof(flags), &task->flags);
+	lose_if(KC_LOSS_TASK, failed);
 	if (flags & PF_KTHREAD)
 		head->flags |= KC_RECORD_KTHREAD;
 	head->sp = here->sp;
@@ -79,8 +82,11 @@ static __always_inline void fill_task(struct task_struct *task, const struct her
 
 static __always_inline bool read_user_regs(__u64 at, struct pt_regs *regs)
 {
-	return !bpf_probe_read_kernel(regs, sizeof(*regs), (void *)at) && (regs->cs & 3) == 3 &&
-	       (regs->ss & 3) == 3 && regs->cs < 0x100 && regs->ss < 0x100;
+	if (bpf_probe_read_kernel(regs, sizeof(*regs), (void *)at)) {
+		lose(KC_LOSS_REGS);
+		return false;
+	}
+	return (regs->cs & 3) == 3 && (regs->ss & 3) == 3 && regs->cs < 0x100 && regs->ss < 0x100;
 }
 
 static __always_inline void fill_syscall(struct kc_event *event)
@@ -131,10 +137,16 @@ __attribute__((noinline)) int spin_long(__u32 cpu, __u64 id, __u64 until)
 static __always_inline bool may_hold(__u32 kind, __u64 now)
 {
 	__u64 slice = now / HOLD_SLICE_NS;
+	int err;
 
 	if (!config.hold_ns)
 		return false;
-	return kind == KC_EVENT_PANIC || !bpf_map_update_elem(&holds, &slice, &now, BPF_NOEXIST);
+	if (kind == KC_EVENT_PANIC)
+		return true;
+	err = bpf_map_update_elem(&holds, &slice, &now, BPF_NOEXIST);
+	if (err && err != -EEXIST)
+		lose(KC_LOSS_HOLDS);
+	return !err;
 }
 
 static __always_inline void hold(const struct kc_event *event, __u64 until)
@@ -163,9 +175,12 @@ static __always_inline void emit(struct task_struct *task, struct scratch *out,
 	event->headroom = here->sp - here->stack;
 	event->cpu = bpf_get_smp_processor_id();
 	event->id = now << 10 | (event->cpu & (KC_MAX_CPUS - 1));
-	event->lost = lost;
+	event->lost = losses[KC_LOSS_RING];
 	bytes = read_stack(out, here->sp, here->top);
-	scrub_stack(bytes, here->canary, here->stack, config.thread_size);
+	if (!bytes && is_on_stack(here))
+		lose(KC_LOSS_STACK);
+	if (!scrub_stack(bytes, here->canary, here->stack, config.thread_size))
+		bytes = 0;
 	event->task.count = bytes / sizeof(__u64);
 	if (!bytes)
 		event->task.top = event->task.sp;
@@ -173,12 +188,14 @@ static __always_inline void emit(struct task_struct *task, struct scratch *out,
 	if (hold_cpu)
 		event->flags |= KC_EVENT_HELD;
 	barrier_var(bytes);
-	if (bytes > sizeof(out->words))
+	if (bytes > sizeof(out->words)) {
+		lose(KC_LOSS_SIZE);
 		return;
+	}
 	len = sizeof(*event) + bytes;
 	event->task.size = len;
 	if (bpf_ringbuf_output(&events, out, len, BPF_RB_FORCE_WAKEUP))
-		__sync_fetch_and_add(&lost, 1);
+		lose(KC_LOSS_RING);
 	else if (hold_cpu)
 		hold(event, now + config.hold_ns);
 }

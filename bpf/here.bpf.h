@@ -5,7 +5,7 @@
 #ifndef HERE_BPF_H
 #define HERE_BPF_H
 
-#include "kc.bpf.h"
+#include "loss.bpf.h"
 #include "word.bpf.h"
 
 struct kc_probe_config config;
@@ -30,9 +30,20 @@ struct here {
 	__u64 site, sp, bp, stack, top, canary;
 };
 
-static __always_inline struct kc_point *point_at(__u64 site)
+/* What to do at the site, and its counts on this CPU. False: not known. */
+static __always_inline bool find_point(__u64 site, struct kc_point **ret_point,
+				       struct kc_point_count **ret_count)
 {
-	return bpf_map_lookup_elem(&points, &site);
+	struct kc_point *point = bpf_map_lookup_elem(&points, &site);
+	struct kc_point_count *count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
+
+	if (!point || !count) {
+		lose(KC_LOSS_POINT);
+		return false;
+	}
+	*ret_point = point;
+	*ret_count = count;
+	return true;
 }
 
 static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
@@ -45,12 +56,28 @@ static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 	barrier_var(here->bp);
 }
 
+static __always_inline bool is_on_stack(const struct here *here)
+{
+	return here->sp > here->stack && here->sp < here->top;
+}
+
 /* Find the task's stack. False if SP is not on it. */
 static __always_inline bool locate(struct task_struct *task, struct here *here)
 {
 	here->stack = task_stack(task);
 	here->top = here->stack + config.thread_size;
-	return here->sp > here->stack && here->sp < here->top;
+	if (!here->stack)
+		lose(KC_LOSS_TASK);
+	return is_on_stack(here);
+}
+
+/* Without the canary no stack can be scrubbed: if false, nothing may be sent. */
+static __always_inline bool read_canary(struct task_struct *task, struct here *here)
+{
+	if (!bpf_core_read(&here->canary, sizeof(here->canary), &task->stack_canary))
+		return true;
+	lose(KC_LOSS_TASK);
+	return false;
 }
 
 static __always_inline struct kc_places places(const struct here *here)
@@ -63,14 +90,10 @@ static __always_inline struct kc_places places(const struct here *here)
 	};
 }
 
-static __always_inline bool is_wanted(struct task_struct *task)
+/* Is the current task's process one to tell of? */
+static __always_inline bool is_wanted(void)
 {
-	__u32 pid = 0;
-
-	if (!config.pid)
-		return true;
-	bpf_core_read(&pid, sizeof(pid), &task->tgid);
-	return pid == config.pid;
+	return !config.pid || bpf_get_current_pid_tgid() >> 32 == config.pid;
 }
 
 #endif

@@ -10,6 +10,9 @@
 #include "core_fixes.bpf.h"
 #include "kc_record.h"
 
+#define ENOENT 2
+#define EEXIST 17
+
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 #endif

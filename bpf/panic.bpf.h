@@ -24,23 +24,22 @@ int kc_panic(struct pt_regs *ctx)
 
 	read_regs(ctx, &here);
 	own = locate(task, &here);
-	point = point_at(here.site);
-	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
-	if (!point || !count)
+	if (!find_point(here.site, &point, &count))
 		return 0;
 	count->hits++;
-	if (bpf_probe_read_kernel(text, sizeof(text), (void *)format))
+	if (bpf_probe_read_kernel(text, sizeof(text), (void *)format)) {
+		count->unreadable++;
 		return 0;
+	}
 	for (__u32 i = 0; i < sizeof(text); i++)
 		if (text[i] != wanted[i])
 			return 0;
 	count->mismatches++;
 	if (!own)
 		count->other_stack++;
-	out = new_event(KC_EVENT_PANIC, point);
+	out = read_canary(task, &here) ? new_event(KC_EVENT_PANIC, point) : NULL;
 	if (!out)
 		return 0;
-	bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
 	out->event.caller = caller;
 	emit(task, out, &here, true);
 	return 0;

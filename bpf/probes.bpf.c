@@ -36,6 +36,24 @@ struct {
 	__type(value, __u64);
 } returns SEC(".maps");
 
+static __always_inline struct frame_key frame_key(const struct here *here,
+						  const struct kc_point *point)
+{
+	return (struct frame_key){
+		.sp = here->sp,
+		.tid = (__u32)bpf_get_current_pid_tgid(),
+		.depth = point->depth,
+	};
+}
+
+static __always_inline void forget_return(const struct frame_key *key)
+{
+	int err = bpf_map_delete_elem(&returns, key);
+
+	if (err && err != -ENOENT)
+		lose(KC_LOSS_RETURNS);
+}
+
 SEC("kprobe")
 int kc_check(struct pt_regs *ctx)
 {
@@ -51,7 +69,7 @@ int kc_check(struct pt_regs *ctx)
 		return 0;
 	own = locate(task, &here);
 	compared.count->other_stack += !own;
-	if (!is_wanted(task))
+	if (!is_wanted())
 		return 0;
 	/* On another stack there is nothing to copy: user space counts it as not proved. */
 	out = new_event(KC_EVENT_CHECK, compared.point);
@@ -67,46 +85,41 @@ int kc_check(struct pt_regs *ctx)
 	return 0;
 }
 
+/* To where it must return, for the return instruction's probe. */
+static __always_inline void remember_return(const struct here *here, const struct kc_point *point,
+					    struct kc_point_count *count)
+{
+	struct frame_key key = frame_key(here, point);
+	__u64 to = 0;
+
+	if (bpf_probe_read_kernel(&to, sizeof(to), (void *)here->sp))
+		count->unreadable++;
+	else if (bpf_map_update_elem(&returns, &key, &to, BPF_ANY))
+		lose(KC_LOSS_RETURNS);
+	else
+		return;
+	forget_return(&key); /* of an earlier call */
+}
+
 static __always_inline int enter(struct here *here)
 {
-	struct kc_point_count *count;
 	struct task_struct *task = (void *)bpf_get_current_task();
+	struct kc_point_count *count;
 	struct kc_point *point;
-	bool own;
-	struct kc_depth *depths_of;
-	struct frame_key key = {};
-	__u64 depth, to = 0;
+	bool own = locate(task, here);
 
-	own = locate(task, here);
-	point = point_at(here->site);
-	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
-	depths_of = point ? bpf_map_lookup_elem(&depths, &point->depth) : NULL;
-	if (!point || !count || !depths_of)
+	if (!find_point(here->site, &point, &count))
 		return 0;
 	count->hits++;
 	if (!own) {
 		count->other_stack++;
 		return 0;
 	}
-	depth = here->top - here->sp;
-	if (depth > depths_of->max)
-		depths_of->max = depth;
-	depths_of->bucket[log2_of(depth) & (KC_DEPTH_BUCKETS - 1)]++;
-	note_thread(task, count, depth, point->depth);
-	if (point->match) {
-		key.sp = here->sp;
-		key.tid = (__u32)bpf_get_current_pid_tgid();
-		key.depth = point->depth;
-		if (bpf_probe_read_kernel(&to, sizeof(to), (void *)here->sp) ||
-		    bpf_map_update_elem(&returns, &key, &to, BPF_ANY)) {
-			bpf_map_delete_elem(&returns, &key); /* of an earlier call */
-			count->unreadable++;
-		}
-	}
-	if (here->sp - here->stack < config.headroom) {
-		bpf_core_read(&here->canary, sizeof(here->canary), &task->stack_canary);
+	note_depth(task, point, count, here->top - here->sp);
+	if (point->match)
+		remember_return(here, point, count);
+	if (here->sp - here->stack < config.headroom)
 		warn_exhausted(task, here, point);
-	}
 	return 0;
 }
 
@@ -138,28 +151,24 @@ int kc_return(struct pt_regs *ctx)
 {
 	struct kc_point_count *count;
 	__u64 *expected, word = 0;
-	struct frame_key key = {};
+	struct frame_key key;
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct kc_point *point;
-	bool own;
+	bool own, as_it_was;
 	struct kc_places at;
 	struct scratch *out;
 
 	read_regs(ctx, &here);
 	own = locate(task, &here);
-	point = point_at(here.site);
-	count = point ? bpf_map_lookup_elem(&counts, &point->index) : NULL;
-	if (!point || !count)
+	if (!find_point(here.site, &point, &count))
 		return 0;
 	count->hits++;
 	if (!own) {
 		count->other_stack++;
 		return 0;
 	}
-	key.sp = here.sp;
-	key.tid = (__u32)bpf_get_current_pid_tgid();
-	key.depth = point->depth;
+	key = frame_key(&here, point);
 	expected = bpf_map_lookup_elem(&returns, &key);
 	if (!expected) {
 		count->unmatched++;
@@ -169,16 +178,16 @@ int kc_return(struct pt_regs *ctx)
 		count->unreadable++;
 		return 0;
 	}
-	if (word == *expected) {
-		bpf_map_delete_elem(&returns, &key);
+	as_it_was = word == *expected;
+	forget_return(&key);
+	if (as_it_was)
 		return 0;
-	}
-	bpf_map_delete_elem(&returns, &key);
 	count->mismatches++;
-	out = is_wanted(task) ? new_event(KC_EVENT_RETURN, point) : NULL;
+	if (!is_wanted() || !read_canary(task, &here))
+		return 0;
+	out = new_event(KC_EVENT_RETURN, point);
 	if (!out)
 		return 0;
-	bpf_core_read(&here.canary, sizeof(here.canary), &task->stack_canary);
 	at = places(&here);
 	out->event.damage.slot = here.sp;
 	out->event.damage.found = kc_classify(word, &at);

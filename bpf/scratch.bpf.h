@@ -6,7 +6,7 @@
 #ifndef SCRATCH_BPF_H
 #define SCRATCH_BPF_H
 
-#include "kc.bpf.h"
+#include "loss.bpf.h"
 #include "word.bpf.h"
 
 struct scratch {
@@ -29,7 +29,7 @@ struct {
 #define PIECE 64 /* words */
 _Static_assert(KC_STACK_WORDS % PIECE == 0, "whole pieces");
 
-/* Scrub one piece of the scratch. */
+/* Scrub one piece of the scratch. Not 0: it was not. */
 __attribute__((noinline)) int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 {
 	struct kc_own_stack own = { stack, size };
@@ -38,7 +38,7 @@ __attribute__((noinline)) int scrub_piece(__u32 first, __u64 canary, __u64 stack
 
 	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out || first > KC_STACK_WORDS - PIECE)
-		return 0;
+		return 1;
 	for (__u32 i = 0; i < PIECE; i++)
 		out->words[first + i] = kc_scrub(out->words[first + i], canary, &own);
 	return 0;
@@ -55,14 +55,19 @@ static __always_inline __u64 read_stack(struct scratch *out, __u64 from, __u64 t
 	return bytes;
 }
 
-/* Scrub the first `bytes` of the scratch. */
-static __always_inline void scrub_stack(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+/* Scrub the first `bytes` of the scratch. False: it was not, none of it may leave. */
+static __always_inline bool scrub_stack(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
 {
+	__u32 failed = 0;
+
 	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
 		if (first * sizeof(__u64) >= bytes)
 			break;
-		scrub_piece(first, canary, stack, size);
+		failed |= scrub_piece(first, canary, stack, size);
 	}
+	if (failed)
+		lose(KC_LOSS_SCRATCH);
+	return !failed;
 }
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef SLOTS_BPF_H
 #define SLOTS_BPF_H
 
-#include "kc.bpf.h"
+#include "loss.bpf.h"
 #include "word.bpf.h"
 
 static __always_inline __u32 slots_of(const struct kc_task_slots *cached)
@@ -50,18 +50,19 @@ static __always_inline __u64 compare_slots(const struct kc_task_slots *cached, _
 	return differing;
 }
 
-/* How many words right below the slot hold what it holds now. */
+/* How many words right below the slot hold what it holds now; one that can't be read does not. */
 static __always_inline __u8 same_below(__u64 slot, __u64 found)
 {
 	__u64 word, other = 0;
+	long failed = 0;
 	__u8 count = 0;
 
 	for (__u32 i = 1; i <= KC_BELOW; i++) {
-		word = ~found;
-		bpf_probe_read_kernel(&word, sizeof(word), (void *)(slot - 8 * i));
-		other |= word ^ found;
+		failed |= bpf_probe_read_kernel(&word, sizeof(word), (void *)(slot - 8 * i));
+		other |= (word ^ found) | failed;
 		count += kc_mask_if_zero(other) & 1;
 	}
+	lose_if(KC_LOSS_BELOW, failed);
 	return count;
 }
 

@@ -85,9 +85,11 @@ static __always_inline bool comm_is(const char *comm)
 /* The names cost as much as the rest of a look at a cached task: only when needed. */
 static __always_inline void name(struct task_struct *task, struct kc_record *head)
 {
-	bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
-	bpf_probe_read_kernel(head->leader_comm, sizeof(head->leader_comm),
-			      task->group_leader->comm);
+	long failed = bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
+
+	failed |= bpf_probe_read_kernel(head->leader_comm, sizeof(head->leader_comm),
+					task->group_leader->comm);
+	lose_if(KC_LOSS_TASK, failed);
 }
 
 static __always_inline bool wanted(struct task_struct *task, struct kc_record *head)
@@ -111,8 +113,11 @@ static __always_inline bool end_gone(__u64 stack)
 {
 	__u64 word;
 
-	return !bpf_probe_read_kernel(&word, sizeof(word), (void *)stack) &&
-	       word != KC_STACK_END_MAGIC;
+	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)stack)) {
+		lose(KC_LOSS_STACK_END);
+		return false;
+	}
+	return word != KC_STACK_END_MAGIC;
 }
 
 /* What became of one task in this pass. */
@@ -124,7 +129,8 @@ enum outcome {
 
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
- * them if one differs, from a second read.
+ * them if one differs, from a second read. Where that is not possible the stack is
+ * copied: user space will look at it, and nothing is counted here.
  *
  * Two loops, not one that counts what it finds, and each reads the count anew:
  * the verifier follows every value of a counter through every iteration.
@@ -149,7 +155,11 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	differing = compare_slots(cached, head->top, canary, &failed) |
 		    (head->flags & KC_RECORD_END_GONE);
 	out = bpf_map_lookup_elem(&damage_scratch, &zero);
-	if (differing && out) {
+	if (!out) {
+		lose(KC_LOSS_SCRATCH);
+		return CHANGED;
+	}
+	if (differing) {
 		for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
 			__u64 slot = head->top - 8ULL * cached->slot[i];
 
@@ -165,7 +175,7 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 		pass.moved++;
 		return SAID;
 	}
-	if (differing && out) {
+	if (differing) {
 		__u32 count = slots_of(cached);
 		__u64 len = sizeof(out->head) + count * sizeof(out->damage[0]);
 
@@ -175,8 +185,10 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 		out->head.count = count;
 		out->head.size = len;
 		barrier_var(len);
-		if (len > sizeof(*out))
-			return SAID;
+		if (len > sizeof(*out)) {
+			lose(KC_LOSS_SIZE);
+			return CHANGED;
+		}
 		if (bpf_seq_write(seq, out, len))
 			return LATER;
 		pass.damaged++;
@@ -196,8 +208,10 @@ __attribute__((noinline)) int lowest_used(__u32 first)
 	__u32 zero = 0;
 
 	out = bpf_map_lookup_elem(&scratch, &zero);
-	if (!out || first > KC_STACK_WORDS - PIECE)
-		return 0;
+	if (!out || first > KC_STACK_WORDS - PIECE) {
+		lose(KC_LOSS_HIGH_WATER);
+		return PIECE;
+	}
 	for (__u32 i = 0; i < PIECE; i++) {
 		__u64 at = PIECE - 1 - i, word = out->words[first + at];
 		__u64 unused = kc_mask_if_zero(word) | kc_mask_if_zero(word ^ STACK_POISON);
@@ -207,7 +221,7 @@ __attribute__((noinline)) int lowest_used(__u32 first)
 	return lowest;
 }
 
-/* Where the deepest word lies that this stack's task has ever written. */
+/* Where the deepest word lies that this stack's task has ever written; 0: can't be told. */
 static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, __u64 stack,
 					     __u64 sp)
 {
@@ -226,6 +240,10 @@ static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, 
 		if (at < PIECE)
 			break;
 	}
+	if (from < sp && !words) {
+		lose(KC_LOSS_HIGH_WATER);
+		return 0;
+	}
 	/* Old copies of the canary lie there: none may stay in the scratch. */
 	scrub_stack(words * sizeof(__u64), canary, stack, config.thread_size);
 	return found;
@@ -240,13 +258,16 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 	__u32 zero = 0;
 
 	out = bpf_map_lookup_elem(&scratch, &zero);
-	if (!out)
+	if (!out) {
+		lose(KC_LOSS_SCRATCH);
 		return SAID;
+	}
 	if (config.high_water)
 		head->high_water = find_high_water(out, canary, stack, head->sp);
 	bytes = read_stack(out, head->sp, head->top);
 	/* Also if it is not handed out: the scratch must not keep a canary. */
-	scrub_stack(bytes, canary, stack, config.thread_size);
+	if (!scrub_stack(bytes, canary, stack, config.thread_size))
+		bytes = 0;
 	/* A stack that vanished is a task that moved on. */
 	if (!same_sleep(task, head, stack)) {
 		pass.moved++;

@@ -265,6 +265,30 @@ enum kc_event_flag {
 };
 
 /*
+ * What the BPF programs could not do, each kind counted in losses[] of its object. Also
+ * counted is what fails since a task exits meanwhile; and a loss of a sweep may be counted
+ * twice, since the kernel asks again for a task whose record had no room.
+ */
+enum kc_loss {
+	KC_LOSS_RING = 0,	 /* an event found no room in the ring buffer */
+	KC_LOSS_SCRATCH = 1,	 /* no buffer to put an event, a stack or a damage record in */
+	KC_LOSS_SIZE = 2,	 /* an event or a record was larger than its buffer */
+	KC_LOSS_STACK = 3,	 /* a stack could not be read: the event came without it */
+	KC_LOSS_TASK = 4,	 /* a field of a task could not be read */
+	KC_LOSS_POINT = 5,	 /* a probe hit where none is known, or has no counts */
+	KC_LOSS_GUARD = 6,	 /* a CPU's guard could not be read: the slot alone was compared */
+	KC_LOSS_REGS = 7,	 /* user mode's registers: the system call is not known */
+	KC_LOSS_BELOW = 8,	 /* the words below a damaged slot: fewer may count as the same */
+	KC_LOSS_RETURNS = 9,	 /* a return address was not remembered, or not forgotten */
+	KC_LOSS_THREADS = 10,	 /* a thread's deepest entry was not remembered */
+	KC_LOSS_TOLD = 11,	 /* an exhausted stack was not remembered: it is told again */
+	KC_LOSS_HOLDS = 12,	 /* a CPU was not held: the slice of time could not be taken */
+	KC_LOSS_STACK_END = 13,	 /* the lowest word of a stack could not be read */
+	KC_LOSS_HIGH_WATER = 14, /* how deep a stack has ever been could not be read */
+	KC_LOSS_NR = 15,	 /* how many there are */
+};
+
+/*
  * Through the ring buffer; words[] of the stack follow, task.sp to task.top,
  * scrubbed. task.size is the whole event's, task.count the words'.
  */

@@ -465,9 +465,16 @@ size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_t
 	return count;
 }
 
+uint64_t kc_probes_loss(const struct kc_probes *probes, enum kc_loss loss)
+{
+	if (loss >= KC_LOSS_NR)
+		return 0;
+	return __atomic_load_n(&probes->skel->bss->losses[loss], __ATOMIC_RELAXED);
+}
+
 uint64_t kc_probes_lost(const struct kc_probes *probes)
 {
-	return *(volatile typeof(probes->skel->bss->lost) *)&probes->skel->bss->lost;
+	return kc_probes_loss(probes, KC_LOSS_RING);
 }
 
 bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)

@@ -93,7 +93,10 @@ struct kc_thread_depth {
 };
 size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_threads, size_t max);
 
-/* Events that the ring buffer had no room for. */
+/* What the programs could not do, since they were loaded; kc_loss_name() says what it is. */
+uint64_t kc_probes_loss(const struct kc_probes *probes, enum kc_loss loss);
+
+/* Events that the ring buffer had no room for: KC_LOSS_RING. */
 uint64_t kc_probes_lost(const struct kc_probes *probes);
 
 /*

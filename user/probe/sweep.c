@@ -180,6 +180,13 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 	return err;
 }
 
+uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss)
+{
+	if (loss >= KC_LOSS_NR)
+		return 0;
+	return __atomic_load_n(&sweep->skel->bss->losses[loss], __ATOMIC_RELAXED);
+}
+
 int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		   const struct kc_sleep_facts *facts)
 {

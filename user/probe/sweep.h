@@ -59,6 +59,9 @@ typedef int (*kc_record_fn)(const struct kc_record *record, void *arg);
 int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, void *arg,
 		  struct kc_pass *ret_pass);
 
+/* What the program could not do in all passes so far; kc_loss_name() says what it is. */
+uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss);
+
 /* What is to stay as it is while a task sleeps: addresses on its stack. */
 struct kc_sleep_facts {
 	const uint64_t *slots; /* each holds the canary */
