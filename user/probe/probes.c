@@ -37,9 +37,14 @@ struct kc_probes {
 	uint64_t missed_detached; /* what those had missed */
 	bool missed_unknown;	  /* the kernel did not say of one of them */
 	size_t nr_points;
-	kc_event_fn fn; /* while events are handed out */
-	void *arg;
+	struct {
+		struct kc_event event;
+		uint64_t words[KC_STACK_WORDS];
+	} next; /* the event that was handed out last, out of the ring buffer */
 };
+_Static_assert(offsetof(struct kc_probes, next.words) ==
+		       offsetof(struct kc_probes, next.event) + sizeof(struct kc_event),
+	       "the words follow the event");
 
 static int read_kprobe_type(void)
 {
@@ -74,17 +79,23 @@ static void test_guards(struct probes_bpf *skel)
 	memset(skel->bss->config.guard, 0, sizeof(skel->bss->config.guard));
 }
 
+/*
+ * Take one event. libbpf hands out all that there are, until this fails; the event that
+ * it fails for is consumed all the same (ringbuf_process_ring() in libbpf 1.1).
+ */
 static int on_sample(void *arg, void *data, size_t size)
 {
 	struct kc_probes *probes = arg;
 	const struct kc_event *event = data;
 
 	if (size < sizeof(*event) || event->task.size > size ||
+	    event->task.size > sizeof(probes->next) ||
 	    event->task.size != sizeof(*event) + event->task.count * sizeof(uint64_t) ||
 	    event->task.top - event->task.sp != event->task.count * sizeof(uint64_t) ||
 	    event->index >= probes->nr_points)
 		return -EPROTO;
-	return probes->fn(event, probes->arg) ? -ECANCELED : 0;
+	memcpy(&probes->next, event, event->task.size);
+	return -ECANCELED;
 }
 
 static int load(struct kc_probes *probes)
@@ -507,14 +518,25 @@ bool kc_probes_compare_guard(const struct kc_probes *probes)
 	return probes->skel->bss->config.guard[0] != 0;
 }
 
+int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event)
+{
+	int err = ring_buffer__consume(probes->ring);
+
+	if (err != -ECANCELED)
+		return err < 0 ? err : 0;
+	*ret_event = &probes->next.event;
+	return 1;
+}
+
 int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg)
 {
-	int err;
+	const struct kc_event *event;
+	int more;
 
-	probes->fn = fn;
-	probes->arg = arg;
-	err = ring_buffer__consume(probes->ring);
-	return err == -ECANCELED ? 1 : err < 0 ? err : 0;
+	while ((more = kc_probes_next(probes, &event)) > 0)
+		if (fn(event, arg))
+			return 1;
+	return more;
 }
 
 int kc_probes_fd(const struct kc_probes *probes)

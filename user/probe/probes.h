@@ -110,8 +110,16 @@ bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 bool kc_probes_compare_guard(const struct kc_probes *probes);
 
 /*
- * Hand out the events that have arrived, each valid during the call, until fn returns
- * true. One thread at a time. Returns 1 if fn did, 0 if there are no more, or -errno;
+ * Take the next event that has arrived: 1 and the event, 0: there is none, or -errno;
+ * -EPROTO: it made no sense and is gone. The event, its words behind it, is the probes'
+ * own and valid until the next call of this or of kc_probes_release(). One thread at a
+ * time: who lets another one in before the release keeps a copy of struct kc_event.
+ */
+int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event);
+
+/*
+ * The same with a callback: hand out the events, each valid during the call, until fn
+ * returns true. One thread at a time. Returns 1 if fn did, 0 if there are no more, or -errno;
  * -EPROTO if one made no sense.
  */
 typedef bool (*kc_event_fn)(const struct kc_event *event, void *arg);
@@ -120,7 +128,10 @@ int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg);
 /* Poll this for events. The wake-up may come late: interrupts are off where a CPU is held. */
 int kc_probes_fd(const struct kc_probes *probes);
 
-/* The event is where it must be: let go of the CPU that is held for it. */
+/*
+ * The event is where it must be: let go of the CPU that is held for it. Takes an event of
+ * kc_probes_next() or a copy of its struct kc_event; nothing is held: does nothing.
+ */
 void kc_probes_release(struct kc_probes *probes, const struct kc_event *event);
 
 #endif
