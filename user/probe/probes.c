@@ -546,13 +546,12 @@ int kc_probes_fd(const struct kc_probes *probes)
 
 void kc_probes_hold(struct kc_probes *probes, uint64_t ns)
 {
-	*(volatile typeof(probes->skel->bss->config.hold_ns) *)&probes->skel->bss->config.hold_ns =
-		ns;
+	__atomic_store_n(&probes->skel->bss->config.hold_ns, ns, __ATOMIC_RELEASE);
 }
 
+/* Release: whoever sees the CPU go on sees what was written before. */
 void kc_probes_release(struct kc_probes *probes, const struct kc_event *event)
 {
 	if (event->flags & KC_EVENT_HELD && event->cpu < KC_MAX_CPUS)
-		*(volatile typeof(probes->skel->bss->done[0]) *)&probes->skel->bss
-			 ->done[event->cpu] = event->id;
+		__atomic_store_n(&probes->skel->bss->done[event->cpu], event->id, __ATOMIC_RELEASE);
 }
