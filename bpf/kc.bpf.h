@@ -10,6 +10,10 @@
 #include "core_fixes.bpf.h"
 #include "kc_record.h"
 
+/*
+ * To compare with what the map helpers return, as an int: the upper half is undefined
+ * before Linux commit d7ba4cc900bf ("bpf: return long from bpf_map_ops funcs"), v6.4.
+ */
 #define ENOENT 2
 #define EEXIST 17
 
