@@ -129,8 +129,9 @@ enum outcome {
 
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
- * them if one differs, from a second read. Where that is not possible the stack is
- * copied: user space will look at it, and nothing is counted here.
+ * them if one differs, from a second read. Where there is no room to describe them the
+ * stack is copied instead: user space sees the difference, counts it as not proved as long
+ * as no second look bears it out, and no slot is counted as intact.
  *
  * Two loops, not one that counts what it finds, and each reads the count anew:
  * the verifier follows every value of a counter through every iteration.
