@@ -89,6 +89,55 @@ static void unknown_to_capstone(void **state)
 	assert_planned(fake_plan(fake, "unknown_to_capstone"), KC_SLOT_CFA, -0x10, 1);
 }
 
+/* Length, and where control goes; bytes that follow are a nop. */
+static void assert_ud1(const char *bytes, size_t len, enum kc_control flow, const char *text)
+{
+	struct kc_decoder *decoder;
+	uint8_t code[16];
+	struct kc_insn insn;
+
+	memset(code, 0x90, sizeof(code));
+	memcpy(code, bytes, len);
+	assert_int_equal(kc_decoder_new(&fake->kernel.guard, &decoder), 0);
+	assert_true(kc_decode(decoder, code, sizeof(code), 0x1000, &insn));
+	assert_int_equal(insn.len, len);
+	assert_int_equal(insn.flow, flow);
+	assert_int_equal(insn.effect, KC_EFFECT_NONE);
+	assert_int_equal(insn.writes, 0);
+	assert_string_equal(kc_decode_text(decoder, code, sizeof(code), 0x1000), text);
+	/* Cut off, it is nothing. */
+	assert_false(kc_decode(decoder, code, len - 1, 0x1000, &insn));
+	kc_decoder_free(decoder);
+}
+
+static void ud1(void **state)
+{
+	struct fake *warned = fake_new(false);
+	struct kc_plan *plan = fake_plan(fake, "warns");
+	uint64_t trap;
+
+	(void)state;
+	assert_ud1("\x67\x48\x0f\xb9\x3a", 5, KC_FLOW_NEXT, "ud1 (%edx), %rdi");
+	assert_ud1("\x0f\xb9\xc0", 3, KC_FLOW_STOP, "ud1 %eax, %eax");
+	assert_ud1("\x67\x0f\xb9\x40\x10", 5, KC_FLOW_STOP, "ud1 0x10(%eax), %eax");
+	assert_ud1("\x0f\xb9\x7c\x24\x10", 5, KC_FLOW_STOP, "ud1 0x10(%rsp), %edi");
+	assert_ud1("\x4d\x0f\xb9\x84\x24\x44\x33\x22\x11", 9, KC_FLOW_STOP,
+		   "ud1 0x11223344(%r12), %r8");
+
+	/* The call behind a WARN() is reached; behind any other trap if the bug table says so. */
+	assert_planned(plan, KC_SLOT_CFA, -0x10, 1);
+	trap = plan->checks[0].load - 10;
+	assert_live(plan, (const char *)trap + 5, KC_LIVE_SEALED, -0x10);
+	plan = fake_plan(fake, "traps");
+	trap = plan->checks[0].load - 10;
+	assert_live(plan, (const char *)trap + 5, KC_LIVE_UNREACHED, 0);
+	warned->edge = (struct kc_edge){ trap, KC_EDGE_NEXT };
+	warned->kernel.edges = &warned->edge;
+	warned->kernel.nr_edges = 1;
+	assert_live(fake_plan(warned, "traps"), (const char *)trap + 5, KC_LIVE_SEALED, -0x10);
+	fake_free(warned);
+}
+
 static void refused(void **state)
 {
 	(void)state;
@@ -205,13 +254,21 @@ static void listing_hides_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(simple),	  cmocka_unit_test(through_rbp),
-		cmocka_unit_test(realigned),	  cmocka_unit_test(early_exit),
-		cmocka_unit_test(several_checks), cmocka_unit_test(clang),
-		cmocka_unit_test(refused),	  cmocka_unit_test(unknown_to_capstone),
-		cmocka_unit_test(ambiguity),	  cmocka_unit_test(static_key),
-		cmocka_unit_test(cold_part),	  cmocka_unit_test(rip_relative_guard),
-		cmocka_unit_test(ways_out),	  cmocka_unit_test(listing_hides_addresses),
+		cmocka_unit_test(simple),
+		cmocka_unit_test(through_rbp),
+		cmocka_unit_test(realigned),
+		cmocka_unit_test(early_exit),
+		cmocka_unit_test(several_checks),
+		cmocka_unit_test(clang),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(unknown_to_capstone),
+		cmocka_unit_test(ambiguity),
+		cmocka_unit_test(static_key),
+		cmocka_unit_test(cold_part),
+		cmocka_unit_test(rip_relative_guard),
+		cmocka_unit_test(ud1),
+		cmocka_unit_test(ways_out),
+		cmocka_unit_test(listing_hides_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

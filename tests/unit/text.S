@@ -329,6 +329,32 @@ FUNC unknown_to_capstone	/* rdpkru before the check */
 1:	CFA SP, 0x20
 	call	__stack_chk_fail
 
+	.macro GUARDED_WITH bytes:vararg
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	call	other
+	test	%edi, %edi
+	je	1f
+	.byte	\bytes
+	call	simple
+1:	mov	0x10(%rsp), %rax
+	sub	%gs:0x28, %rax
+	jne	2f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+2:	CFA SP, 0x20
+	call	__stack_chk_fail
+	.endm
+
+FUNC warns			/* ud1 (%edx), %rdi in the place of a call */
+	GUARDED_WITH 0x67, 0x48, 0x0f, 0xb9, 0x3a
+
+FUNC traps			/* ud1 0x10(%rsp), %edi: an end, if no table knows better */
+	GUARDED_WITH 0x0f, 0xb9, 0x7c, 0x24, 0x10
+
 FUNC rip_relative		/* the guard as 6.15 and later name it */
 	sub	$0x18, %rsp
 	CFA SP, 0x20

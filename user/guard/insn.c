@@ -248,6 +248,53 @@ static const struct unknown *find_unknown(const uint8_t *bytes, size_t len)
 	return NULL;
 }
 
+/* An instruction is no longer than that. */
+#define MAX_INSN 15
+
+/*
+ * UD1 (0f b9 /r) has operands, which Capstone 4 takes for what comes after it. They
+ * are those of IMUL (0f af /r), which it knows: make that of it. False: it is no UD1.
+ */
+static bool as_imul(const uint8_t *bytes, size_t len, uint8_t ret_imul[static MAX_INSN])
+{
+	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64,
+					    0x65, 0x66, 0x67, 0xf2, 0xf3 };
+	size_t at = 0;
+
+	while (at < len && memchr(prefixes, bytes[at], sizeof(prefixes)))
+		at++;
+	if (at < len && (bytes[at] & 0xf0) == 0x40) /* REX */
+		at++;
+	if (at + 2 > len || at + 2 > MAX_INSN || bytes[at] != 0x0f || bytes[at + 1] != 0xb9)
+		return false;
+	memcpy(ret_imul, bytes, len < MAX_INSN ? len : MAX_INSN);
+	ret_imul[at + 1] = 0xaf;
+	return true;
+}
+
+/*
+ * "ud1 (%edx), %rdi" stands where a WARN() that has arguments calls __WARN_trap: the
+ * kernel patches the call (arch/x86/kernel/static_call.c, seen on 7.2). The code goes
+ * on after it, and no table says so: the bug table's entry, handed over in RDI, names
+ * another address. Any other UD1 is an end, unless the bug table has its address.
+ */
+static const uint8_t ud1_warn[] = { 0x67, 0x48, 0x0f, 0xb9, 0x3a };
+
+static bool decode_ud1(struct kc_decoder *decoder, const uint8_t *bytes, size_t len,
+		       const uint8_t *imul, struct kc_insn *out)
+{
+	size_t imul_len = len < MAX_INSN ? len : MAX_INSN;
+	uint64_t next = out->addr;
+
+	if (!cs_disasm_iter(decoder->handle, &imul, &imul_len, &next, decoder->insn))
+		return false;
+	out->len = decoder->insn->size;
+	out->flow = len >= sizeof(ud1_warn) && !memcmp(bytes, ud1_warn, sizeof(ud1_warn))
+			    ? KC_FLOW_NEXT
+			    : KC_FLOW_STOP;
+	return true;
+}
+
 bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uint64_t addr,
 	       struct kc_insn *ret_insn)
 {
@@ -255,12 +302,18 @@ bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uin
 	const cs_x86_op *ops = insn->detail->x86.operands;
 	struct kc_insn out = { .addr = addr, .reg = KC_NO_GPR, .base = KC_NO_GPR };
 	const struct unknown *one = find_unknown(bytes, len);
+	uint8_t count, imul[MAX_INSN];
 	uint64_t next = addr;
-	uint8_t count;
 
 	if (one) {
 		out.len = one->len;
 		out.writes = one->writes;
+		*ret_insn = out;
+		return true;
+	}
+	if (as_imul(bytes, len, imul)) {
+		if (!decode_ud1(decoder, bytes, len, imul, &out))
+			return false;
 		*ret_insn = out;
 		return true;
 	}
@@ -291,14 +344,22 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
 			   uint64_t addr)
 {
 	const struct unknown *one = find_unknown(bytes, len);
+	uint8_t imul[MAX_INSN];
 	uint64_t next = addr;
+	bool is_ud1;
 
 	if (one)
 		return one->text;
+	is_ud1 = as_imul(bytes, len, imul);
+	if (is_ud1) {
+		bytes = imul;
+		len = len < MAX_INSN ? len : MAX_INSN;
+	}
 	if (!cs_disasm_iter(decoder->text_handle, &bytes, &len, &next, decoder->insn))
 		return "(bad)";
-	snprintf(decoder->text, sizeof(decoder->text), "%s%s%s", decoder->insn->mnemonic,
-		 decoder->insn->op_str[0] ? " " : "", decoder->insn->op_str);
+	snprintf(decoder->text, sizeof(decoder->text), "%s%s%s",
+		 is_ud1 ? "ud1" : decoder->insn->mnemonic, decoder->insn->op_str[0] ? " " : "",
+		 decoder->insn->op_str);
 	return decoder->text;
 }
 
