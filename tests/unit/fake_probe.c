@@ -8,6 +8,7 @@
 
 #include "probe/cgroup.h"
 #include "probe/kmem.h"
+#include "probe/loss.h"
 
 static struct fake_thread *threads;
 static size_t nr_threads;
@@ -138,6 +139,13 @@ void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid)
 	thread_of(tid)->cached = false;
 }
 
+uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss)
+{
+	(void)sweep;
+	(void)loss;
+	return 0;
+}
+
 void kc_sweep_flush(struct kc_sweep *sweep)
 {
 	(void)sweep;
@@ -185,18 +193,15 @@ struct kc_probes *fake_probes(void)
 	return (struct kc_probes *)&nothing;
 }
 
-int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg)
+int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event)
 {
-	(void)probes;
-	while (taken < sent) {
-		struct kc_event *event = queue[taken++];
-		bool enough = fn(event, arg);
+	static struct kc_event *last;
 
-		free(event);
-		if (enough)
-			return 1;
-	}
-	return 0;
+	(void)probes;
+	free(last);
+	last = taken < sent ? queue[taken++] : NULL;
+	*ret_event = last;
+	return last != NULL;
 }
 
 int kc_probes_fd(const struct kc_probes *probes)
@@ -214,4 +219,10 @@ void kc_probes_release(struct kc_probes *probes, const struct kc_event *event)
 	(void)probes;
 	if (event->flags & KC_EVENT_HELD)
 		released = event->id;
+}
+
+const char *kc_loss_name(enum kc_loss loss)
+{
+	(void)loss;
+	return "loss";
 }

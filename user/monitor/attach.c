@@ -340,11 +340,13 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 	struct kc_probe_counts counts = {
 		.attached = kc_probes_attached(probes) - attach->gone,
 		.failed = attach->failed + attach->gone,
-		.lost = kc_probes_lost(probes),
+		.lost = kc_probes_loss(probes, KC_LOSS_RING),
 	};
 	struct kc_point_count count;
 
 	counts.tells_missed = kc_probes_missed(probes, &counts.missed);
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		counts.losses[i] = kc_probes_loss(probes, i);
 	for (size_t i = 0; i < attach->nr_functions; i++) {
 		const struct attached *at = &attach->functions[i];
 		const struct kc_points kinds[] = { at->entry, at->checks, at->returns };

@@ -93,5 +93,8 @@ enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage)
 
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
 		not_seen += coverage->sweep.blind[i];
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		if (kc_loss_blinds(i))
+			not_seen += coverage->sweep.losses[i] + coverage->probes.losses[i];
 	return kc_exit_of(coverage->told.findings, not_seen, coverage->sweep.verified);
 }

@@ -64,13 +64,15 @@ struct kc_sweep_counts {
 	uint64_t blind[KC_BLIND_NR];
 	uint64_t plan_blind[KC_PLAN_NR_REASONS]; /* KC_BLIND_NO_PLAN, by the plan's reason */
 	uint64_t unwind_ends[KC_UNWIND_NR_ENDS]; /* KC_BLIND_UNWIND, by how it ended */
+	uint64_t losses[KC_LOSS_NR];		 /* what the BPF program could not do */
 };
 
 struct kc_probe_counts {
 	KC_PROBE_COUNTERS(KC_COUNTER_FIELD)
-	bool tells_missed;  /* does this kernel tell of misses? */
-	uint64_t max_depth; /* at any entry, bytes */
-	char deepest[128];  /* where that was */
+	bool tells_missed;	     /* does this kernel tell of misses? */
+	uint64_t max_depth;	     /* at any entry, bytes */
+	char deepest[128];	     /* where that was */
+	uint64_t losses[KC_LOSS_NR]; /* what the BPF programs could not do */
 };
 
 /* What the desk has told; see case.h. */
@@ -123,6 +125,15 @@ uint64_t kc_coverage_not_verifiable(const struct kc_coverage *coverage);
 static inline double kc_coverage_cpu_percent(const struct kc_coverage *coverage)
 {
 	return coverage->seconds > 0 ? 100 * coverage->cpu_seconds / coverage->seconds : 0;
+}
+
+/*
+ * Does it mean that a task or a hit was not looked at? The others cost detail, or are what
+ * happens to a task that exits meanwhile; the full ring has a counter of its own.
+ */
+static inline bool kc_loss_blinds(enum kc_loss loss)
+{
+	return loss == KC_LOSS_SCRATCH || loss == KC_LOSS_SIZE || loss == KC_LOSS_POINT;
 }
 
 /*

@@ -15,13 +15,6 @@ struct kc_events {
 	_Atomic bool output_failed;
 };
 
-/* What is left to do when the lock has been let go. */
-struct unfinished {
-	struct kc_events *events;
-	bool unsynced;
-	struct kc_event held; /* without its stack; by its flags: is a CPU waiting? */
-};
-
 /* True if a finding was written that is not yet on the disk. */
 static bool file(struct kc_events *events, const struct kc_event *event, struct kc_finding *finding)
 {
@@ -37,47 +30,52 @@ static bool file(struct kc_events *events, const struct kc_event *event, struct 
 	return filed == KC_FILED_WRITTEN;
 }
 
-static bool on_event(const struct kc_event *event, void *arg)
+/* As file(), of what the event's own copy of the stack bears out. */
+static bool handle(struct kc_events *events, const struct kc_event *event)
 {
-	struct unfinished *unfinished = arg;
-	struct kc_events *events = unfinished->events;
 	struct kc_session *session = events->with.session;
 	struct kc_checked_stack checked;
 	struct kc_finding finding;
+	bool unsynced = false;
 
 	pthread_mutex_lock(&session->lock);
 	if (kc_event_prove(session->kernel, session->plans, event, &checked, &finding))
-		unfinished->unsynced = file(events, event, &finding);
+		unsynced = file(events, event, &finding);
 	else
 		events->unproven++;
 	pthread_mutex_unlock(&session->lock);
-	unfinished->held = *event;
-	return unfinished->unsynced || event->flags & KC_EVENT_HELD;
+	return unsynced;
 }
 
 /*
  * The disk is waited for without a lock: who waits may be on the CPU that is held for
- * the next event, and that one is then the other thread's.
+ * the next event, and that one is then the other thread's. So the event's head is copied.
  */
 static bool look(void *arg)
 {
 	struct kc_events *events = arg;
 	struct kc_probes *probes = events->with.probes;
+	const struct kc_event *event;
 	int more;
 
 	do {
-		struct unfinished unfinished = { .events = events };
+		struct kc_event head = {};
+		bool unsynced = false;
 
 		if (pthread_mutex_trylock(&events->lock))
 			return false;
-		more = kc_probes_consume(probes, on_event, &unfinished);
+		more = kc_probes_next(probes, &event);
 		if (more < 0)
-			events->unproven++; /* it made no sense: lost, and told */
+			events->unproven++; /* it made no sense: gone, and told */
+		if (more > 0) {
+			unsynced = handle(events, event);
+			head = *event;
+		}
 		pthread_mutex_unlock(&events->lock);
-		if (unfinished.unsynced && kc_sinks_sync(events->with.sinks))
+		if (unsynced && kc_sinks_sync(events->with.sinks))
 			events->output_failed = true;
-		kc_probes_release(probes, &unfinished.held);
-	} while (more > 0);
+		kc_probes_release(probes, &head);
+	} while (more);
 	return true;
 }
 

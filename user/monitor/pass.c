@@ -320,6 +320,8 @@ void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_covera
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ret_coverage->sweep = passes->counts;
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		ret_coverage->sweep.losses[i] = kc_sweep_loss(passes->sweep, i);
 	kc_desk_counts(passes->desk, &ret_coverage->told, &ret_coverage->told_by_probes);
 	ret_coverage->first_pass_cpu = passes->first_cpu;
 	ret_coverage->pass_cpu = passes->cpu;

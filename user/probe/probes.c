@@ -483,11 +483,6 @@ uint64_t kc_probes_loss(const struct kc_probes *probes, enum kc_loss loss)
 	return __atomic_load_n(&probes->skel->bss->losses[loss], __ATOMIC_RELAXED);
 }
 
-uint64_t kc_probes_lost(const struct kc_probes *probes)
-{
-	return kc_probes_loss(probes, KC_LOSS_RING);
-}
-
 bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
 {
 	bool known = probes->facts.tells_missed && !probes->missed_unknown;
@@ -526,17 +521,6 @@ int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event)
 		return err < 0 ? err : 0;
 	*ret_event = &probes->next.event;
 	return 1;
-}
-
-int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg)
-{
-	const struct kc_event *event;
-	int more;
-
-	while ((more = kc_probes_next(probes, &event)) > 0)
-		if (fn(event, arg))
-			return 1;
-	return more;
 }
 
 int kc_probes_fd(const struct kc_probes *probes)

@@ -96,9 +96,6 @@ size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_t
 /* What the programs could not do, since they were loaded; kc_loss_name() says what it is. */
 uint64_t kc_probes_loss(const struct kc_probes *probes, enum kc_loss loss);
 
-/* Events that the ring buffer had no room for: KC_LOSS_RING. */
-uint64_t kc_probes_lost(const struct kc_probes *probes);
-
 /*
  * Hits that ran no program, since another probe or program was running on the CPU, as far
  * as the kernel counts them: ftrace itself drops some uncounted. False: this kernel does
@@ -116,14 +113,6 @@ bool kc_probes_compare_guard(const struct kc_probes *probes);
  * time: who lets another one in before the release keeps a copy of struct kc_event.
  */
 int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event);
-
-/*
- * The same with a callback: hand out the events, each valid during the call, until fn
- * returns true. One thread at a time. Returns 1 if fn did, 0 if there are no more, or -errno;
- * -EPROTO if one made no sense.
- */
-typedef bool (*kc_event_fn)(const struct kc_event *event, void *arg);
-int kc_probes_consume(struct kc_probes *probes, kc_event_fn fn, void *arg);
 
 /* Poll this for events. The wake-up may come late: interrupts are off where a CPU is held. */
 int kc_probes_fd(const struct kc_probes *probes);

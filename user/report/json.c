@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "probe/loss.h"
 #include "report/format.h"
 #include "report/views.h"
 
@@ -361,6 +362,17 @@ static void add_counters(json *object, const struct kc_coverage *coverage,
 		add_u64(object, counters[i].name, kc_counter_value(coverage, &counters[i]));
 }
 
+/* What the BPF programs could not do, by name; none of it is the rule. */
+static json *losses_object(const uint64_t *losses)
+{
+	json *object = json_object_new_object();
+
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		if (losses[i])
+			add_u64(object, kc_loss_name(i), losses[i]);
+	return object;
+}
+
 static json *coverage_object(const struct kc_coverage *coverage)
 {
 	json *object = json_object_new_object(), *reasons = json_object_new_object();
@@ -373,6 +385,7 @@ static json *coverage_object(const struct kc_coverage *coverage)
 		if (reason.count)
 			add_u64(reasons, reason.text, reason.count);
 	json_object_object_add(object, "reasons", reasons);
+	json_object_object_add(object, "losses", losses_object(coverage->sweep.losses));
 	add_u64(object, "findings", coverage->told.findings);
 	add_u64(object, "repeated", coverage->told.repeated);
 	add_double(object, "cpu_seconds", coverage->cpu_seconds);
@@ -393,6 +406,7 @@ static json *probes_object(const struct kc_coverage *coverage)
 		json_object_object_add(object, "missed", NULL); /* not told is not none */
 	add_u64(object, "findings", coverage->told_by_probes.findings);
 	add_u64(object, "repeated", coverage->told_by_probes.repeated);
+	json_object_object_add(object, "losses", losses_object(probes->losses));
 	add_u64(object, "max_depth", probes->max_depth);
 	add_string(object, "deepest", probes->max_depth ? probes->deepest : NULL);
 	return object;

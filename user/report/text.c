@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "probe/loss.h"
 #include "report/format.h"
 #include "report/views.h"
 #include "stack/place.h"
@@ -88,6 +89,14 @@ static void print_counters(const struct kc_coverage *coverage, const struct kc_c
 	}
 }
 
+static void print_losses(const uint64_t *losses)
+{
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		if (losses[i] && i != KC_LOSS_RING)
+			kc_info("  %" PRIu64 " helper calls of BPF programs failed: %s", losses[i],
+				kc_loss_name(i));
+}
+
 static void print_probes(const struct kc_coverage *coverage)
 {
 	const struct kc_probe_counts *probes = &coverage->probes;
@@ -102,6 +111,7 @@ static void print_probes(const struct kc_coverage *coverage)
 		kc_info("deepest entry: %" PRIu64 " bytes, of %s", probes->max_depth,
 			probes->deepest);
 	print_counters(coverage, kc_probe_counters, kc_nr_probe_counters);
+	print_losses(probes->losses);
 	if (!probes->tells_missed)
 		kc_info("  this kernel does not tell of hits that it keeps from probes (v6.7)");
 }
@@ -339,6 +349,7 @@ static void text_stop(struct kc_report *report, const struct kc_coverage *covera
 		sweep->tasks, sweep->checked, sweep->verified, blind);
 	if (blind)
 		print_blind(coverage);
+	print_losses(sweep->losses);
 	print_probes(coverage);
 	print_depths(depths);
 	kc_info("own CPU: %.2f s (%.2f %% of one)", coverage->cpu_seconds,
