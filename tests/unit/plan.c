@@ -251,6 +251,43 @@ static void listing_hides_addresses(void **state)
 	assert_memory_equal(lines, expected, sizeof(expected) - 1);
 }
 
+/* At 0xffffffff81000000: a per-CPU variable at 0x35000, a variable 1 MiB further, ret. */
+static int read_far(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	static const uint8_t code[] = { 0x65, 0x48, 0x8b, 0x05, 0xf8, 0x4f, 0x03, 0x7f,
+					0x48, 0x8b, 0x05, 0x00, 0x00, 0x10, 0x00, 0xc3 };
+
+	(void)mem;
+	assert_true(addr == 0xffffffff81000000 && len == sizeof(code));
+	memcpy(buf, code, len);
+	return 0;
+}
+
+static void listing_names_per_cpu_variables(void **state)
+{
+	const struct kc_mem mem = { .read = read_far, .name = "far" };
+	struct kc_kernel kernel = { .mem = &mem,
+				    .guard = { .addr = 0x28 },
+				    .text = 0xffffffff81000000,
+				    .text_end = 0xffffffff81000010 };
+	struct kc_plan plan = {};
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_int_equal(
+		fake_ksyms("ffffffff81000000 T far\nffffffff81000010 T _etext\n", &kernel.ksyms),
+		0);
+	plan.sym = kc_ksyms_at(kernel.ksyms, 0);
+	assert_int_equal(kc_listing(&kernel, &plan, 0, KC_LISTING_ALL, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "movq %gs:0x35000, %rax\n"));
+	assert_non_null(strstr(text, "movq 0x100000(%rip), %rax\n"));
+	free(text);
+	kc_ksyms_free(kernel.ksyms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +306,7 @@ int main(void)
 		cmocka_unit_test(ud1),
 		cmocka_unit_test(ways_out),
 		cmocka_unit_test(listing_hides_addresses),
+		cmocka_unit_test(listing_names_per_cpu_variables),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

@@ -144,6 +144,9 @@ static void name_operands(const struct listing *listing, struct line *line)
 				(int)((text ? number : end) - in), in);
 		if (text && len < sizeof(out))
 			len += snprintf(out + len, sizeof(out) - len, "%s", text);
+		/* A per-CPU variable's address is no displacement. */
+		if (text && text[0] == '0')
+			end += strlen("(%rip)");
 		in = end;
 	}
 	if (len < sizeof(out))
