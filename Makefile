@@ -87,7 +87,7 @@ deps: ## install what is missing, with apt (as root; else says what)
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
 
 clean: ## remove what was built (fetched kernels stay; see distclean)
-	$(Q)rm -rf $(B)/obj $(B)/bench $(B)/asan $(B)/bpf $(B)/gen $(B)/tests $(B)/fuzz $(B)/kcanary $(B)/kcanary.full
+	$(Q)rm -rf $(B)/obj $(B)/bench $(B)/asan $(B)/tsan $(B)/bpf $(B)/gen $(B)/tests $(B)/fuzz $(B)/kcanary $(B)/kcanary.full
 
 distclean: ## remove everything, fetched kernels included
 	$(Q)rm -rf $(B)

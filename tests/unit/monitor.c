@@ -22,7 +22,8 @@ extern const char simple_call[], simple_check[], interrupt_call[];
 static struct {
 	struct kc_sink sink;
 	pthread_mutex_t lock;
-	size_t findings, syncs;
+	size_t findings;
+	_Atomic size_t syncs;
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
 	char place[64];

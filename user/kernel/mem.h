@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where kernel bytes come from. The stages to the right of user/kernel read
- * through this and do not know whether it is a live kernel (user/probe/kmem.c,
- * user/kernel/kcore.c), or a vmlinux file (user/kernel/vmlinux.c).
+ * through this and do not know whether it is a live kernel (user/probe/kmem.c), or an ELF
+ * file, /proc/kcore among them (user/kernel/elfmem.c).
  */
 #ifndef KC_KERNEL_MEM_H
 #define KC_KERNEL_MEM_H

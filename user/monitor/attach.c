@@ -376,13 +376,10 @@ static int by_depth(const void *a, const void *b)
 	return x->max > y->max ? -1 : x->max < y->max;
 }
 
-/* Threads that the kernel side remembers at most. */
-#define MAX_THREADS (1 << 14)
-
 static size_t deepest_threads(struct kc_attach *attach)
 {
-	kc_auto_free struct kc_thread_depth *threads = calloc(MAX_THREADS, sizeof(*threads));
-	size_t count = threads ? kc_probes_threads(attach->probes, threads, MAX_THREADS) : 0;
+	kc_auto_free struct kc_thread_depth *threads = calloc(KC_MAX_THREADS, sizeof(*threads));
+	size_t count = threads ? kc_probes_threads(attach->probes, threads, KC_MAX_THREADS) : 0;
 
 	if (count)
 		qsort(threads, count, sizeof(*threads), by_depth);

@@ -133,7 +133,8 @@ static inline double kc_coverage_cpu_percent(const struct kc_coverage *coverage)
  */
 static inline bool kc_loss_blinds(enum kc_loss loss)
 {
-	return loss == KC_LOSS_SCRATCH || loss == KC_LOSS_SIZE || loss == KC_LOSS_POINT;
+	return loss == KC_LOSS_SCRATCH || loss == KC_LOSS_SIZE || loss == KC_LOSS_POINT ||
+	       loss == KC_LOSS_RETURNS;
 }
 
 /*

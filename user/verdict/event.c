@@ -78,7 +78,7 @@ static bool is_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 
 	if (!kc_stack_word(stack, stack->sp, &word))
 		return false;
-	if (word < KC_TEXT_HALF)
+	if (word < KC_TEXT_HALF || !kc_kernel_may_be_code(kernel, word))
 		return true;
 	if (!kc_kernel_is_text(kernel, word) || kc_is_trampoline(kernel, word))
 		return false;
