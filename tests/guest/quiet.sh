@@ -15,7 +15,7 @@ run() {
 	echo "$name:status: $status"
 }
 
-run quiet-json kcanary watch -n App01 --sweep 100 -d 4 -j
+run quiet-json kcanary watch -n App01 --sweep 100 --max-cpu 100 -d 4 -j
 run quiet-text kcanary watch -d 2
 
 run no-cgroups kcanary watch -c /app -d 1
