@@ -8,11 +8,21 @@ import tempfile
 
 from guest import Guest
 
-KERNELS = ("5.10", "6.1", "6.12", "7.2")
 
-# Whose frame holds the futex_q (facts.md; from 6.12 on __futex_wait).
-FUTEX_FRAME = {"5.10": "futex_wait", "6.1": "futex_wait",
-               "6.12": "__futex_wait", "7.2": "__futex_wait"}
+def read_kernels():
+    """tests/vm/kernels: {name: (when it runs, features)}, in the table's order."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm/kernels")
+    with open(path) as table:
+        rows = [line.split() for line in table if line.strip() and line[0] != "#"]
+    return {row[0]: (row[4], set(row[5].split(","))) for row in rows}
+
+
+TABLE = read_kernels()
+KERNELS = [name for name, (run, _) in TABLE.items() if run == "check"]
+
+
+def has(kernel, feature):
+    return feature in TABLE[kernel][1]
 
 
 def need(condition, what, guest):
@@ -54,7 +64,9 @@ def nanosleep(kernel):
 
 
 def futex(kernel):
-    return fault(kernel, "a01-futex-t", "futex", 16, FUTEX_FRAME[kernel])
+    # Whose frame holds the futex_q.
+    function = "__futex_wait" if has(kernel, "futex-split") else "futex_wait"
+    return fault(kernel, "a01-futex-t", "futex", 16, function)
 
 
 def smashed(kernel, function, engine):
@@ -112,7 +124,7 @@ def calls(kernel, seconds=3):
     need(not blind - set(HONEST_ENDS), f"not verifiable: {blind}", guest)
     probes = stats["probes"]
     # A hit while another program runs on the CPU is missed; v6.7 and later tell.
-    need((probes["missed"] is None) == (kernel in ("5.10", "6.1")), str(probes), guest)
+    need((probes["missed"] is None) == (not has(kernel, "misses")), str(probes), guest)
     probes["missed"] = probes["missed"] or 0
     need(guest.value(r"^calls: status (\d+)$") == ("4" if blind or probes["missed"] else "0"),
          f"status; {stats}", guest)
@@ -125,7 +137,7 @@ def calls(kernel, seconds=3):
     # One link holds the entries, where the kernel has such links, and no kprobe does.
     entries = len(guest.events("start")[0]["watch"]["probes"])
     kprobes = int(guest.value(r"^kprobes (\d+)$"))
-    need(probes["attached"] - kprobes == (entries - 1 if kernel in ("6.12", "7.2") else 0),
+    need(probes["attached"] - kprobes == (entries - 1 if has(kernel, "kprobe-multi") else 0),
          f"{kprobes} kprobes, {probes}", guest)
     # The module's entry has a kprobe, msleep()'s the common link where there is one.
     deepest, inner = (int(guest.value(rf"^deepest entry {depths}$"))
@@ -444,13 +456,17 @@ def lockdown(kernel):
     return ""
 
 
-CASES = [(kernel, case)
-         for case in (watched, tripwire, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
-                      calls, flood, clean, modules, patched)
-         for kernel in KERNELS]
-# randomize_kstack_offset came with v5.13.
-CASES += [(kernel, offset) for kernel in KERNELS[1:]]
-CASES.append(("6.12", lockdown))
+def cases_of(kernels):
+    """(kernel, case) of each case that the kernel has the features for."""
+    everywhere = (watched, tripwire, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+                  calls, flood, clean, modules, patched)
+    chosen = [(kernel, case) for case in everywhere for kernel in kernels]
+    for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):
+        chosen += [(kernel, case) for kernel in kernels if has(kernel, feature)]
+    return chosen
+
+
+CASES = cases_of(KERNELS)
 
 # What --long asks of some of them: times, or seconds.
 LONG = {prove: (250,), watched: (20,), tripwire: (20,), calls: (60,), traps: (60,), soak: (60,)}

@@ -9,7 +9,7 @@ kcanary prove -N 20 -d 100 -f hrtimer_nanosleep -f do_nanosleep -f do_sys_poll -
 	2>err >out &
 prover=$!
 until grep -qs 'probing' err; do sleep 0.2; done
-kcanary watch -n App01 --sweep 50 -d 5 -j
+kcanary watch -n App01 --sweep 50 --max-cpu 100 -d 5 -j
 echo "watch: status $?"
 kill -INT $prover
 wait $prover

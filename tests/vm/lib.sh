@@ -4,7 +4,7 @@
 
 VM_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 VM_CACHE=${KCANARY_VM_CACHE:-$VM_TOP/build/vm}
-VM_KERNELS="5.10 6.1 6.12 7.2"
+VM_KERNELS=$(awk '!/^#/ {printf "%s%s", sep, $1; sep = " "}' "$VM_TOP/tests/vm/kernels")
 
 vm_say() { printf 'vm: %s\n' "$*" >&2; }
 
@@ -21,6 +21,11 @@ vm_check_kernel() {
 	*" $1 "*) ;;
 	*) vm_die 2 "unknown kernel '$1'; known lines: $VM_KERNELS" ;;
 	esac
+}
+
+# vm_kernel NAME COLUMN: one field of its row in tests/vm/kernels.
+vm_kernel() {
+	awk -v name="$1" -v column="$2" '!/^#/ && $1 == name {print $column}' "$VM_TOP/tests/vm/kernels"
 }
 
 vm_need() {
