@@ -25,9 +25,7 @@ unsigned int kc_parse_number(struct argp_state *state, const char *what, const c
 /* kc_report_new(), saying on stderr what went wrong. */
 enum kc_exit kc_open_report(const char *path, bool json, struct kc_report **ret_report);
 
-/*
- * All that a watch writes to: the report, to a file or to stdout; text for the person at the
- * terminal beside a file; the kernel's log, if asked for.
+/* All that a watch writes to: the report, to a file or to stdout; the kernel's log, if asked for.
  */
 enum kc_exit kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_sinks *sinks);
 

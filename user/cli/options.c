@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "util/log.h"
@@ -43,14 +42,9 @@ enum kc_exit kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_sin
 
 	if (status != KC_EXIT_CLEAN)
 		return status;
-	kc_sinks_add(sinks, kc_report_sink(report));
-	if (path && isatty(STDOUT_FILENO)) {
-		status = kc_open_report(NULL, false, &report);
-		if (status != KC_EXIT_CLEAN)
-			return status;
-		kc_sinks_add(sinks, kc_report_sink(report));
-	}
+	/* First what needs no disk: its interrupts may be those of the CPU that is held. */
 	if (kmsg)
 		kc_sinks_add(sinks, kc_kmsg_new());
+	kc_sinks_add(sinks, kc_report_sink(report));
 	return KC_EXIT_CLEAN;
 }

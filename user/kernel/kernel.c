@@ -223,54 +223,17 @@ bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr)
 }
 
 /*
- * Modules, BPF programs, probes' and tracers' trampolines share one area, and each
- * takes the lowest place in it that is free: module_alloc() in
- * arch/x86/kernel/module.c, execmem since Linux commit 12af2b83d0b1 ("mm: introduce
- * execmem_alloc() and execmem_free()"), v6.10. So what is new lies in a gap or just
- * behind what is there. BPF programs take 2 MiB per memory node at a time; 64 MiB are
- * four times that on a machine with eight.
+ * Modules, BPF programs, probes' and tracers' trampolines share one area, and come and go.
+ * BPF programs are not in kallsyms everywhere (net.core.bpf_jit_kallsyms), so of a place in
+ * that area nothing is proved.
  */
-#define NEW_CODE     (64 << 20)
 #define MODULES_LOW  0xffffffffa0000000ULL /* without KASLR; with it, higher */
 #define MODULES_HIGH 0xffffffffff000000ULL /* MODULES_END */
 
-/* The first symbol that is not vmlinux's: that area lies above vmlinux. */
-static size_t first_of_modules(const struct kc_ksyms *ksyms)
-{
-	size_t low = 0, high = kc_ksyms_count(ksyms);
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (*kc_sym_module(ksyms, kc_ksyms_at(ksyms, middle)))
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
 bool kc_kernel_may_be_code(const struct kc_kernel *kernel, uint64_t addr)
 {
-	size_t count = kc_ksyms_count(kernel->ksyms), first = first_of_modules(kernel->ksyms);
-	uint64_t low = UINT64_MAX, high = 0;
-
-	if (kc_kernel_is_text(kernel, addr) || kc_ksyms_find(kernel->ksyms, addr))
-		return true;
-	if (addr < MODULES_LOW || addr >= MODULES_HIGH)
-		return false;
-	if (first < count) {
-		low = kc_ksyms_at(kernel->ksyms, first)->addr;
-		high = kc_ksyms_at(kernel->ksyms, count - 1)->addr;
-	}
-	for (size_t i = 0; i < kernel->nr_modules; i++) {
-		low = kernel->modules[i].text < low ? kernel->modules[i].text : low;
-		high = kernel->modules[i].text_end > high ? kernel->modules[i].text_end : high;
-	}
-	/* Nothing known, or not where it belongs: then nothing is proved. */
-	if (low < MODULES_LOW || high >= MODULES_HIGH || low > high)
-		return true;
-	return addr >= low - NEW_CODE && addr < high + NEW_CODE;
+	return kc_kernel_is_text(kernel, addr) || kc_ksyms_find(kernel->ksyms, addr) ||
+	       (addr >= MODULES_LOW && addr < MODULES_HIGH);
 }
 
 #define edge_code(edges, i) ((edges)[i].code)

@@ -85,10 +85,15 @@ static struct victim *find_victim(const struct kc_desk *desk, const struct kc_re
 	return victim;
 }
 
-static struct told *find_told(const struct victim *victim, struct kc_damaged damaged)
+/*
+ * What was told while the thread ran holds for the call that it was in: of the thread asleep,
+ * the same word may be another frame's.
+ */
+static struct told *find_told(const struct victim *victim, struct kc_damaged damaged, bool running)
 {
 	for (size_t i = 0; victim && i < victim->count; i++)
-		if (is_same(victim->told[i].damaged, damaged))
+		if (is_same(victim->told[i].damaged, damaged) &&
+		    (running || victim->told[i].asleep))
 			return &victim->told[i];
 	return NULL;
 }
@@ -110,16 +115,22 @@ static struct victim *add_victim(struct kc_desk *desk, const struct kc_record *t
 	return victim;
 }
 
-bool kc_desk_knows(struct kc_desk *desk, const struct kc_record *task, struct kc_damaged damaged)
+static bool knows(struct kc_desk *desk, const struct kc_record *task, struct kc_damaged damaged,
+		  bool running)
 {
 	const struct told *told;
 	bool known;
 
 	pthread_mutex_lock(&desk->lock);
-	told = find_told(find_victim(desk, task), damaged);
+	told = find_told(find_victim(desk, task), damaged, running);
 	known = told && !told->mended;
 	pthread_mutex_unlock(&desk->lock);
 	return known;
+}
+
+bool kc_desk_knows(struct kc_desk *desk, const struct kc_record *task, struct kc_damaged damaged)
+{
+	return knows(desk, task, damaged, false);
 }
 
 void kc_desk_count_repeated(struct kc_desk *desk)
@@ -155,7 +166,7 @@ static int claim(struct kc_desk *desk, const struct kc_finding *finding, struct 
 		 size_t *ret_others)
 {
 	struct victim *victim = find_victim(desk, &finding->task);
-	struct told *told = find_told(victim, damaged);
+	struct told *told = find_told(victim, damaged, finding->running);
 
 	*ret_others = desk->nr_victims - (victim != NULL);
 	if ((told && !told->mended) ||
@@ -224,15 +235,21 @@ int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const str
 	int filed, err;
 
 	/* Known things are told apart first: what follows asks /proc. */
-	filed = kc_desk_knows(desk, &finding->task, damaged) ? KC_FILED_KNOWN : KC_FILED_WRITTEN;
+	filed = knows(desk, &finding->task, damaged, finding->running) ? KC_FILED_KNOWN
+								       : KC_FILED_WRITTEN;
 	if (filed == KC_FILED_WRITTEN) {
 		read_process(event, finding);
 		filed = filter(desk, finding);
 	}
+	if (filed != KC_FILED_WRITTEN) {
+		pthread_mutex_lock(&desk->lock);
+		count(desk, event != NULL, filed);
+		pthread_mutex_unlock(&desk->lock);
+		return filed;
+	}
 	pthread_mutex_lock(&desk->order);
 	pthread_mutex_lock(&desk->lock);
-	if (filed == KC_FILED_WRITTEN)
-		filed = claim(desk, finding, damaged, &others);
+	filed = claim(desk, finding, damaged, &others);
 	if (filed == KC_FILED_WRITTEN)
 		finding->seq = ++desk->numbered;
 	if (filed >= 0)

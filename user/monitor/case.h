@@ -29,7 +29,7 @@ struct kc_damaged {
 	uint64_t addr;
 };
 
-/* Was this told, and has nobody seen it mended since? */
+/* Was this told of the thread asleep, and has nobody seen it mended since? */
 bool kc_desk_knows(struct kc_desk *desk, const struct kc_record *task, struct kc_damaged damaged);
 
 /* It was seen again. */

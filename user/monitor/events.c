@@ -27,7 +27,8 @@ static bool file(struct kc_events *events, const struct kc_event *event, struct 
 		events->unproven++;
 	if (filed < 0)
 		events->output_failed = true;
-	return filed == KC_FILED_WRITTEN;
+	/* One sink that failed is no reason not to sync another. */
+	return filed == KC_FILED_WRITTEN || filed < 0;
 }
 
 /* As file(), of what the event's own copy of the stack bears out. */
@@ -72,7 +73,8 @@ static bool look(void *arg)
 			head = *event;
 		}
 		pthread_mutex_unlock(&events->lock);
-		if (unsynced && kc_sinks_sync(events->with.sinks))
+		/* What a held event is about may have been told, but not be on the disk yet. */
+		if ((unsynced || head.flags & KC_EVENT_HELD) && kc_sinks_sync(events->with.sinks))
 			events->output_failed = true;
 		kc_probes_release(probes, &head);
 	} while (more);

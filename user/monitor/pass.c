@@ -106,6 +106,14 @@ static size_t find_returns(const struct kc_kernel *kernel, const struct kc_recor
 	return count;
 }
 
+static bool is_blind(const struct kc_checked_stack *checked)
+{
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		if (checked->blind[i])
+			return true;
+	return false;
+}
+
 /*
  * Hand what must not change to the kernel side: slots, damaged or not, and return
  * addresses. A stack that could not be checked in full is not cached, so that its
@@ -118,9 +126,8 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 	struct kc_sleep_facts facts = { .slots = slots, .returns = returns };
 	struct kc_stack stack = { record->sp, record->top, (const uint64_t *)(record + 1) };
 
-	for (size_t i = 0; i < KC_BLIND_NR; i++)
-		if (checked->blind[i])
-			return;
+	if (is_blind(checked))
+		return;
 	for (size_t i = 0; i < checked->count; i++)
 		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
 		    checked->frames[i].status == KC_CHECK_INTACT)
@@ -171,6 +178,8 @@ static int on_damage_record(struct kc_passes *passes, const struct kc_record *re
 	if (record->flags & KC_RECORD_END_GONE)
 		damaged[count++] = (struct kc_damaged){ KC_ANOMALY_STACK_END,
 							kc_stack_end(passes->session, record) };
+	/* It differed at the first read alone, in one and the same sleep. */
+	passes->counts.unproven += !count;
 	return on_damaged(passes, record, damaged, count);
 }
 
@@ -218,8 +227,8 @@ static int on_record(const struct kc_record *record, void *arg)
 			return err;
 	}
 	count = kc_damaged_in(passes->session, record, &checked, damaged);
-	/* Of a stack that was not followed to its top nothing can be said to be mended. */
-	if (checked.end == KC_UNWIND_COMPLETE)
+	/* Of a stack that was not verified in full nothing can be said to be mended. */
+	if (!is_blind(&checked))
 		kc_desk_seen(passes->desk, record, damaged, count);
 	return on_damaged(passes, record, damaged, count);
 }

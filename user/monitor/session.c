@@ -41,6 +41,8 @@ static void hash_text(uint64_t *hash, const char *text)
  * reference counts, and each module's folder in sysfs, which is a new inode with
  * every load, even of the same name at the same address. 0: this kernel has none.
  */
+#define UNREADABLE 1 /* asked again at the next pass */
+
 static uint64_t hash_modules(void)
 {
 	kc_auto_file FILE *file = fopen("/proc/modules", "re");
@@ -51,7 +53,7 @@ static uint64_t hash_modules(void)
 	struct stat status;
 
 	if (!file)
-		return 0;
+		return errno == ENOENT ? 0 : UNREADABLE;
 	while (getline(&line, &line_size, file) > 0) {
 		/* name size references users state address */
 		if (sscanf(line, "%127s %31s %*s %*s %31s %31s", name, size, state, addr) != 4)
