@@ -27,9 +27,11 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Iin
 	-idirafter /usr/include/$(shell $(CC) -dumpmachine 2>/dev/null)
 LDLIBS := -lbpf -lelf -lz -lcapstone -ljson-c
 
-DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
-	libcmocka-dev libclang-rt-14-dev qemu-system-x86 busybox-static mmdebstrap cpio \
-	stress-ng xz-utils zstd lz4 python3 gcc libc6-dev make binutils procps util-linux
+BUILD_DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
+	gcc libc6-dev make binutils
+TEST_DEPS := libcmocka-dev libclang-rt-14-dev clang-format qemu-system-x86 busybox-static mmdebstrap \
+	cpio stress-ng xz-utils zstd lz4 python3 procps util-linux
+DEPS := $(BUILD_DEPS) $(TEST_DEPS)
 
 SOURCES := $(wildcard user/*/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(B)/obj/%.o)
@@ -49,12 +51,12 @@ $(B)/kcanary: $(OBJECTS)
 
 # Generated headers must exist before the first compile; after it the
 # dependency files know who needs which.
-$(B)/obj/%.o: user/%.c | $(SKELETONS) $(B)/gen/syscalls.inc
+$(B)/obj/%.o: user/%.c Makefile | $(SKELETONS) $(B)/gen/syscalls.inc
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	$(call say,CLANG,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
@@ -76,6 +78,9 @@ include tests/tests.mk
 demo: deps all $(APPS) ## boot a guest and catch a corruption before the panic
 	$(Q)tests/demo
 
+build-deps: ## as deps, but only what building needs
+	$(Q)$(MAKE) --no-print-directory deps DEPS="$(BUILD_DEPS)"
+
 deps: ## install what is missing, with apt (as root; else says what)
 	@missing=; for p in $(DEPS); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
@@ -95,4 +100,12 @@ distclean: ## remove everything, fetched kernels included
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: all demo deps clean distclean help
+FORMATTED := $(wildcard user/*/*.[ch] bpf/*.[ch] include/*.h tests/*/*.[ch])
+
+format: ## lay out the C files as .clang-format says
+	$(Q)clang-format -i $(FORMATTED)
+
+check-format:
+	$(Q)clang-format --dry-run -Werror $(FORMATTED)
+
+.PHONY: all demo deps build-deps format check-format clean distclean help

@@ -92,10 +92,13 @@ check-long: deps ## as check, but twenty panics of each kind and longer loads
 	$(Q)$(MAKE) -s --no-print-directory all $(APPS) $(UNITS) $(FUZZERS)
 	$(Q)tests/check --long
 
+fast: all $(UNITS) check-format ## what a change must pass at least: build, units, layers, format (no root)
+	$(Q)tests/check --only unit --only layers
+
 check-unit: $(UNITS) ## only the unit tests (no root, seconds)
 	$(Q)tests/check --only unit --only layers
 
-.PHONY: check check-long check-unit fuzz
+.PHONY: check check-long check-unit fast fuzz
 
 soak: deps ## minutes of load of all kinds on each kernel, for false alarms (SOAK_SECONDS=240)
 	$(Q)$(MAKE) -s --no-print-directory all $(APPS)

@@ -38,8 +38,7 @@ int main(void)
 {
 	printf("programs %d maps %d links %d kprobes %d events %d\n",
 	       count_ids(BPF_PROG_GET_NEXT_ID), count_ids(BPF_MAP_GET_NEXT_ID),
-	       count_ids(BPF_LINK_GET_NEXT_ID),
-	       count_lines("/sys/kernel/debug/kprobes/list"),
+	       count_ids(BPF_LINK_GET_NEXT_ID), count_lines("/sys/kernel/debug/kprobes/list"),
 	       count_lines("/sys/kernel/tracing/dynamic_events"));
 	return 0;
 }

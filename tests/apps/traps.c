@@ -251,11 +251,16 @@ static const struct {
 	const char *name;
 	unsigned long (*run)(void);
 } traps[] = {
-	{ "threads ended", churn },	 { "processes of fork bombs", fork_bomb },
-	{ "execs", execs },		 { "zombies", zombies },
-	{ "page faults", page_faults },	 { "signal handlers", signal_handlers },
-	{ "stopped", stopped },		 { "ptrace stops", traced },
-	{ "frozen", frozen },		 { "rounds of spinning", spin },
+	{ "threads ended", churn },
+	{ "processes of fork bombs", fork_bomb },
+	{ "execs", execs },
+	{ "zombies", zombies },
+	{ "page faults", page_faults },
+	{ "signal handlers", signal_handlers },
+	{ "stopped", stopped },
+	{ "ptrace stops", traced },
+	{ "frozen", frozen },
+	{ "rounds of spinning", spin },
 	{ "rounds of spinning", spin },
 };
 
@@ -263,8 +268,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	unsigned long *counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned long *counts =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (argc != 2 || counts == MAP_FAILED) {
 		fprintf(stderr, "usage: traps SECONDS\n");

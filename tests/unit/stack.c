@@ -136,8 +136,7 @@ static struct kc_checked_stack returns_to(uint64_t pc)
 /* In the kernel's upper half, but nothing can be called from there. */
 static void return_address_where_no_code_can_be(void **state)
 {
-	static const uint64_t values[] = { -1, -22, 0xffffffffff600000,
-					   0xffffffff90000000 };
+	static const uint64_t values[] = { -1, -22, 0xffffffffff600000, 0xffffffff90000000 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -287,19 +286,23 @@ static void bad_frames(void **state)
 	(void)state;
 	/* BP points below: the frame does not lie above its callee's. */
 	begin(RETURN_TO(realigned_pushed), BASE - 64);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_NO_PROGRESS);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+			 KC_UNWIND_NO_PROGRESS);
 	/* BP points beyond the stack. */
 	begin(RETURN_TO(realigned_pushed), BASE + 0x10000);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+			 KC_UNWIND_LEAVES_STACK);
 	/* A stack too short for the first frame. */
 	stack.top = stack.sp + 40;
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+			 KC_UNWIND_LEAVES_STACK);
 	assert_int_equal(count, 0);
 	/* Frames without end. */
 	begin(RETURN_TO(simple_call), 0);
 	while (at + 4 <= WORDS)
 		frame_of_simple(0, RETURN_TO(simple_call));
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count), KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+			 KC_UNWIND_LEAVES_STACK);
 	assert_true(count > 100);
 }
 

@@ -26,7 +26,8 @@ enum kc_listing_scope {
 /*
  * Write the listing of a function. plan may be of any reason; here is a PC to
  * mark, or 0. Operands that are kernel addresses are told as symbol+offset or as
- * "(kernel address)": the listing does not tell where the kernel lies. 0, -EFAULT if the text can't be read, -ENOMEM.
+ * "(kernel address)": the listing does not tell where the kernel lies. 0, -EFAULT if the text can't
+ * be read, -ENOMEM.
  */
 int kc_listing(const struct kc_kernel *kernel, const struct kc_plan *plan, uint64_t here,
 	       enum kc_listing_scope scope, FILE *out);
