@@ -78,6 +78,12 @@ uint64_t kc_coverage_not_verifiable(const struct kc_coverage *coverage)
 	return total;
 }
 
+uint64_t kc_losses_that_blind(const uint64_t losses[static KC_LOSS_NR])
+{
+	return losses[KC_LOSS_SCRATCH] + losses[KC_LOSS_SIZE] + losses[KC_LOSS_POINT] +
+	       losses[KC_LOSS_RETURNS];
+}
+
 enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified)
 {
 	if (findings)
@@ -93,8 +99,7 @@ enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage)
 
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
 		not_seen += coverage->sweep.blind[i];
-	for (size_t i = 0; i < KC_LOSS_NR; i++)
-		if (kc_loss_blinds(i))
-			not_seen += coverage->sweep.losses[i] + coverage->probes.losses[i];
+	not_seen += kc_losses_that_blind(coverage->sweep.losses) +
+		    kc_losses_that_blind(coverage->probes.losses);
 	return kc_exit_of(coverage->told.findings, not_seen, coverage->sweep.verified);
 }

@@ -128,14 +128,10 @@ static inline double kc_coverage_cpu_percent(const struct kc_coverage *coverage)
 }
 
 /*
- * Does it mean that a task or a hit was not looked at? The others cost detail, or are what
- * happens to a task that exits meanwhile; the full ring has a counter of its own.
+ * How many of the losses mean that a task or a hit was not looked at. The others cost detail,
+ * or are what happens to a task that exits meanwhile; the full ring has a counter of its own.
  */
-static inline bool kc_loss_blinds(enum kc_loss loss)
-{
-	return loss == KC_LOSS_SCRATCH || loss == KC_LOSS_SIZE || loss == KC_LOSS_POINT ||
-	       loss == KC_LOSS_RETURNS;
-}
+uint64_t kc_losses_that_blind(const uint64_t losses[static KC_LOSS_NR]);
 
 /*
  * The one rule for the exit status. Findings count first; then anything that was not seen;

@@ -100,9 +100,7 @@ enum kc_exit kc_tasks_exit(const struct kc_tasks *tasks, const struct kc_pass *l
 		coverage->sweep.unproven + coverage->sweep.stale + last->moved + last->unreadable;
 	uint64_t verified = 0;
 
-	for (size_t i = 0; i < KC_LOSS_NR; i++)
-		if (kc_loss_blinds(i))
-			not_seen += coverage->sweep.losses[i];
+	not_seen += kc_losses_that_blind(coverage->sweep.losses);
 	for (size_t i = 0; i < tasks->count; i++) {
 		verified += tasks->rows[i].verified;
 		not_seen += tasks->rows[i].not_verifiable;
