@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The one way into the ring buffer: an event, a scrubbed copy of the task's stack, and
- * the CPU held until user space has written it out.
+ * the CPU held until user space has the evidence safe.
  *
  *	new_event()  ─►  the caller fills in what belongs to the kind  ─►  emit()
  */
@@ -16,7 +16,7 @@
 /* Of so much time a CPU is held once: a flood of events must not stop the host. */
 #define HOLD_SLICE_NS 2000000000ULL
 
-__u64 done[KC_MAX_CPUS]; /* written by user space: the event that it has written out */
+struct kc_hold held[KC_MAX_CPUS]; /* written by user space */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -108,27 +108,33 @@ static __always_inline void fill_syscall(struct kc_event *event)
 	event->args[5] = regs.r9;
 }
 
+static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)
+{
+	volatile struct kc_hold *hold = &held[cpu & (KC_MAX_CPUS - 1)];
+
+	if (hold->told == id || waited >= config.hold_max_ns)
+		return true;
+	return waited >= config.hold_ns && (hold->safe == id || hold->seen != id);
+}
+
 /*
- * Wait until user space has written the event out, or the time is up. Interrupts
- * may be off here. Nested loops in global functions: the verifier looks into each
- * once, and 5.10 has no bpf_loop().
+ * Wait for user space: see struct kc_hold. Interrupts may be off here. Nested loops in
+ * global functions: the verifier looks into each once, and 5.10 has no bpf_loop().
  */
 #define SPINS 1000
 
-__attribute__((noinline)) int spin(__u32 cpu, __u64 id, __u64 until)
+__attribute__((noinline)) int spin(__u32 cpu, __u64 id, __u64 since)
 {
-	for (__u32 i = 0; i < SPINS; i++) {
-		if (cpu >= KC_MAX_CPUS || *(volatile __u64 *)&done[cpu] == id ||
-		    bpf_ktime_get_ns() >= until)
+	for (__u32 i = 0; i < SPINS; i++)
+		if (may_go_on(cpu, id, bpf_ktime_get_ns() - since))
 			return 1;
-	}
 	return 0;
 }
 
-__attribute__((noinline)) int spin_long(__u32 cpu, __u64 id, __u64 until)
+__attribute__((noinline)) int spin_long(__u32 cpu, __u64 id, __u64 since)
 {
 	for (__u32 i = 0; i < SPINS; i++)
-		if (spin(cpu, id, until))
+		if (spin(cpu, id, since))
 			return 1;
 	return 0;
 }
@@ -149,10 +155,10 @@ static __always_inline bool may_hold(__u32 kind, __u64 now)
 	return !err;
 }
 
-static __always_inline void hold(const struct kc_event *event, __u64 until)
+static __always_inline void hold(const struct kc_event *event, __u64 since)
 {
 	for (__u32 i = 0; i < 100; i++)
-		if (spin_long(event->cpu, event->id, until))
+		if (spin_long(event->cpu, event->id, since))
 			return;
 }
 
@@ -197,7 +203,7 @@ static __always_inline void emit(struct task_struct *task, struct scratch *out,
 	if (bpf_ringbuf_output(&events, out, len, BPF_RB_FORCE_WAKEUP))
 		lose(KC_LOSS_RING);
 	else if (hold_cpu)
-		hold(event, now + config.hold_ns);
+		hold(event, now);
 }
 
 #endif

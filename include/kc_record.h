@@ -244,8 +244,9 @@ struct kc_probe_config {
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;
-	__kc_u64 headroom; /* bytes; less at an entry is told; 0: never */
-	__kc_u64 hold_ns;  /* how long a CPU may be held; 0: not at all */
+	__kc_u64 headroom;    /* bytes; less at an entry is told; 0: never */
+	__kc_u64 hold_ns;     /* how long a CPU waits to be seen; 0: none is held */
+	__kc_u64 hold_max_ns; /* once seen, how long for what is written of it */
 	__kc_u32 pad;
 	__kc_u32 pid;	    /* 0: all; whose anomalies are told, the tripwire's excepted */
 	__kc_u64 regs_size; /* struct pt_regs, at the top of a stack that came from user mode */
@@ -261,7 +262,22 @@ enum kc_event_kind {
 
 enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
-	KC_EVENT_HELD = 2,	    /* the CPU waits until done[cpu] == id */
+	KC_EVENT_HELD = 2,	    /* the CPU waits: struct kc_hold */
+};
+
+/*
+ * How far user space is with the event that a CPU is held for: each word becomes the event's
+ * id when it is there. The CPU goes on
+ *
+ *	when all is told;
+ *	after hold_ns, when the evidence is safe, or nobody has seen the event;
+ *	after hold_max_ns in any case.
+ */
+struct kc_hold {
+	__kc_u64 seen; /* somebody is at it */
+	__kc_u64 safe; /* a first record of it, made of the event alone, is on the disk */
+	__kc_u64 told; /* and so is the finding, or it was none */
+	__kc_u64 pad;
 };
 
 /*
@@ -318,7 +334,8 @@ _Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
 _Static_assert(sizeof(struct kc_point_count) == 56, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
 _Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");
-_Static_assert(sizeof(struct kc_probe_config) == 56 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
+_Static_assert(sizeof(struct kc_hold) == 32, "kc_hold layout");
+_Static_assert(sizeof(struct kc_probe_config) == 64 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 
 #endif

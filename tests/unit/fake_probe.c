@@ -169,21 +169,22 @@ int kc_cgroup_id(const char *path, uint64_t *ret_id)
 	return -ENOENT;
 }
 
-#define MAX_EVENTS 256
+#define MAX_EVENTS 1024
 
 static struct kc_event *queue[MAX_EVENTS];
-static size_t sent, taken;
-static _Atomic uint64_t released;
+static _Atomic size_t sent, taken;
+static _Atomic uint64_t states[KC_HELD_TOLD + 1];
 
 void fake_send(const struct kc_event *event)
 {
 	queue[sent] = malloc(event->task.size);
-	memcpy(queue[sent++], event, event->task.size);
+	memcpy(queue[sent], event, event->task.size);
+	sent++;
 }
 
-uint64_t fake_released(void)
+uint64_t fake_held(enum kc_held_state state)
 {
-	return released;
+	return states[state];
 }
 
 struct kc_probes *fake_probes(void)
@@ -199,7 +200,8 @@ int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event)
 
 	(void)probes;
 	free(last);
-	last = taken < sent ? queue[taken++] : NULL;
+	last = taken < sent ? queue[taken] : NULL;
+	taken += last != NULL;
 	*ret_event = last;
 	return last != NULL;
 }
@@ -214,11 +216,12 @@ int kc_probes_fd(const struct kc_probes *probes)
 	return fd;
 }
 
-void kc_probes_release(struct kc_probes *probes, const struct kc_event *event)
+void kc_probes_tell(struct kc_probes *probes, const struct kc_event *event,
+		    enum kc_held_state state)
 {
 	(void)probes;
 	if (event->flags & KC_EVENT_HELD)
-		released = event->id;
+		states[state] = event->id;
 }
 
 const char *kc_loss_name(enum kc_loss loss)

@@ -27,8 +27,8 @@ void fake_threads(struct fake_thread *threads, size_t count);
 /* An event for the next look, copied; *size as in event->task.size. */
 void fake_send(const struct kc_event *event);
 
-/* The last event that was released; 0: none. */
-uint64_t fake_released(void);
+/* The last event that a held CPU was told this of; 0: none. */
+uint64_t fake_held(enum kc_held_state state);
 
 /* For kc_probes_*(): there is nothing in it. */
 struct kc_probes *fake_probes(void);

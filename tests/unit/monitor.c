@@ -21,14 +21,22 @@ extern const char simple_call[], simple_check[], interrupt_call[];
 /* A sink that remembers. */
 static struct {
 	struct kc_sink sink;
-	pthread_mutex_t lock;
-	size_t findings;
-	_Atomic size_t syncs;
+	size_t findings, notices;
+	size_t syncs;
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
-	char place[64];
+	char place[64], notice[320];
 	int err; /* what the next findings end with */
-} seen = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	_Atomic size_t evidence;
+	_Atomic bool numbered[1024]; /* evidence was seen with this number */
+	/* What the main thread is stopped in, owning all that it can own. */
+	_Atomic bool stop, stopped;
+} seen;
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
 
 static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	       const struct kc_finding *finding)
@@ -36,12 +44,32 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	const struct kc_sym *sym = finding->checked->frames[finding->frame].sym;
 
 	(void)sink;
-	pthread_mutex_lock(&seen.lock);
 	seen.seqs[seen.findings++] = finding->seq;
 	seen.last = finding->anomaly;
 	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
-	pthread_mutex_unlock(&seen.lock);
+	while (seen.stop) {
+		seen.stopped = true;
+		nap();
+	}
 	return seen.err;
+}
+
+static int see_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
+			const struct kc_evidence *evidence)
+{
+	(void)sink;
+	(void)kernel;
+	seen.numbered[evidence->number] = true;
+	seen.evidence++;
+	return 0;
+}
+
+static int see_notice(struct kc_sink *sink, const char *text)
+{
+	(void)sink;
+	seen.notices++;
+	snprintf(seen.notice, sizeof(seen.notice), "%s", text);
+	return 0;
 }
 
 static int see_sync(struct kc_sink *sink)
@@ -56,7 +84,13 @@ static void forget(struct kc_sink *sink)
 	(void)sink;
 }
 
-static const struct kc_sink_ops ops = { .finding = see, .sync = see_sync, .free = forget };
+static const struct kc_sink_ops ops = {
+	.finding = see,
+	.evidence = see_evidence,
+	.notice = see_notice,
+	.sync = see_sync,
+	.free = forget,
+};
 
 static struct kc_session session;
 static struct kc_sinks sinks;
@@ -86,11 +120,10 @@ static void put_to_sleep(struct fake_thread *thread, uint32_t tid)
 static int setup(void **state)
 {
 	fake_setup(state);
+	memset(&seen, 0, sizeof(seen));
 	seen.sink.ops = &ops;
-	seen.findings = seen.syncs = 0;
-	seen.err = 0;
 	session = (struct kc_session){ .kernel = &fake->kernel, .plans = fake->plans };
-	pthread_mutex_init(&session.lock, NULL);
+	session.lent = session.kernel;
 	sinks = (struct kc_sinks){};
 	kc_sinks_add(&sinks, &seen.sink);
 	assert_int_equal(kc_desk_new(&no_filter, &sinks, &desk), 0);
@@ -251,41 +284,159 @@ static struct kc_event *new_event(uint32_t tid, uint64_t id)
 	return &sent.event;
 }
 
-/*
- * Two lookers and the sweep, at once: each finding once, numbers in the order of writing,
- * every held CPU let go.
- */
-static void lookers_and_passes(void **state)
+static struct kc_events *start_events(void)
 {
-	const struct kc_choices none = {};
-	struct kc_coverage coverage;
 	struct kc_events *events;
 
-	(void)state;
-	for (uint32_t i = 0; i < 100; i++) {
-		fake_send(new_event(1000 + i, 1 + 2 * i));
-		fake_send(new_event(1000 + i, 2 + 2 * i)); /* the same again */
-	}
-	threads[1].words[SLOT] = 0;
 	assert_int_equal(kc_events_start(&(struct kc_events_options){ .session = &session,
 								      .probes = fake_probes(),
 								      .desk = desk,
 								      .sinks = &sinks,
 								      .hold_off = 5 },
-					 &none, &events),
+					 &events),
 			 0);
-	for (int i = 0; i < 100; i++)
-		run(0);
-	kc_events_stop(events);
+	return events;
+}
+
+static struct kc_probe_counts counts_of(const struct kc_events *events)
+{
+	struct kc_probe_counts counts = {};
+
+	kc_events_counts(events, &counts);
+	return counts;
+}
+
+/*
+ * Two lookers and the sweep, at once: each finding once and under its evidence's number, every
+ * held CPU let go, nothing lost without being counted.
+ */
+static void lookers_and_passes(void **state)
+{
+	struct kc_coverage coverage;
+	struct kc_events *events;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	events = start_events();
+	for (uint32_t i = 0; i < 100; i++) {
+		fake_send(new_event(1000 + i, 1 + 2 * i));
+		fake_send(new_event(1000 + i, 2 + 2 * i)); /* the same again */
+		do {
+			run(0);
+			assert_int_equal(kc_events_handle(events), 0);
+		} while (fake_held(KC_HELD_TOLD) < 2 + 2 * i);
+	}
+	assert_int_equal(kc_events_stop(events), 0);
 	coverage = covered();
+	assert_int_equal(counts_of(events).overflowed, 0);
+	assert_int_equal(counts_of(events).unproven, 0);
+	assert_int_equal(seen.evidence, 200);
 	assert_int_equal(seen.findings, 101);
-	for (size_t i = 0; i < seen.findings; i++)
-		assert_int_equal(seen.seqs[i], i + 1);
+	/* The sweep's alone has a number without evidence. */
+	for (size_t i = 0, without = 0; i < seen.findings; i++) {
+		without += !seen.numbered[seen.seqs[i]];
+		assert_true(without <= 1);
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(seen.seqs[i], seen.seqs[j]);
+	}
+	assert_int_equal(seen.notices, 100); /* what became of the other evidence */
+	assert_non_null(strstr(seen.notice, ", seen again"));
 	assert_int_equal(coverage.told.findings, 101);
 	assert_int_equal(coverage.told_by_probes.findings, 100);
 	assert_int_equal(coverage.told_by_probes.repeated, 100);
-	assert_int_equal(kc_events_unproven(events), 0);
-	assert_int_equal(fake_released(), 200);
+	assert_int_equal(fake_held(KC_HELD_TOLD), 200);
+	kc_events_free(events);
+}
+
+static void *run_a_pass(void *arg)
+{
+	(void)arg;
+	kc_passes_run(passes);
+	return NULL;
+}
+
+/*
+ * The main thread is stopped in the middle of writing a finding, with all that it may own: the
+ * evidence of a held CPU is written all the same, and the CPU told.
+ */
+static void main_thread_stopped(void **state)
+{
+	struct kc_events *events = start_events();
+	pthread_t main_thread;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	seen.stop = true;
+	assert_int_equal(pthread_create(&main_thread, NULL, run_a_pass, NULL), 0);
+	while (!seen.stopped)
+		nap();
+	fake_send(new_event(1000, 501));
+	while (fake_held(KC_HELD_SAFE) != 501)
+		nap();
+	assert_int_equal(fake_held(KC_HELD_SEEN), 501);
+	assert_int_not_equal(fake_held(KC_HELD_TOLD), 501);
+	assert_int_equal(seen.evidence, 1);
+	seen.stop = false;
+	pthread_join(main_thread, NULL);
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 2);
+	assert_true(seen.numbered[seen.seqs[1]]);
+	assert_int_equal(fake_held(KC_HELD_TOLD), 501);
+	kc_events_free(events);
+}
+
+/* Nobody empties the inbox: evidence of held CPUs is written, the rest is counted as lost. */
+static void inbox_overflows(void **state)
+{
+	struct kc_events *events = start_events();
+	struct kc_coverage coverage = { .sweep.verified = 1 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 70; i++)
+		fake_send(new_event(1000 + i, 1 + i));
+	while (seen.evidence < 70)
+		nap();
+	assert_int_equal(kc_events_stop(events), 0);
+	coverage.probes = counts_of(events);
+	assert_int_equal(coverage.probes.overflowed, 6);
+	assert_int_equal(seen.findings, 64);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
+	kc_events_free(events);
+}
+
+/* What the event's own copy does not bear out is no finding, and says what became of it. */
+static void evidence_without_proof(void **state)
+{
+	struct kc_events *events = start_events();
+	struct kc_event *event = new_event(1000, 7);
+
+	(void)state;
+	event->damage.slot += 8;
+	fake_send(event);
+	while (!seen.evidence)
+		nap();
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(counts_of(events).unproven, 1);
+	assert_string_equal(seen.notice, "evidence 1 is no finding: its own copy of the stack does "
+					 "not bear it out");
+	assert_int_equal(fake_held(KC_HELD_TOLD), 7);
+	kc_events_free(events);
+}
+
+/* A sink that fails ends the watch, and the CPU is not told that it may go on sooner. */
+static void sink_fails_at_an_event(void **state)
+{
+	struct kc_events *events = start_events();
+
+	(void)state;
+	seen.err = -ENOSPC;
+	fake_send(new_event(1000, 900));
+	while (!seen.evidence)
+		nap();
+	assert_int_equal(kc_events_stop(events), -ENOSPC);
+	assert_int_equal(fake_held(KC_HELD_SAFE), 900);
+	assert_int_not_equal(fake_held(KC_HELD_TOLD), 900);
 	kc_events_free(events);
 }
 
@@ -321,6 +472,10 @@ int main(void)
 		TEST(stack_end),
 		TEST(sink_that_fails),
 		TEST(lookers_and_passes),
+		TEST(main_thread_stopped),
+		TEST(inbox_overflows),
+		TEST(evidence_without_proof),
+		TEST(sink_fails_at_an_event),
 		cmocka_unit_test(counters),
 	};
 

@@ -42,9 +42,9 @@ enum kc_exit kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_sin
 
 	if (status != KC_EXIT_CLEAN)
 		return status;
-	/* First what needs no disk: its interrupts may be those of the CPU that is held. */
+	/* The disk first: a slow console takes its time over a line of the kernel's log. */
+	kc_sinks_add(sinks, kc_report_sink(report));
 	if (kmsg)
 		kc_sinks_add(sinks, kc_kmsg_new());
-	kc_sinks_add(sinks, kc_report_sink(report));
 	return KC_EXIT_CLEAN;
 }

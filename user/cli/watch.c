@@ -11,7 +11,7 @@
 #include "util/log.h"
 
 #define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
-#define MAX_HOLD_OFF 1000 /* the hard lockup detector's time is 10 s */
+#define MAX_HOLD_OFF 2000 /* the hard lockup detector's time is 10 s */
 
 #define MAX_FUNCTIONS 64 /* -f options */
 
@@ -30,6 +30,7 @@ struct watch_options {
 	unsigned int max_probes;
 	unsigned int headroom; /* bytes */
 	unsigned int hold_off; /* ms; 0: never hold a CPU */
+	unsigned int hold_max; /* ms */
 	bool kmsg;	       /* a line to /dev/kmsg for each finding */
 };
 
@@ -41,6 +42,7 @@ enum {
 	OPTION_NO_PROBES,
 	OPTION_HEADROOM,
 	OPTION_HOLD_OFF,
+	OPTION_HOLD_MAX,
 	OPTION_KMSG,
 };
 
@@ -59,9 +61,11 @@ static const struct argp_option argp_options[] = {
 	{ "headroom", OPTION_HEADROOM, "BYTES", 0,
 	  "tell of less stack left at a probed function's entry (default 2048, 0: never)", 2 },
 	{ "hold-off", OPTION_HOLD_OFF, "MS", 0,
-	  "hold a CPU that is about to panic until the finding is written out, at most this "
-	  "long (default 50, 0: never)",
+	  "hold a CPU that is about to panic until the finding is written out, or this long if "
+	  "a first record of it is on the disk or nobody has seen it (default 50, 0: never)",
 	  2 },
+	{ "hold-off-max", OPTION_HOLD_MAX, "MS", 0,
+	  "... and this long for that first record, once it was seen (default 1000)", 2 },
 	{ "kmsg", OPTION_KMSG, NULL, 0, "a line to the kernel's log for findings of live probes",
 	  2 },
 	{ "duration", 'd', "SECONDS", 0, "end after this time", 0 },
@@ -113,6 +117,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (options->hold_off && options->hold_off < MIN_HOLD_OFF)
 			argp_error(state, "MS must be 0, or at least %d: nothing is written sooner",
 				   MIN_HOLD_OFF);
+		return 0;
+	case OPTION_HOLD_MAX:
+		options->hold_max = kc_parse_number(state, "MS", arg, MIN_HOLD_OFF, MAX_HOLD_OFF);
 		return 0;
 	case OPTION_KMSG:
 		options->kmsg = true;
@@ -168,11 +175,12 @@ static enum kc_exit conclude(const struct kc_loop *loop, int err, const char *wh
 		err = kc_attach_check_modules(loop->attach);
 	if (loop->attach)
 		kc_attach_stop(loop->attach);
-	if (loop->events)
-		kc_events_stop(loop->events);
+	if (loop->events) {
+		int failed = kc_events_stop(loop->events);
+
+		err = err ?: failed;
+	}
 	kc_loop_coverage(loop, &coverage);
-	if (!err && loop->events && kc_events_output_failed(loop->events))
-		err = -EIO;
 	written = kc_sinks_stop(loop->sinks, &coverage,
 				loop->attach ? kc_attach_depths(loop->attach) : NULL,
 				err ? "failed" : why);
@@ -281,11 +289,12 @@ static enum kc_exit arm(const struct watch_options *options, const struct kc_cho
 			    .sinks = sinks,
 			    .hold_off = hold_off,
 		    },
-		    choices, ret_events)) {
+		    ret_events)) {
 		kc_error("cannot start a thread");
 		return KC_EXIT_FAILED;
 	}
-	kc_attach_activate(*ret_attach, hold_off);
+	kc_attach_activate(*ret_attach, hold_off,
+			   options->hold_max > hold_off ? options->hold_max : hold_off);
 	return KC_EXIT_CLEAN;
 }
 
@@ -351,6 +360,7 @@ enum kc_exit kc_cmd_watch(int argc, char **argv)
 		.max_probes = 64,
 		.headroom = 2048,
 		.hold_off = 50,
+		.hold_max = 1000,
 	};
 	struct kc_choices choices;
 	struct kc_session session = {};

@@ -235,9 +235,9 @@ int kc_attach_place(struct kc_attach *attach)
 	return attach_all(attach, attach->choices);
 }
 
-void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off)
+void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max)
 {
-	kc_probes_hold(attach->probes, hold_off * 1000000ULL);
+	kc_probes_hold(attach->probes, hold_off * 1000000ULL, hold_max * 1000000ULL);
 }
 
 struct kc_probes *kc_attach_probes(struct kc_attach *attach)
@@ -271,7 +271,7 @@ void kc_attach_stop(struct kc_attach *attach)
 	if (attach->detached || !attach->probes)
 		return;
 	attach->detached = true;
-	kc_probes_hold(attach->probes, 0);
+	kc_probes_hold(attach->probes, 0, 0);
 	detach(attach->probes);
 }
 

@@ -31,8 +31,8 @@ enum kc_exit kc_attach_new(const struct kc_attach_options *options, struct kc_at
 /* Tripwire first, then checks, returns, entries. 0 or -ENOMEM. */
 int kc_attach_place(struct kc_attach *attach);
 
-/* From here on a CPU that is about to panic is held for so many ms; 0: none is. */
-void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off);
+/* From here on a CPU that is about to panic is held; ms as in struct kc_hold; 0: none is. */
+void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max);
 
 /* Remove all probes; says so first if it will take long. Counts stay. */
 void kc_attach_stop(struct kc_attach *attach);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "monitor/case.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "util/array.h"
@@ -10,6 +9,7 @@
 
 struct told {
 	struct kc_damaged damaged;
+	uint64_t seq;
 	bool asleep; /* the thread was: its stack is looked at again in every pass */
 	bool mended;
 };
@@ -26,12 +26,10 @@ struct victim {
 struct kc_desk {
 	const struct kc_filter *filter;
 	const struct kc_sinks *sinks;
-	pthread_mutex_t lock; /* of all that follows */
 	struct victim *buckets[NR_BUCKETS];
 	size_t nr_victims;
-	uint64_t numbered; /* findings that were given a number */
 	struct kc_told_counts all, by_probes;
-	pthread_mutex_t order; /* a finding's number and its writing; taken before `lock` */
+	_Atomic uint64_t numbered; /* findings, and evidence that may become one */
 };
 
 int kc_desk_new(const struct kc_filter *filter, const struct kc_sinks *sinks,
@@ -43,8 +41,6 @@ int kc_desk_new(const struct kc_filter *filter, const struct kc_sinks *sinks,
 		return -ENOMEM;
 	desk->filter = filter;
 	desk->sinks = sinks;
-	pthread_mutex_init(&desk->lock, NULL);
-	pthread_mutex_init(&desk->order, NULL);
 	*ret_desk = desk;
 	return 0;
 }
@@ -59,8 +55,6 @@ void kc_desk_free(struct kc_desk *desk)
 			free(victim->told);
 			free(victim);
 		}
-	pthread_mutex_destroy(&desk->lock);
-	pthread_mutex_destroy(&desk->order);
 	free(desk);
 }
 
@@ -115,29 +109,16 @@ static struct victim *add_victim(struct kc_desk *desk, const struct kc_record *t
 	return victim;
 }
 
-static bool knows(struct kc_desk *desk, const struct kc_record *task, struct kc_damaged damaged,
-		  bool running)
-{
-	const struct told *told;
-	bool known;
-
-	pthread_mutex_lock(&desk->lock);
-	told = find_told(find_victim(desk, task), damaged, running);
-	known = told && !told->mended;
-	pthread_mutex_unlock(&desk->lock);
-	return known;
-}
-
 bool kc_desk_knows(struct kc_desk *desk, const struct kc_record *task, struct kc_damaged damaged)
 {
-	return knows(desk, task, damaged, false);
+	const struct told *told = find_told(find_victim(desk, task), damaged, false);
+
+	return told && !told->mended;
 }
 
 void kc_desk_count_repeated(struct kc_desk *desk)
 {
-	pthread_mutex_lock(&desk->lock);
 	desk->all.repeated++;
-	pthread_mutex_unlock(&desk->lock);
 }
 
 void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
@@ -145,7 +126,6 @@ void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 {
 	struct victim *victim;
 
-	pthread_mutex_lock(&desk->lock);
 	victim = find_victim(desk, task);
 	for (size_t i = 0; victim && i < victim->count; i++) {
 		struct told *told = &victim->told[i];
@@ -155,31 +135,23 @@ void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 			still = is_same(told->damaged, damaged[n]);
 		told->mended |= !still;
 	}
-	pthread_mutex_unlock(&desk->lock);
 }
 
-/*
- * Be the one who tells of it. KC_FILED_WRITTEN: it is the caller's to tell, and so many
- * other threads had damage before; KC_FILED_KNOWN; or -ENOMEM.
- */
-static int claim(struct kc_desk *desk, const struct kc_finding *finding, struct kc_damaged damaged,
-		 size_t *ret_others)
+/* Remember that it is told; it was not known. 0 or -ENOMEM. */
+static int remember(struct kc_desk *desk, const struct kc_finding *finding,
+		    struct kc_damaged damaged)
 {
 	struct victim *victim = find_victim(desk, &finding->task);
 	struct told *told = find_told(victim, damaged, finding->running);
 
-	*ret_others = desk->nr_victims - (victim != NULL);
-	if ((told && !told->mended) ||
-	    (desk->numbered >= KC_MAX_FINDINGS && damaged.anomaly != KC_ANOMALY_PANIC))
-		return KC_FILED_KNOWN;
 	if (!told) {
 		victim = victim ?: add_victim(desk, &finding->task);
 		if (!victim || kc_grow(victim->told, victim->capacity, victim->count + 1))
 			return -ENOMEM;
 		told = &victim->told[victim->count++];
 	}
-	*told = (struct told){ .damaged = damaged, .asleep = !finding->running };
-	return KC_FILED_WRITTEN;
+	*told = (struct told){ damaged, finding->seq, .asleep = !finding->running };
+	return 0;
 }
 
 static void read_process(const struct kc_event *event, struct kc_finding *finding)
@@ -228,59 +200,70 @@ static void count(struct kc_desk *desk, bool by_probe, enum kc_filed filed)
 	desk->by_probes.repeated += by_probe ? again : 0;
 }
 
+uint64_t kc_desk_number(struct kc_desk *desk)
+{
+	return ++desk->numbered;
+}
+
+/* Is it told already, or one too many? Then ret_seq is the number it was told with, or 0. */
+static bool is_settled(const struct kc_desk *desk, const struct kc_finding *finding,
+		       struct kc_damaged damaged, uint64_t *ret_seq)
+{
+	const struct told *told =
+		find_told(find_victim(desk, &finding->task), damaged, finding->running);
+	bool known = told && !told->mended;
+
+	*ret_seq = known ? told->seq : 0;
+	return known ||
+	       (desk->all.findings >= KC_MAX_FINDINGS && damaged.anomaly != KC_ANOMALY_PANIC);
+}
+
+static int tell(struct kc_desk *desk, const struct kc_kernel *kernel, struct kc_damaged damaged,
+		struct kc_finding *finding)
+{
+	size_t others = desk->nr_victims - (find_victim(desk, &finding->task) != NULL);
+	int err;
+
+	if (!finding->seq)
+		finding->seq = kc_desk_number(desk);
+	err = remember(desk, finding, damaged);
+	kc_judge(finding, others);
+	return kc_sinks_finding(desk->sinks, kernel, finding) ?: err;
+}
+
 int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const struct kc_event *event,
 		 struct kc_damaged damaged, struct kc_finding *finding)
 {
-	size_t others = 0;
-	int filed, err;
+	uint64_t seq;
+	int filed;
 
 	/* Known things are told apart first: what follows asks /proc. */
-	filed = knows(desk, &finding->task, damaged, finding->running) ? KC_FILED_KNOWN
-								       : KC_FILED_WRITTEN;
-	if (filed == KC_FILED_WRITTEN) {
+	if (is_settled(desk, finding, damaged, &seq)) {
+		finding->seq = seq;
+		filed = KC_FILED_KNOWN;
+	} else {
 		read_process(event, finding);
 		filed = filter(desk, finding);
 	}
-	if (filed != KC_FILED_WRITTEN) {
-		pthread_mutex_lock(&desk->lock);
-		count(desk, event != NULL, filed);
-		pthread_mutex_unlock(&desk->lock);
+	count(desk, event != NULL, filed);
+	if (filed != KC_FILED_WRITTEN)
 		return filed;
-	}
-	pthread_mutex_lock(&desk->order);
-	pthread_mutex_lock(&desk->lock);
-	filed = claim(desk, finding, damaged, &others);
-	if (filed == KC_FILED_WRITTEN)
-		finding->seq = ++desk->numbered;
-	if (filed >= 0)
-		count(desk, event != NULL, filed);
-	pthread_mutex_unlock(&desk->lock);
-	if (filed == KC_FILED_WRITTEN) {
-		kc_judge(finding, others);
-		err = kc_sinks_finding(desk->sinks, kernel, finding);
-		filed = err ?: filed;
-	}
-	pthread_mutex_unlock(&desk->order);
-	return filed;
+	return tell(desk, kernel, damaged, finding) ?: KC_FILED_WRITTEN;
 }
 
 void kc_desk_counts(struct kc_desk *desk, struct kc_told_counts *ret_all,
 		    struct kc_told_counts *ret_by_probes)
 {
-	pthread_mutex_lock(&desk->lock);
 	*ret_all = desk->all;
 	*ret_by_probes = desk->by_probes;
-	pthread_mutex_unlock(&desk->lock);
 }
 
 size_t kc_desk_findings_of(struct kc_desk *desk, uint32_t tid)
 {
 	size_t found = 0;
 
-	pthread_mutex_lock(&desk->lock);
 	for (const struct victim *victim = desk->buckets[tid % NR_BUCKETS]; victim;
 	     victim = victim->next)
 		found += victim->tid == tid ? victim->count : 0;
-	pthread_mutex_unlock(&desk->lock);
 	return found;
 }

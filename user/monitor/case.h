@@ -8,7 +8,7 @@
  * same address, as long as it was not seen to be mended. That it is seen in another sleep
  * of the thread makes it no other damage.
  *
- * May be used by several threads.
+ * The main thread's alone, but for kc_desk_number().
  */
 #ifndef KC_MONITOR_CASE_H
 #define KC_MONITOR_CASE_H
@@ -50,9 +50,13 @@ enum kc_filed {
 	KC_FILED_NOBODYS,  /* gone before the filter's cgroup could be looked up */
 };
 
+/* The next finding's number, for evidence that may become one. Any thread, without a lock. */
+uint64_t kc_desk_number(struct kc_desk *desk);
+
 /*
  * Make a finding of what engine, anomaly, damage, task and frame of *finding say; the
- * rest is filled in. event: the live probe's, or NULL for a thread that is asleep.
+ * rest is filled in, its number too unless there is one: it becomes that of the finding that it
+ * is filed as, or was before. event: the live probe's, or NULL for a thread that is asleep.
  * Returns enum kc_filed, or -errno: a sink could not write it, or memory is out.
  */
 int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const struct kc_event *event,

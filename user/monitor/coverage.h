@@ -53,6 +53,9 @@ enum kc_counter_flag {
 	X(other_stack, "other_stack", KC_TELL, "hits on interrupt and exception stacks")          \
 	X(unreadable, "unreadable", KC_TELL_BLIND, "slots not readable")                          \
 	X(lost, "lost", KC_TELL_BLIND, "events lost: the ring buffer was full")                   \
+	X(overflowed, "overflowed", KC_TELL_BLIND,                                                \
+	  "events that came faster than they were handled")                                       \
+	X(late, "late", KC_TELL, "first records that could not be written while a CPU was held")  \
 	X(missed, "missed", KC_TELL_BLIND, "hits missed: another program was running on the CPU") \
 	X(unproven, "unproven", KC_TELL_BLIND, "events that their own stack copy did not confirm")
 

@@ -2,120 +2,120 @@
 #include "monitor/events.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "monitor/lookers.h"
 #include "verdict/event.h"
 
+/* Room for a flood that comes while the main thread is at something else; a power of two. */
+#define NR_PARCELS 64
+
+/* An event on its way from a looker to the main thread. */
+struct parcel {
+	_Atomic bool ready; /* the looker is done with it */
+	uint64_t number;    /* of the first record; 0: there is none */
+	struct kc_event event;
+	uint64_t words[KC_STACK_WORDS];
+};
+_Static_assert(offsetof(struct parcel, words) ==
+		       offsetof(struct parcel, event) + sizeof(struct kc_event),
+	       "the words follow the event");
+
+_Static_assert(KC_LOOKERS == KC_BORROWERS, "each looker borrows the kernel under its number");
+
 struct kc_events {
 	struct kc_events_options with;
 	struct kc_lookers *lookers;
-	pthread_mutex_t lock; /* of the ring buffer; not held while the disk is waited for */
-	_Atomic uint64_t unproven;
-	_Atomic bool output_failed;
+	pthread_mutex_t ring; /* of the ring buffer and of `put`; only lookers ever own it */
+	/* The inbox: lookers put in, the main thread takes out, in the same order. */
+	struct parcel parcels[NR_PARCELS];
+	_Atomic uint32_t put, taken;
+	struct parcel spare[KC_LOOKERS]; /* when the inbox is full */
+	int wake;
+	_Atomic uint64_t senseless, overflowed, late;
+	uint64_t unproven;
 };
 
-/* True if a finding was written that is not yet on the disk. */
-static bool file(struct kc_events *events, const struct kc_event *event, struct kc_finding *finding)
+/* The next event of the ring buffer, in the inbox or beside it. NULL: see ret_more. */
+static struct parcel *take(struct kc_events *events, unsigned int looker, bool *ret_more)
 {
-	const struct kc_damaged damaged = { finding->anomaly,
-					    finding->damage.slot ?: finding->task.sp };
-	int filed = kc_desk_file(events->with.desk, events->with.session->kernel, event, damaged,
-				 finding);
+	uint32_t put = events->put;
+	bool full = put - events->taken == NR_PARCELS;
+	struct parcel *parcel = full ? &events->spare[looker] : &events->parcels[put % NR_PARCELS];
+	const struct kc_event *event;
+	int got = kc_probes_next(events->with.probes, &event);
 
-	if (filed == KC_FILED_NOBODYS)
-		events->unproven++;
-	if (filed < 0)
-		events->output_failed = true;
-	/* One sink that failed is no reason not to sync another. */
-	return filed == KC_FILED_WRITTEN || filed < 0;
+	*ret_more = got != 0;
+	events->senseless += got < 0; /* gone, and told */
+	if (got <= 0)
+		return NULL;
+	parcel->ready = false;
+	parcel->number = 0;
+	memcpy(&parcel->event, event, event->task.size);
+	if (!full)
+		events->put = put + 1;
+	return parcel;
 }
 
-/* As file(), of what the event's own copy of the stack bears out. */
-static bool handle(struct kc_events *events, const struct kc_event *event)
+/* A CPU is held for this one: write down at once what the event says by itself. */
+static void secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
 {
-	struct kc_session *session = events->with.session;
-	struct kc_checked_stack checked;
-	struct kc_finding finding;
-	bool unsynced = false;
+	struct kc_evidence evidence = { .event = &parcel->event, .looker = looker };
 
-	pthread_mutex_lock(&session->lock);
-	if (kc_event_prove(session->kernel, session->plans, event, &checked, &finding))
-		unsynced = file(events, event, &finding);
-	else
-		events->unproven++;
-	pthread_mutex_unlock(&session->lock);
-	return unsynced;
+	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
+	evidence.number = kc_desk_number(events->with.desk);
+	if (kc_sinks_evidence(events->with.sinks, events->with.session, &evidence)) {
+		events->late++;
+		return;
+	}
+	parcel->number = evidence.number;
+	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SAFE);
+}
+
+static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned int looker)
+{
+	const uint64_t one = 1;
+
+	if (parcel == &events->spare[looker]) {
+		events->overflowed++;
+		kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
+		return;
+	}
+	parcel->ready = true;
+	if (write(events->wake, &one, sizeof(one)) < 0)
+		return; /* it is readable already */
 }
 
 /*
- * The disk is waited for without a lock: who waits may be on the CPU that is held for
- * the next event, and that one is then the other thread's. So the event's head is copied.
+ * The disk is waited for without a lock: who waits may be on the CPU that is held for the
+ * next event, and that one is then the other looker's.
  */
-static bool look(void *arg)
+static bool look(void *arg, unsigned int looker)
 {
 	struct kc_events *events = arg;
-	struct kc_probes *probes = events->with.probes;
-	const struct kc_event *event;
-	int more;
+	struct parcel *parcel;
+	bool more;
 
 	do {
-		struct kc_event head = {};
-		bool unsynced = false;
-
-		if (pthread_mutex_trylock(&events->lock))
+		if (pthread_mutex_trylock(&events->ring))
 			return false;
-		more = kc_probes_next(probes, &event);
-		if (more < 0)
-			events->unproven++; /* it made no sense: gone, and told */
-		if (more > 0) {
-			unsynced = handle(events, event);
-			head = *event;
-		}
-		pthread_mutex_unlock(&events->lock);
-		/* What a held event is about may have been told, but not be on the disk yet. */
-		if ((unsynced || head.flags & KC_EVENT_HELD) && kc_sinks_sync(events->with.sinks))
-			events->output_failed = true;
-		kc_probes_release(probes, &head);
+		parcel = take(events, looker, &more);
+		pthread_mutex_unlock(&events->ring);
+		if (!parcel)
+			continue;
+		if (parcel->event.flags & KC_EVENT_HELD)
+			secure(events, parcel, looker);
+		hand_over(events, parcel, looker);
 	} while (more);
 	return true;
 }
 
-/*
- * Go through the motions of a finding once: code, tables and plans are then where
- * they are needed while a CPU is held.
- */
-static void rehearse(struct kc_events *events, const struct kc_choices *choices)
-{
-	static const uint64_t words[64];
-	struct kc_session *session = events->with.session;
-	struct kc_stack stack = { 0x1000, 0x1000 + sizeof(words), words };
-
-	for (size_t i = 0; i < choices->count; i++) {
-		const struct kc_plan *plan = choices->choices[i].plan;
-		struct kc_frame from = { .sp = stack.sp, .exact = true };
-		struct kc_checked_stack checked;
-		struct kc_finding finding = {
-			.engine = "probe",
-			.running = true,
-			.stack = stack,
-			.checked = &checked,
-		};
-
-		if (choices->choices[i].refused)
-			continue;
-		from.pc = plan->nr_checks ? plan->checks[0].load : plan->sym->addr;
-		kc_check_stack(session->kernel, session->plans, &stack, &from, &checked);
-		if (!checked.count)
-			continue;
-		kc_process_read(getpid(), getpid(), 0, false, &finding.process);
-		kc_judge(&finding, 0);
-		kc_sinks_rehearse(events->with.sinks, session->kernel, &finding);
-	}
-}
-
-int kc_events_start(const struct kc_events_options *options, const struct kc_choices *choices,
-		    struct kc_events **ret_events)
+int kc_events_start(const struct kc_events_options *options, struct kc_events **ret_events)
 {
 	struct kc_events *events kc_auto(kc_cleanup_events) = calloc(1, sizeof(*events));
 	int err;
@@ -123,8 +123,10 @@ int kc_events_start(const struct kc_events_options *options, const struct kc_cho
 	if (!events)
 		return -ENOMEM;
 	events->with = *options;
-	pthread_mutex_init(&events->lock, NULL);
-	rehearse(events, choices);
+	pthread_mutex_init(&events->ring, NULL);
+	events->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (events->wake < 0)
+		return -errno;
 	err = kc_lookers_start(
 		&(struct kc_looking){
 			.fd = kc_probes_fd(options->probes),
@@ -139,12 +141,98 @@ int kc_events_start(const struct kc_events_options *options, const struct kc_cho
 	return 0;
 }
 
-void kc_events_stop(struct kc_events *events)
+int kc_events_fd(const struct kc_events *events)
+{
+	return events->wake;
+}
+
+/* What became of a first record that no finding follows. */
+static int explain(const struct kc_events *events, const struct parcel *parcel, int filed,
+		   const struct kc_finding *finding)
+{
+	char text[160];
+
+	if (!parcel->number || filed == KC_FILED_WRITTEN || filed < 0)
+		return 0;
+	if (filed == KC_FILED_KNOWN && finding->seq)
+		snprintf(text, sizeof(text), "evidence %lu is of finding %lu, seen again",
+			 parcel->number, finding->seq);
+	else
+		snprintf(text, sizeof(text), "evidence %lu is no finding: %s", parcel->number,
+			 filed == KC_FILED_UNWANTED ? "its thread is not among those watched"
+			 : filed == KC_FILED_NOBODYS
+				 ? "its thread was gone before its cgroup could be read"
+			 : filed == KC_FILED_KNOWN ? "there were too many"
+						   : "its own copy of the stack does not bear it "
+						     "out");
+	return kc_sinks_notice(events->with.sinks, text);
+}
+
+/* As enum kc_filed, or -errno; KC_FILED_NOBODYS and this: nothing was proved. */
+#define NOT_PROVED (KC_FILED_NOBODYS + 1)
+
+static int file(struct kc_events *events, const struct parcel *parcel,
+		struct kc_finding *ret_finding)
+{
+	struct kc_session *session = events->with.session;
+	struct kc_checked_stack checked;
+	struct kc_damaged damaged;
+	int filed;
+
+	if (!kc_event_prove(session->kernel, session->plans, &parcel->event, &checked, ret_finding))
+		return NOT_PROVED;
+	damaged = (struct kc_damaged){ ret_finding->anomaly,
+				       ret_finding->damage.slot ?: ret_finding->task.sp };
+	ret_finding->seq = parcel->number;
+	ret_finding->had_evidence = parcel->number;
+	filed = kc_desk_file(events->with.desk, session->kernel, &parcel->event, damaged,
+			     ret_finding);
+	ret_finding->checked = NULL;
+	return filed;
+}
+
+static int handle(struct kc_events *events, const struct parcel *parcel)
+{
+	struct kc_finding finding;
+	int filed = file(events, parcel, &finding), err;
+
+	events->unproven += filed == NOT_PROVED || filed == KC_FILED_NOBODYS;
+	err = filed < 0 ? filed : explain(events, parcel, filed, &finding);
+	/* One sink that failed is no reason not to sync another. */
+	if (filed == KC_FILED_WRITTEN || filed < 0)
+		err = kc_sinks_sync(events->with.sinks) ?: err;
+	if (!err)
+		kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
+	return err;
+}
+
+int kc_events_handle(struct kc_events *events)
+{
+	int first_err = 0;
+	uint64_t count;
+
+	if (read(events->wake, &count, sizeof(count)) < 0)
+		return 0; /* nothing was handed over since */
+	while (events->taken != events->put) {
+		const struct parcel *parcel = &events->parcels[events->taken % NR_PARCELS];
+		int err;
+
+		if (!parcel->ready)
+			break; /* the looker will wake us */
+		err = handle(events, parcel);
+		first_err = first_err ?: err;
+		events->taken++;
+	}
+	return first_err;
+}
+
+int kc_events_stop(struct kc_events *events)
 {
 	if (!events->lookers)
-		return;
+		return 0;
 	kc_lookers_free(kc_take(events->lookers));
-	look(events);
+	look(events, 0);
+	return kc_events_handle(events);
 }
 
 void kc_events_free(struct kc_events *events)
@@ -152,16 +240,15 @@ void kc_events_free(struct kc_events *events)
 	if (!events)
 		return;
 	kc_events_stop(events);
-	pthread_mutex_destroy(&events->lock);
+	if (events->wake >= 0)
+		close(events->wake);
+	pthread_mutex_destroy(&events->ring);
 	free(events);
 }
 
-uint64_t kc_events_unproven(const struct kc_events *events)
+void kc_events_counts(const struct kc_events *events, struct kc_probe_counts *counts)
 {
-	return events->unproven;
-}
-
-bool kc_events_output_failed(const struct kc_events *events)
-{
-	return events->output_failed;
+	counts->unproven += events->unproven + events->senseless;
+	counts->overflowed = events->overflowed;
+	counts->late = events->late;
 }

@@ -2,15 +2,21 @@
 /*
  * Live probes' events, turned into findings:
  *
- *	BPF ─► ring buffer ─► a looker ─► unwind, desk, sync ─┐
- *	 ▲                                                    │
- *	 └─────────── the CPU that is held goes on ◄──────────┘
+ *	BPF ─► ring buffer ─► a looker ─► inbox ─► the main thread: prove, desk, sync
+ *	 ▲                       │                                        │
+ *	 │        first record, synced, made of the event alone           │
+ *	 └── safe ───────────────┘                                        │
+ *	 └── told ────────────────────────────────────────────────────────┘
+ *
+ * While a CPU is held, whoever owns a lock may be waiting for that very CPU, and a file of
+ * /proc may wait for its thread. So the lookers, who are never on the CPU that is held both,
+ * take no lock but each other's, allocate nothing, ask /proc nothing, and decode nothing.
  */
 #ifndef KC_MONITOR_EVENTS_H
 #define KC_MONITOR_EVENTS_H
 
 #include "monitor/case.h"
-#include "monitor/choice.h"
+#include "monitor/session.h"
 #include "probe/probes.h"
 
 struct kc_events;
@@ -21,26 +27,25 @@ struct kc_events_options {
 	struct kc_probes *probes;
 	struct kc_desk *desk;
 	const struct kc_sinks *sinks;
-	unsigned int hold_off; /* ms that a CPU may be held; 0: never */
+	unsigned int
+		hold_off; /* ms after which a held CPU that nobody has seen goes on; 0: none is */
 };
 
-/*
- * Look at events from here on, in two threads. Signals are blocked by the caller. The
- * chosen functions are rehearsed: what a finding in them needs is then in memory.
- * 0 or -errno.
- */
-int kc_events_start(const struct kc_events_options *options, const struct kc_choices *choices,
-		    struct kc_events **ret_events);
+/* Look at events from here on, in two threads. Signals are blocked by the caller. 0 or -errno. */
+int kc_events_start(const struct kc_events_options *options, struct kc_events **ret_events);
 
-/* When the probes are gone: handle what they have sent until then. */
-void kc_events_stop(struct kc_events *events);
+/* Readable when the inbox has something. */
+int kc_events_fd(const struct kc_events *events);
+
+/* Make findings of what is in the inbox. Main thread. 0, or -errno: a sink failed. */
+int kc_events_handle(struct kc_events *events);
+
+/* When the probes are gone: handle what they have sent until then. As kc_events_handle(). */
+int kc_events_stop(struct kc_events *events);
 void kc_events_free(struct kc_events *events);
 KC_DEFINE_AUTO(events, struct kc_events, kc_events_free)
 
-/* Events that their own stack copy did not confirm, or that nobody could be found for. */
-uint64_t kc_events_unproven(const struct kc_events *events);
-
-/* Could a finding not be written? */
-bool kc_events_output_failed(const struct kc_events *events);
+/* Add what became of the events to what the probes have counted. */
+void kc_events_counts(const struct kc_events *events, struct kc_probe_counts *counts);
 
 #endif

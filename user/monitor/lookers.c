@@ -12,7 +12,6 @@
 
 #include "util/log.h"
 
-#define NR_THREADS 2
 #define STACK_SIZE (512 * 1024)
 
 /* Each looks so often in a hold-off, in turn with the other; each look costs a wake-up. */
@@ -30,7 +29,7 @@ struct kc_lookers {
 	struct kc_looking looking;
 	unsigned int period; /* ms, of each */
 	_Atomic bool stop;
-	struct looker threads[NR_THREADS];
+	struct looker threads[KC_LOOKERS];
 	unsigned int nr_threads;
 };
 
@@ -66,7 +65,7 @@ static int until_turn(const struct looker *looker)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	ms = time.tv_sec * UINT64_C(1000) + time.tv_nsec / 1000000;
-	return period - (ms + looker->nth * period / NR_THREADS) % period;
+	return period - (ms + looker->nth * period / KC_LOOKERS) % period;
 }
 
 static void *look(void *arg)
@@ -78,7 +77,7 @@ static void *look(void *arg)
 	while (!lookers->stop) {
 		poll(&fd, 1, until_turn(looker));
 		/* Events that the other one is at would wake us again and again. */
-		if (!lookers->looking.look(lookers->looking.arg))
+		if (!lookers->looking.look(lookers->looking.arg, looker->nth))
 			poll(NULL, 0, until_turn(looker));
 	}
 	return NULL;
@@ -103,7 +102,7 @@ static int start(struct kc_lookers *lookers)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE); /* all of it is locked */
-	for (unsigned int i = 0; !err && i < NR_THREADS; i++) {
+	for (unsigned int i = 0; !err && i < KC_LOOKERS; i++) {
 		struct looker *looker = &lookers->threads[i];
 
 		*looker = (struct looker){ .lookers = lookers, .nth = i };

@@ -13,11 +13,14 @@
 
 struct kc_lookers;
 
+/* How many there are, numbered from 0. */
+#define KC_LOOKERS 2
+
 struct kc_looking {
 	int fd;		       /* readable: look at once */
 	unsigned int hold_off; /* ms that a CPU is held: look several times in it; 0: never */
 	/* Called by both threads, maybe at once. False: the other one is at it. */
-	bool (*look)(void *arg);
+	bool (*look)(void *arg, unsigned int looker);
 	void *arg;
 };
 

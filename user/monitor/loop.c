@@ -2,32 +2,50 @@
 #include "monitor/loop.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <sys/signalfd.h>
 #include <time.h>
+
+#include "util/array.h"
+#include "util/cleanup.h"
 
 #define STATS_EVERY 10.0 /* seconds */
 
-/* Wait until `until`; true if a signal asks us to end. */
-static bool wait_or_signal(const sigset_t *signals, const struct timespec *until)
+static struct timespec left_until(const struct timespec *until)
 {
 	struct timespec now, left;
-	int signal;
 
-	for (;;) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left.tv_sec = until->tv_sec - now.tv_sec;
-		left.tv_nsec = until->tv_nsec - now.tv_nsec;
-		if (left.tv_nsec < 0) {
-			left.tv_sec--;
-			left.tv_nsec += 1000000000;
-		}
-		if (left.tv_sec < 0)
-			left = (struct timespec){};
-		signal = sigtimedwait(signals, NULL, &left);
-		if (signal > 0)
-			return true;
-		if (errno != EINTR)
-			return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	left.tv_sec = until->tv_sec - now.tv_sec;
+	left.tv_nsec = until->tv_nsec - now.tv_nsec;
+	if (left.tv_nsec < 0) {
+		left.tv_sec--;
+		left.tv_nsec += 1000000000;
 	}
+	return left.tv_sec < 0 ? (struct timespec){} : left;
+}
+
+/* Handle events until `until`: 0. 1: a signal asks us to end; or -errno of what failed. */
+static int wait_and_handle(const struct kc_loop *loop, int signals, const struct timespec *until)
+{
+	struct pollfd fds[] = {
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = loop->events ? kc_events_fd(loop->events) : -1, .events = POLLIN },
+	};
+	int err = 0, ready;
+
+	do {
+		struct timespec left = left_until(until);
+
+		ready = ppoll(fds, kc_countof(fds), &left, NULL);
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready > 0 && fds[1].revents)
+			err = kc_events_handle(loop->events);
+		if (ready > 0 && fds[0].revents)
+			return err ?: 1;
+	} while (!err && ready);
+	return err;
 }
 
 static struct timespec after_ms(struct timespec time, unsigned int ms)
@@ -121,7 +139,7 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 	if (loop->attach)
 		kc_attach_counts(loop->attach, &ret_coverage->probes);
 	if (loop->events)
-		ret_coverage->probes.unproven += kc_events_unproven(loop->events);
+		kc_events_counts(loop->events, &ret_coverage->probes);
 }
 
 /* After a pass: what is worth a word. 0 or a sink's error. */
@@ -149,9 +167,12 @@ int kc_loop_run(const struct kc_loop *loop, const char **ret_why)
 {
 	struct pace pace = { .loop = loop, .period = loop->period };
 	double next_stats = STATS_EVERY;
+	kc_auto_fd int signals = signalfd(-1, loop->signals, SFD_CLOEXEC);
 	struct timespec next, now, end;
 	int err;
 
+	if (signals < 0)
+		return -errno;
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	end = next;
 	end.tv_sec += loop->duration;
@@ -159,7 +180,10 @@ int kc_loop_run(const struct kc_loop *loop, const char **ret_why)
 		err = kc_passes_run(loop->passes);
 		if (err)
 			return err;
-		err = remark(loop, &pace, &next_stats);
+		if (loop->events)
+			err = kc_events_handle(loop->events);
+		if (!err)
+			err = remark(loop, &pace, &next_stats);
 		if (err)
 			return err;
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -173,9 +197,10 @@ int kc_loop_run(const struct kc_loop *loop, const char **ret_why)
 			next = now;
 		if (loop->duration && is_before(&end, &next))
 			next = end;
-		if (wait_or_signal(loop->signals, &next)) {
+		err = wait_and_handle(loop, signals, &next);
+		if (err) {
 			*ret_why = "stopped";
-			return 0;
+			return err < 0 ? err : 0;
 		}
 	}
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "kernel/btf.h"
 #include "kernel/elfmem.h"
@@ -162,8 +163,8 @@ enum kc_exit kc_session_open(const struct kc_origin *source, struct kc_session *
 		kc_session_close(&session);
 		return KC_EXIT_FAILED;
 	}
-	pthread_mutex_init(&session.lock, NULL);
 	*ret_session = session;
+	ret_session->lent = session.kernel;
 	return KC_EXIT_CLEAN;
 }
 
@@ -185,15 +186,23 @@ bool kc_session_is_stale(const struct kc_session *session)
 	return session->modules_hash && hash_modules() != session->modules_hash;
 }
 
+/* Whoever has borrowed the kernel before now may still be reading the old one. */
+static void wait_for_borrowers(const struct kc_session *session)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+
+	for (size_t i = 0; i < KC_BORROWERS; i++)
+		while (session->borrowed[i])
+			nanosleep(&nap, NULL);
+}
+
 int kc_session_reload(struct kc_session *session)
 {
-	struct kc_session fresh = { .mem = session->mem, .modules_hash = hash_modules() }, old;
+	struct kc_session fresh = { .mem = session->mem, .modules_hash = hash_modules() };
 	char reason[160];
 	int err;
 
-	pthread_mutex_lock(&session->lock);
 	kc_overlay_forget(session->mem, session->kernel->text, session->kernel->text_end);
-	pthread_mutex_unlock(&session->lock);
 	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, reason, &fresh.kernel);
 	if (!err)
 		err = kc_plans_new(fresh.kernel, &fresh.plans);
@@ -201,14 +210,25 @@ int kc_session_reload(struct kc_session *session)
 		free_facts(&fresh);
 		return err;
 	}
-	pthread_mutex_lock(&session->lock);
-	old = *session;
+	session->lent = fresh.kernel;
+	wait_for_borrowers(session);
+	free_facts(session);
 	session->kernel = fresh.kernel;
 	session->plans = fresh.plans;
 	session->modules_hash = fresh.modules_hash;
-	pthread_mutex_unlock(&session->lock);
-	free_facts(&old);
 	return 0;
+}
+
+/* Sequentially consistent: either a reload sees that it is borrowed, or we see the new one. */
+const struct kc_kernel *kc_session_borrow(struct kc_session *session, unsigned int borrower)
+{
+	session->borrowed[borrower] = true;
+	return session->lent;
+}
+
+void kc_session_return(struct kc_session *session, unsigned int borrower)
+{
+	session->borrowed[borrower] = false;
 }
 
 void kc_session_check(const struct kc_session *session, const struct kc_record *record,

@@ -3,23 +3,24 @@
 #ifndef KC_MONITOR_SESSION_H
 #define KC_MONITOR_SESSION_H
 
-#include <pthread.h>
+#include <stdbool.h>
 
 #include "guard/plan.h"
 #include "stack/check.h"
 #include "util/exit.h"
 
-/*
- * The main thread uses all of it, and replaces kernel and plans in a reload, under
- * the lock. Another thread uses them while it holds the lock.
- */
+/* Threads that may borrow the kernel, numbered from 0: the lookers. */
+#define KC_BORROWERS 2
+
+/* The main thread's alone, but for the kernel: see kc_session_borrow(). */
 struct kc_session {
 	struct kc_mem *mem; /* an overlay: see kc_overlay_keep() */
 	struct kc_kernel *kernel;
 	struct kc_plans *plans;
-	pthread_mutex_t lock;
 	uint64_t modules_hash; /* of /proc/modules when the kernel was learned; 0: a file, or
 				* a kernel without modules: never stale */
+	_Atomic(const struct kc_kernel *) lent; /* the kernel, for those who borrow it */
+	_Atomic bool borrowed[KC_BORROWERS];
 };
 
 /* Where to read from; all NULL: the running kernel. */
@@ -41,6 +42,14 @@ bool kc_session_is_stale(const struct kc_session *session);
 
 /* Learn the kernel again; the old facts stay if that fails. 0 or -errno. */
 int kc_session_reload(struct kc_session *session);
+
+/*
+ * The kernel's symbols and ranges for another thread than the main one, without a lock: a
+ * reload keeps the old facts until nobody has them. Not to be kept for longer than it takes to
+ * write a record.
+ */
+const struct kc_kernel *kc_session_borrow(struct kc_session *session, unsigned int borrower);
+void kc_session_return(struct kc_session *session, unsigned int borrower);
 
 /* Unwind and check the copy of a stack that a KC_RECORD_STACK carries. */
 void kc_session_check(const struct kc_session *session, const struct kc_record *record,

@@ -6,13 +6,13 @@
 /* Call one operation of every sink that has it. */
 #define each(sinks, op, ...)                                                              \
 	({                                                                                \
-		int err = 0;                                                              \
+		int first = 0;                                                            \
 		for (size_t i = 0; i < (sinks)->count; i++) {                             \
 			struct kc_sink *sink = (sinks)->sinks[i];                         \
 			int one = sink->ops->op ? sink->ops->op(sink, ##__VA_ARGS__) : 0; \
-			err = err ?: one;                                                 \
+			first = first ?: one;                                             \
 		}                                                                         \
-		err;                                                                      \
+		first;                                                                    \
 	})
 
 void kc_sinks_add(struct kc_sinks *sinks, struct kc_sink *sink)
@@ -40,10 +40,14 @@ int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kerne
 	return each(sinks, finding, kernel, finding);
 }
 
-int kc_sinks_rehearse(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
-		      const struct kc_finding *finding)
+int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
+		      const struct kc_evidence *evidence)
 {
-	return each(sinks, rehearse, kernel, finding);
+	const struct kc_kernel *kernel = kc_session_borrow(session, evidence->looker);
+	int err = each(sinks, evidence, kernel, evidence);
+
+	kc_session_return(session, evidence->looker);
+	return err;
 }
 
 int kc_sinks_notice(const struct kc_sinks *sinks, const char *text)

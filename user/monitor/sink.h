@@ -7,6 +7,7 @@
 #define KC_MONITOR_SINK_H
 
 #include "monitor/coverage.h"
+#include "monitor/session.h"
 #include "probe/sweep.h"
 #include "verdict/finding.h"
 
@@ -49,21 +50,34 @@ struct kc_depths {
 	size_t nr_threads;
 };
 
+/*
+ * A first record of an event that a CPU is held for, written before anything else is known
+ * of it. The finding that may follow has the same number.
+ */
+struct kc_evidence {
+	uint64_t number;
+	const struct kc_event *event; /* its words behind it */
+	unsigned int looker;	      /* which one of KC_LOOKERS writes it */
+};
+
 struct kc_sink;
 
 /*
  * Each returns 0, or -errno if it could not be written: a finding that nobody got is a
- * failure, not a detail. NULL: this sink has nothing to say of it. Several threads may
- * call; a sink writes one event at a time.
+ * failure, not a detail. NULL: this sink has nothing to say of it. The main thread calls
+ * all of them but one.
  */
 struct kc_sink_ops {
 	int (*start)(struct kc_sink *sink, const struct kc_start *start);
 	/* The kernel, for symbols and text, is the one that the finding was made with. */
 	int (*finding)(struct kc_sink *sink, const struct kc_kernel *kernel,
 		       const struct kc_finding *finding);
-	/* The same into the void: what is needed for a finding is then in memory. */
-	int (*rehearse)(struct kc_sink *sink, const struct kc_kernel *kernel,
-			const struct kc_finding *finding);
+	/*
+	 * Written and synced. The lookers call, maybe both at once, whatever the main thread
+	 * is at: takes no lock that it may own, and allocates nothing, which is one.
+	 */
+	int (*evidence)(struct kc_sink *sink, const struct kc_kernel *kernel,
+			const struct kc_evidence *evidence);
 	int (*notice)(struct kc_sink *sink, const char *text);
 	int (*stats)(struct kc_sink *sink, const struct kc_coverage *coverage);
 	/* The end: totals, and why it ended. */
@@ -94,8 +108,8 @@ void kc_sinks_free(struct kc_sinks *sinks);
 int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start);
 int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
 		     const struct kc_finding *finding);
-int kc_sinks_rehearse(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
-		      const struct kc_finding *finding);
+int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
+		      const struct kc_evidence *evidence);
 int kc_sinks_notice(const struct kc_sinks *sinks, const char *text);
 int kc_sinks_stats(const struct kc_sinks *sinks, const struct kc_coverage *coverage);
 int kc_sinks_stop(const struct kc_sinks *sinks, const struct kc_coverage *coverage,

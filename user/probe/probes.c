@@ -528,14 +528,21 @@ int kc_probes_fd(const struct kc_probes *probes)
 	return ring_buffer__epoll_fd(probes->ring);
 }
 
-void kc_probes_hold(struct kc_probes *probes, uint64_t ns)
+void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)
 {
-	__atomic_store_n(&probes->skel->bss->config.hold_ns, ns, __ATOMIC_RELEASE);
+	struct kc_probe_config *config = &probes->skel->bss->config;
+
+	__atomic_store_n(&config->hold_max_ns, max_ns, __ATOMIC_RELEASE);
+	__atomic_store_n(&config->hold_ns, ns, __ATOMIC_RELEASE);
 }
 
 /* Release: whoever sees the CPU go on sees what was written before. */
-void kc_probes_release(struct kc_probes *probes, const struct kc_event *event)
+void kc_probes_tell(struct kc_probes *probes, const struct kc_event *event,
+		    enum kc_held_state state)
 {
-	if (event->flags & KC_EVENT_HELD && event->cpu < KC_MAX_CPUS)
-		__atomic_store_n(&probes->skel->bss->done[event->cpu], event->id, __ATOMIC_RELEASE);
+	struct kc_hold *held = &probes->skel->bss->held[event->cpu & (KC_MAX_CPUS - 1)];
+	uint64_t *const words[] = { &held->seen, &held->safe, &held->told };
+
+	if (event->flags & KC_EVENT_HELD)
+		__atomic_store_n(words[state], event->id, __ATOMIC_RELEASE);
 }

@@ -40,10 +40,10 @@ KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
 size_t kc_probes_detach(struct kc_probes *probes, size_t count);
 
 /*
- * From here on a CPU that is about to panic is held for so long, or until its event is
- * released; 0, as in the beginning: none is.
+ * From here on a CPU that is about to panic is held as struct kc_hold says; 0, as in the
+ * beginning: none is.
  */
-void kc_probes_hold(struct kc_probes *probes, uint64_t ns);
+void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns);
 
 /*
  * Attach at every check of a planned function whose load is one instruction; at a
@@ -109,8 +109,7 @@ bool kc_probes_compare_guard(const struct kc_probes *probes);
 /*
  * Take the next event that has arrived: 1 and the event, 0: there is none, or -errno;
  * -EPROTO: it made no sense and is gone. The event, its words behind it, is the probes'
- * own and valid until the next call of this or of kc_probes_release(). One thread at a
- * time: who lets another one in before the release keeps a copy of struct kc_event.
+ * own and valid until the next call. One thread at a time.
  */
 int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event);
 
@@ -118,9 +117,11 @@ int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event);
 int kc_probes_fd(const struct kc_probes *probes);
 
 /*
- * The event is where it must be: let go of the CPU that is held for it. Takes an event of
- * kc_probes_next() or a copy of its struct kc_event; nothing is held: does nothing.
+ * Tell the CPU that is held for an event how far we are: see struct kc_hold. Takes a copy
+ * of the event, too; of an event that no CPU is held for it tells nobody. Any thread.
  */
-void kc_probes_release(struct kc_probes *probes, const struct kc_event *event);
+enum kc_held_state { KC_HELD_SEEN, KC_HELD_SAFE, KC_HELD_TOLD };
+void kc_probes_tell(struct kc_probes *probes, const struct kc_event *event,
+		    enum kc_held_state state);
 
 #endif

@@ -4,25 +4,38 @@
 #define KC_REPORT_FORMAT_H
 
 #include <pthread.h>
+#include <stdio.h>
 
+#include "monitor/lookers.h"
+#include "report/line.h"
 #include "report/report.h"
 #include "source/host.h"
 
 struct kc_report {
 	struct kc_sink sink; /* first: report_of() */
 	const struct kc_format *format;
-	FILE *out;
-	pthread_mutex_t lock; /* one event at a time */
-	bool regular;	      /* a file: synced after each finding */
-	uint64_t seq;	      /* of the last event written */
+	FILE *out; /* into memory: `text`, `len` after a flush; an event goes out as one piece */
+	char *text;
+	size_t len;
+	int fd;
+	bool regular;		/* a file: synced after each finding */
+	bool to_file;		/* and not to stdout */
+	pthread_mutex_t stream; /* of what is not a regular file */
+	_Atomic uint64_t seq;	/* of the last event written */
 	struct kc_host host;
+	/* Of the lookers: */
+	int urgent_fd;
+	char urgent[KC_LOOKERS][KC_LINE_SIZE];
 };
 
-/* Each writes one event to report->out; errors show on the stream. */
+/* Each writes one event to report->out, or to the line. */
 struct kc_format {
 	void (*start)(struct kc_report *report, const struct kc_start *start);
 	void (*finding)(struct kc_report *report, const struct kc_kernel *kernel,
 			const struct kc_finding *finding);
+	/* Any thread: see struct kc_sink_ops. */
+	void (*evidence)(struct kc_report *report, const struct kc_kernel *kernel,
+			 const struct kc_evidence *evidence, struct kc_line *line);
 	void (*audit)(struct kc_report *report, const struct kc_audit *audit);
 	void (*notice)(struct kc_report *report, const char *text);
 	void (*stats)(struct kc_report *report, const struct kc_coverage *coverage);
@@ -32,6 +45,11 @@ struct kc_format {
 
 /* "R" running or runnable, "S", "D", "T", "t", "I", "P", as ps has them. */
 const char *kc_state_text(uint32_t state);
+
+void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
+		      const struct kc_evidence *evidence, struct kc_line *line);
+void kc_text_evidence(struct kc_report *report, const struct kc_kernel *kernel,
+		      const struct kc_evidence *evidence, struct kc_line *line);
 
 extern const struct kc_format kc_format_text;
 extern const struct kc_format kc_format_json;

@@ -473,6 +473,7 @@ static void json_stop(struct kc_report *report, const struct kc_coverage *covera
 const struct kc_format kc_format_json = {
 	.start = json_start,
 	.finding = json_finding,
+	.evidence = kc_json_evidence,
 	.audit = json_audit,
 	.notice = json_notice,
 	.stats = json_stats,

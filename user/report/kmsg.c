@@ -21,13 +21,35 @@ static int kmsg_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 	char line[320], place[160];
 	int len;
 
-	if (!finding->running)
+	/* Of evidence the log has a line already. */
+	if (!finding->running || finding->had_evidence)
 		return 0;
 	len = snprintf(line, sizeof(line), "<1>kcanary: %s (%s) in %s, thread %u of process %u\n",
 		       kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
 		       kc_frame_text(kernel, frame, place), finding->task.tid, finding->task.pid);
 	if (write(kmsg->fd, line, len) < 0)
 		kc_debug("/dev/kmsg: %s", kc_strerror(errno));
+	return 0;
+}
+
+/* Any thread: see struct kc_sink_ops. */
+static int kmsg_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
+			 const struct kc_evidence *evidence)
+{
+	const struct kmsg *kmsg = (const struct kmsg *)sink;
+	const struct kc_event *event = evidence->event;
+	bool panics = event->kind == KC_EVENT_PANIC;
+	char line[320], place[160];
+	int len;
+
+	len = snprintf(line, sizeof(line),
+		       "<1>kcanary: evidence %lu: damaged stack frame in %s, thread %u of process "
+		       "%u\n",
+		       evidence->number,
+		       kc_place_text(kernel, panics ? event->caller : event->site, place),
+		       event->task.tid, event->task.pid);
+	if (write(kmsg->fd, line, len) < 0)
+		return 0; /* the evidence is elsewhere, too */
 	return 0;
 }
 
@@ -41,7 +63,11 @@ static void kmsg_free(struct kc_sink *sink)
 
 struct kc_sink *kc_kmsg_new(void)
 {
-	static const struct kc_sink_ops ops = { .finding = kmsg_finding, .free = kmsg_free };
+	static const struct kc_sink_ops ops = {
+		.finding = kmsg_finding,
+		.evidence = kmsg_evidence,
+		.free = kmsg_free,
+	};
 	struct kmsg *kmsg = malloc(sizeof(*kmsg));
 
 	if (!kmsg)

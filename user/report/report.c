@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,40 +23,56 @@ static void report_free(struct kc_sink *sink)
 
 	if (report->out)
 		fclose(report->out);
-	pthread_mutex_destroy(&report->lock);
+	free(report->text);
+	if (report->fd >= 0)
+		close(report->fd);
+	if (report->urgent_fd >= 0 && report->urgent_fd != report->fd)
+		close(report->urgent_fd);
+	pthread_mutex_destroy(&report->stream);
 	free(report);
 }
 
-/* An event counts as written when the kernel has all of it. */
-static int commit(struct kc_report *report)
+/* All of it, or -errno. To a file in one piece: the kernel lets no other write in between. */
+static int write_all(int fd, const char *text, size_t len)
 {
-	int err = 0;
+	while (len) {
+		ssize_t wrote = write(fd, text, len);
 
-	if (fflush(report->out) || ferror(report->out))
-		err = errno ? -errno : -EIO;
-	pthread_mutex_unlock(&report->lock);
-	return err;
+		if (wrote < 0 && errno != EINTR)
+			return -errno;
+		if (wrote > 0) {
+			text += wrote;
+			len -= wrote;
+		}
+	}
+	return 0;
 }
 
-static struct kc_report *begin(struct kc_sink *sink)
+/* What the format has written goes out as one piece, and counts as written when all of it has. */
+static int commit(struct kc_report *report)
 {
-	struct kc_report *report = report_of(sink);
+	int err = fflush(report->out) ? -errno : 0;
 
-	pthread_mutex_lock(&report->lock);
-	errno = 0;
-	return report;
+	if (!report->regular)
+		pthread_mutex_lock(&report->stream);
+	if (!err)
+		err = write_all(report->fd, report->text, report->len);
+	if (!report->regular)
+		pthread_mutex_unlock(&report->stream);
+	rewind(report->out);
+	return err;
 }
 
 static int report_sync(struct kc_sink *sink)
 {
 	const struct kc_report *report = report_of(sink);
 
-	return report->regular && fdatasync(fileno(report->out)) ? -errno : 0;
+	return report->regular && fdatasync(report->fd) ? -errno : 0;
 }
 
 static int report_start(struct kc_sink *sink, const struct kc_start *start)
 {
-	struct kc_report *report = begin(sink);
+	struct kc_report *report = report_of(sink);
 
 	report->format->start(report, start);
 	return commit(report);
@@ -64,31 +81,51 @@ static int report_start(struct kc_sink *sink, const struct kc_start *start)
 static int report_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 			  const struct kc_finding *finding)
 {
-	struct kc_report *report = begin(sink);
+	struct kc_report *report = report_of(sink);
 
 	report->format->finding(report, kernel, finding);
 	return commit(report);
 }
 
-static int report_rehearse(struct kc_sink *sink, const struct kc_kernel *kernel,
-			   const struct kc_finding *finding)
-{
-	const struct kc_report *report = report_of(sink);
-	struct kc_report rehearsal = { .format = report->format, .host = report->host };
-	kc_auto_free char *text = NULL;
-	size_t len;
+/* A pipe or a terminal takes long texts in pieces: there the main thread is waited for, a while. */
+#define PATIENCE_NS 200000000
 
-	rehearsal.out = open_memstream(&text, &len);
-	if (!rehearsal.out)
-		return -ENOMEM;
-	rehearsal.format->finding(&rehearsal, kernel, finding);
-	fclose(rehearsal.out);
-	return 0;
+static int lock_stream(struct kc_report *report)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += PATIENCE_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	return -pthread_mutex_timedlock(&report->stream, &until);
+}
+
+static int report_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
+			   const struct kc_evidence *evidence)
+{
+	struct kc_report *report = report_of(sink);
+	struct kc_line line = { report->urgent[evidence->looker], KC_LINE_SIZE, 0 };
+	int err = 0;
+
+	report->format->evidence(report, kernel, evidence, &line);
+	if (!report->regular)
+		err = lock_stream(report);
+	if (err)
+		return err;
+	err = write_all(report->urgent_fd, line.text, line.len);
+	if (!report->regular)
+		pthread_mutex_unlock(&report->stream);
+	if (!err && report->regular && fdatasync(report->urgent_fd))
+		err = -errno;
+	return err;
 }
 
 static int report_notice(struct kc_sink *sink, const char *text)
 {
-	struct kc_report *report = begin(sink);
+	struct kc_report *report = report_of(sink);
 
 	report->format->notice(report, text);
 	return commit(report);
@@ -96,7 +133,7 @@ static int report_notice(struct kc_sink *sink, const char *text)
 
 static int report_stats(struct kc_sink *sink, const struct kc_coverage *coverage)
 {
-	struct kc_report *report = begin(sink);
+	struct kc_report *report = report_of(sink);
 
 	report->format->stats(report, coverage);
 	return commit(report);
@@ -105,7 +142,7 @@ static int report_stats(struct kc_sink *sink, const struct kc_coverage *coverage
 static int report_stop(struct kc_sink *sink, const struct kc_coverage *coverage,
 		       const struct kc_depths *depths, const char *why)
 {
-	struct kc_report *report = begin(sink);
+	struct kc_report *report = report_of(sink);
 
 	report->format->stop(report, coverage, depths, why);
 	return commit(report) ?: report_sync(sink);
@@ -113,14 +150,14 @@ static int report_stop(struct kc_sink *sink, const struct kc_coverage *coverage,
 
 int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
 {
-	begin(&report->sink)->format->audit(report, audit);
+	report->format->audit(report, audit);
 	return commit(report) ?: report_sync(&report->sink);
 }
 
 static const struct kc_sink_ops report_ops = {
 	.start = report_start,
 	.finding = report_finding,
-	.rehearse = report_rehearse,
+	.evidence = report_evidence,
 	.notice = report_notice,
 	.stats = report_stats,
 	.stop = report_stop,
@@ -128,32 +165,52 @@ static const struct kc_sink_ops report_ops = {
 	.free = report_free,
 };
 
+/*
+ * A file description of its own for what is written while a CPU is held: a write holds the
+ * file description's lock of the position, whoever waits in it.
+ */
+static int reopen(int fd)
+{
+	char path[32];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	return again < 0 ? fd : again;
+}
+
+static int open_output(struct kc_report *report, const char *path)
+{
+	struct stat status;
+
+	/* Findings name processes and kernel internals: for root's eyes. */
+	report->fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
+			  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (report->fd < 0)
+		return -errno;
+	report->regular = !fstat(report->fd, &status) && S_ISREG(status.st_mode);
+	report->to_file = path != NULL;
+	report->urgent_fd = path && report->regular ? reopen(report->fd) : report->fd;
+	report->out = open_memstream(&report->text, &report->len);
+	return report->out ? 0 : -ENOMEM;
+}
+
 int kc_report_new(const char *path, bool json, struct kc_report **ret_report)
 {
 	struct kc_report *report = calloc(1, sizeof(*report));
-	struct stat status;
-	int fd, err;
+	int err;
 
 	if (!report)
 		return -ENOMEM;
 	report->sink.ops = &report_ops;
 	report->format = json ? &kc_format_json : &kc_format_text;
-	pthread_mutex_init(&report->lock, NULL);
+	report->fd = report->urgent_fd = -1;
+	pthread_mutex_init(&report->stream, NULL);
 	kc_host_read(&report->host);
-	/* Findings name processes and kernel internals: for root's eyes. */
-	fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
-		  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0) {
-		err = -errno;
+	err = open_output(report, path);
+	if (err) {
 		report_free(&report->sink);
 		return err;
-	}
-	report->regular = !fstat(fd, &status) && S_ISREG(status.st_mode);
-	report->out = fdopen(fd, "w");
-	if (!report->out) {
-		close(fd);
-		report_free(&report->sink);
-		return -ENOMEM;
 	}
 	*ret_report = report;
 	return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Text for a person at a terminal, or reading a log next morning. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,43 +78,65 @@ static void text_start(struct kc_report *report, const struct kc_start *start)
 		start->tripwire ? "tripwire on panic" : "no tripwire");
 }
 
+/*
+ * What is no finding goes to stderr, for who sits there; and into the file, for who reads it
+ * next morning.
+ */
+__attribute__((format(printf, 2, 3))) static void say(struct kc_report *report, const char *format,
+						      ...)
+{
+	kc_auto_free char *text = NULL;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	kc_info("%s", text);
+	if (report->to_file)
+		fprintf(report->out, "%s\n", text);
+}
+
 /* Those of the counters that are worth a line when they are not zero. */
-static void print_counters(const struct kc_coverage *coverage, const struct kc_counter *counters,
-			   size_t count)
+static void print_counters(struct kc_report *report, const struct kc_coverage *coverage,
+			   const struct kc_counter *counters, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t value = kc_counter_value(coverage, &counters[i]);
 
 		if (value && counters[i].flags & KC_COUNTER_TELL)
-			kc_info("  %" PRIu64 " %s", value, counters[i].text);
+			say(report, "  %" PRIu64 " %s", value, counters[i].text);
 	}
 }
 
-static void print_losses(const uint64_t *losses)
+static void print_losses(struct kc_report *report, const uint64_t *losses)
 {
 	for (size_t i = 0; i < KC_LOSS_NR; i++)
 		if (losses[i] && i != KC_LOSS_RING)
-			kc_info("  %" PRIu64 " helper calls of BPF programs failed: %s", losses[i],
-				kc_loss_name(i));
+			say(report, "  %" PRIu64 " helper calls of BPF programs failed: %s",
+			    losses[i], kc_loss_name(i));
 }
 
-static void print_probes(const struct kc_coverage *coverage)
+static void print_probes(struct kc_report *report, const struct kc_coverage *coverage)
 {
 	const struct kc_probe_counts *probes = &coverage->probes;
 
 	if (!probes->attached && !probes->failed)
 		return;
-	kc_info("live probes: %" PRIu64 ", %" PRIu64 " not placed; %" PRIu64
-		" checks compared, %" PRIu64 " entries, %" PRIu64 " returns",
-		probes->attached, probes->failed, probes->comparisons, probes->entries,
-		probes->returns);
+	say(report,
+	    "live probes: %" PRIu64 ", %" PRIu64 " not placed; %" PRIu64
+	    " checks compared, %" PRIu64 " entries, %" PRIu64 " returns",
+	    probes->attached, probes->failed, probes->comparisons, probes->entries,
+	    probes->returns);
 	if (probes->max_depth)
-		kc_info("deepest entry: %" PRIu64 " bytes, of %s", probes->max_depth,
-			probes->deepest);
-	print_counters(coverage, kc_probe_counters, kc_nr_probe_counters);
-	print_losses(probes->losses);
+		say(report, "deepest entry: %" PRIu64 " bytes, of %s", probes->max_depth,
+		    probes->deepest);
+	print_counters(report, coverage, kc_probe_counters, kc_nr_probe_counters);
+	print_losses(report, probes->losses);
 	if (!probes->tells_missed)
-		kc_info("  this kernel does not tell of hits that it keeps from probes (v6.7)");
+		say(report, "  this kernel does not tell of hits that it keeps from probes (v6.7)");
 }
 
 /* One view: a heading and the view's lines, indented. */
@@ -245,14 +268,14 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 	fprintf(out, "\n");
 }
 
-static void print_blind(const struct kc_coverage *coverage)
+static void print_blind(struct kc_report *report, const struct kc_coverage *coverage)
 {
 	struct kc_reason reason;
 
-	print_counters(coverage, kc_sweep_counters, kc_nr_sweep_counters);
+	print_counters(report, coverage, kc_sweep_counters, kc_nr_sweep_counters);
 	for (size_t i = 0; kc_coverage_reason(&coverage->sweep, i, &reason); i++)
 		if (reason.count)
-			kc_info("  %" PRIu64 " %s: %s", reason.count, reason.what, reason.text);
+			say(report, "  %" PRIu64 " %s: %s", reason.count, reason.what, reason.text);
 }
 
 static void print_row(FILE *out, const struct kc_audit *audit, const struct kc_task_row *row)
@@ -302,8 +325,7 @@ static void text_audit(struct kc_report *report, const struct kc_audit *audit)
 
 static void text_notice(struct kc_report *report, const char *text)
 {
-	(void)report;
-	kc_info("%s", text);
+	say(report, "%s", text);
 }
 
 /* Between start and end, a person at a terminal wants quiet; -v shows progress. */
@@ -341,24 +363,25 @@ static void text_stop(struct kc_report *report, const struct kc_coverage *covera
 	const struct kc_sweep_counts *sweep = &coverage->sweep;
 	uint64_t blind = kc_coverage_not_verifiable(coverage);
 
-	(void)report;
-	kc_info("%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why,
-		coverage->seconds, sweep->passes, coverage->told.findings);
-	kc_info("tasks in the last pass: %" PRIu64 "; sleeping tasks verified: %" PRIu64
-		", frames verified: %" PRIu64 ", not verifiable: %" PRIu64,
-		sweep->tasks, sweep->checked, sweep->verified, blind);
+	say(report, "%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why,
+	    coverage->seconds, sweep->passes, coverage->told.findings);
+	say(report,
+	    "tasks in the last pass: %" PRIu64 "; sleeping tasks verified: %" PRIu64
+	    ", frames verified: %" PRIu64 ", not verifiable: %" PRIu64,
+	    sweep->tasks, sweep->checked, sweep->verified, blind);
 	if (blind)
-		print_blind(coverage);
-	print_losses(sweep->losses);
-	print_probes(coverage);
+		print_blind(report, coverage);
+	print_losses(report, sweep->losses);
+	print_probes(report, coverage);
 	print_depths(depths);
-	kc_info("own CPU: %.2f s (%.2f %% of one)", coverage->cpu_seconds,
-		kc_coverage_cpu_percent(coverage));
+	say(report, "own CPU: %.2f s (%.2f %% of one)", coverage->cpu_seconds,
+	    kc_coverage_cpu_percent(coverage));
 }
 
 const struct kc_format kc_format_text = {
 	.start = text_start,
 	.finding = text_finding,
+	.evidence = kc_text_evidence,
 	.audit = text_audit,
 	.notice = text_notice,
 	.stats = text_stats,

@@ -57,6 +57,7 @@ struct kc_finding {
 	uint64_t boot_ns;     /* when the damage was read */
 	const char *engine;
 	uint64_t lost_before; /* events of live probes that found no room until then */
+	bool had_evidence;    /* a first record was written, while a CPU was held */
 	bool running;	      /* the task was, and read at a probe; else it was asleep */
 	struct kc_record task;
 	struct kc_process process;
