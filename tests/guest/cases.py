@@ -69,24 +69,50 @@ def futex(kernel):
     return fault(kernel, "a01-futex-t", "futex", 16, function)
 
 
-def smashed(kernel, function, engine):
-    """A running function overflows its own frame: the finding outlives the kernel."""
+def overflow(kernel, function, *how):
+    """A running function overflows its own frame; what the disk has when the kernel is gone."""
     with tempfile.TemporaryDirectory() as folder:
         image = os.path.join(folder, "disk")
         with open(image, "wb") as file:
             file.truncate(16 << 20)
         subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", image],
                        check=True)
-        guest = Guest(kernel, f"sh /probe.sh '{function} 16'", "--disk", image,
+        guest = Guest(kernel, f"sh /probe.sh '{function} 16' {' '.join(how)}", "--disk", image,
                       files=["probe.sh"])
         need(guest.status == 126, f"the guest should have panicked, status {guest.status}", guest)
         panic = guest.panic()
         need(panic and panic[1] == "stackfault_" + function, f"panic: {panic}", guest)
         need(not guest.splats(), f"splats before the panic: {guest.splats()[:3]}", guest)
-        findings = guest.disk_events(image, "/findings", "finding")
-        pid = guest.disk_events(image, "/pid")[0]["pid"]
+        return (guest, guest.disk_events(image, "/pid")[0]["pid"],
+                guest.disk_events(image, "/findings", "evidence"),
+                guest.disk_events(image, "/findings", "finding"))
+
+
+def testified(guest, evidence, function, engine, pid):
+    """The first record, made of the event alone, and the line in the kernel's log."""
+    # What a check has told of, panic() tells of again.
+    engines = [record["engine"] for record in evidence]
+    need(engines == ["probe", "tripwire"][engine == "tripwire":], f"evidence of {engines}", guest)
+    first = evidence[0]
+    need(first["engine"] == engine and first["process"]["pid"] == pid, str(first), guest)
+    need(first["code"]["place"].startswith(f"stackfault_{function}+0x"), str(first["code"]), guest)
+    need(first["syscall"]["nr"] == 1, str(first["syscall"]), guest) # write
+    need(any(place.startswith("vfs_write+0x") for place in first["addresses"]),
+         str(first["addresses"]), guest)
+    need(engine == "tripwire" or first["frame"]["slot"]["found"] == "ascii", str(first), guest)
+    logged = guest.log.find(f"kcanary: evidence {first['finding']}: ")
+    need(0 <= logged < guest.log.find("Kernel panic - not syncing"),
+         "not before the panic in the kernel's log", guest)
+    return first
+
+
+def smashed(kernel, function, engine):
+    """Nothing is in the way: evidence and finding outlive the kernel."""
+    guest, pid, evidence, findings = overflow(kernel, function)
+    first = testified(guest, evidence, function, engine, pid)
     need(len(findings) == 1, f"{len(findings)} findings on the disk", guest)
     finding = findings[0]
+    need(finding["finding"] == first["finding"], "another number", guest)
     need(finding["engine"] == engine, f"engine {finding['engine']}", guest)
     need(finding["code"]["function"] == "stackfault_" + function, str(finding["code"]), guest)
     need(finding["code"]["module"] == "stackfault", str(finding["code"]), guest)
@@ -94,22 +120,28 @@ def smashed(kernel, function, engine):
     need(finding["process"]["pid"] == pid, f"pid {finding['process']['pid']}", guest)
     need(finding["syscall"]["name"] == "write", str(finding["syscall"]), guest)
     need(finding["frame"]["slot"]["found"] == "ascii", str(finding["frame"]), guest)
-    logged = guest.log.find("kcanary: linear-overflow")
-    need(0 <= logged < guest.log.find("Kernel panic - not syncing"),
-         "not before the panic in the kernel's log", guest)
 
 
-def watched(kernel, times=3):
+def watched(kernel, times=2):
     """With the function watched: found at its check."""
     for _ in range(times):
         smashed(kernel, "smash", "probe")
     return f"{times} of {times}"
 
 
-def tripwire(kernel, times=3):
+def tripwire(kernel, times=2):
     """On a function that nobody watches: found at the entry of panic()."""
     for _ in range(times):
         smashed(kernel, "twin", "tripwire")
+    return f"{times} of {times}"
+
+
+def frozen(kernel, times=2):
+    """The main thread does not run any more: the evidence outlives the kernel."""
+    for i in range(times):
+        function, engine = (("smash", "probe"), ("twin", "tripwire"))[i % 2]
+        guest, pid, evidence, _ = overflow(kernel, function, "frozen")
+        testified(guest, evidence, function, engine, pid)
     return f"{times} of {times}"
 
 
@@ -458,7 +490,7 @@ def lockdown(kernel):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+    everywhere = (watched, tripwire, frozen, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
                   calls, flood, clean, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):
@@ -469,4 +501,4 @@ def cases_of(kernels):
 CASES = cases_of(KERNELS)
 
 # What --long asks of some of them: times, or seconds.
-LONG = {prove: (250,), watched: (20,), tripwire: (20,), calls: (60,), traps: (60,), soak: (60,)}
+LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), calls: (60,), traps: (60,), soak: (60,)}
