@@ -121,7 +121,8 @@ static const struct argp argp = {
 	       "  kcanary audit --sort high-water | head",
 };
 
-static enum kc_exit audit(const struct audit_options *options, struct kc_session *session)
+static int audit(const struct audit_options *options, struct kc_session *session,
+		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_report *report;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
@@ -129,16 +130,15 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
 	struct kc_tasks tasks kc_auto(kc_tasks_free) = { .session = session };
 	struct kc_coverage coverage = {};
-	enum kc_exit status;
 	int err;
 
 	if (kc_desk_new(&options->filter, &sinks, &desk))
-		return KC_EXIT_FAILED;
-	status = kc_open_report(options->output, options->json, &report);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+		return kc_fail_nomem(ret_failure);
+	err = kc_open_report(options->output, options->json, ret_failure, &report);
+	if (err)
+		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));
-	status = kc_passes_new(
+	err = kc_passes_new(
 		&(struct kc_passes_options){
 			.filter = options->filter,
 			.high_water = options->high_water,
@@ -146,9 +146,9 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 			.desk = desk,
 			.sinks = &sinks,
 		},
-		&passes);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+		ret_failure, &passes);
+	if (err)
+		return err;
 	err = kc_sinks_start(&sinks, &(struct kc_start){ .filter = &options->filter });
 	if (!err)
 		err = kc_tasks_look(&tasks, passes, desk);
@@ -165,28 +165,28 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 					      });
 	if (!err && options->json)
 		err = kc_sinks_stop(&sinks, &coverage, NULL, "done");
-	if (err) {
-		kc_error("the audit failed: %s", kc_strerror(err));
-		return KC_EXIT_FAILED;
-	}
-	return kc_tasks_exit(&tasks, kc_passes_last(passes), &coverage);
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "the audit failed: %s",
+			       kc_strerror(err));
+	*ret_status = kc_tasks_exit(&tasks, kc_passes_last(passes), &coverage);
+	return 0;
 }
 
-enum kc_exit kc_cmd_audit(int argc, char **argv)
+int kc_cmd_audit(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct audit_options options = { .sort = "tid" };
 	struct kc_session session = {};
-	enum kc_exit status;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+	err = kc_parse(&argp, argc, argv, ret_failure, &options);
+	if (err)
+		return err;
 	kc_log_set_level(KC_LOG_INFO + (options.verbose < 2 ? options.verbose : 2));
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
-	status = kc_session_open(&(struct kc_origin){}, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = audit(&options, &session);
+	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
+	if (err)
+		return err;
+	err = audit(&options, &session, ret_failure, ret_status);
 	kc_session_close(&session);
-	return status;
+	return err;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -95,7 +96,7 @@ static void print_callees(struct kc_session *session, const struct kc_sym *sym)
 		       callees[i].via ? kc_sym_name(ksyms, callees[i].via) : "");
 }
 
-static void explain(struct kc_session *session, const struct kc_sym *sym)
+static void explain_one(struct kc_session *session, const struct kc_sym *sym)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	const struct kc_plan *plan = kc_plans_of(session->plans, sym);
@@ -120,35 +121,43 @@ static void explain(struct kc_session *session, const struct kc_sym *sym)
 		printf("(its text can't be read)\n");
 }
 
-enum kc_exit kc_cmd_explain(int argc, char **argv)
+/* All functions of that name. */
+static int explain(const struct explain_options *options, struct kc_session *session,
+		   struct kc_failure *ret_failure)
 {
-	struct explain_options options = {};
 	const struct kc_sym *syms[16];
-	struct kc_session session = {};
-	enum kc_exit status;
-	size_t count;
+	size_t count =
+		kc_ksyms_by_name(session->kernel->ksyms, options->function, syms, kc_countof(syms));
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	kc_log_set_level(KC_LOG_INFO + options.verbose);
-	status = kc_session_open(&options.source, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	count = kc_ksyms_by_name(session.kernel->ksyms, options.function, syms, kc_countof(syms));
-	if (!count) {
-		kc_error("no function is named '%s'; 'kcanary functions GLOB' searches",
-			 options.function);
-		status = KC_EXIT_USAGE;
-	}
+	if (!count)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+			       "no function is named '%s'; 'kcanary functions GLOB' searches",
+			       options->function);
 	if (count > 1)
 		kc_info("%zu functions have this name", count);
 	for (size_t i = 0; i < count && i < kc_countof(syms); i++)
-		explain(&session, syms[i]);
+		explain_one(session, syms[i]);
+	if (fflush(stdout) || ferror(stdout))
+		return kc_fail(ret_failure, KC_EXIT_FAILED, -EIO, "cannot write the listing");
+	return 0;
+}
+
+int kc_cmd_explain(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+{
+	struct explain_options options = {};
+	struct kc_session session = {};
+	int err;
+
+	err = kc_parse(&argp, argc, argv, ret_failure, &options);
+	if (err)
+		return err;
+	kc_log_set_level(KC_LOG_INFO + options.verbose);
+	err = kc_session_open(&options.source, ret_failure, &session);
+	if (err)
+		return err;
+	err = explain(&options, &session, ret_failure);
 	kc_session_close(&session);
-	if (fflush(stdout) || ferror(stdout)) {
-		kc_error("cannot write the listing");
-		return KC_EXIT_FAILED;
-	}
-	return status;
+	if (!err)
+		*ret_status = KC_EXIT_CLEAN;
+	return err;
 }

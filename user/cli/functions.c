@@ -87,7 +87,8 @@ static void show_progress(const struct timespec *start, size_t done, size_t tota
 	*shown = true;
 }
 
-static enum kc_exit functions(const struct functions_options *options, struct kc_session *session)
+static int functions(const struct functions_options *options, struct kc_session *session,
+		     struct kc_failure *ret_failure)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	size_t total = kc_ksyms_count(ksyms), listed = 0;
@@ -121,31 +122,32 @@ static enum kc_exit functions(const struct functions_options *options, struct kc
 	totals.seconds = seconds_since(&start);
 	if (!err)
 		err = kc_plans_print_totals(&totals, options->json, stdout);
-	if (err) {
-		kc_error("cannot write: %s", kc_strerror(err));
-		return KC_EXIT_FAILED;
-	}
-	if (!totals.functions && options->glob) {
-		kc_error("no function is named like '%s'", options->glob);
-		return KC_EXIT_USAGE;
-	}
-	return KC_EXIT_CLEAN;
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write: %s",
+			       kc_strerror(err));
+	if (!totals.functions && options->glob)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+			       "no function is named like '%s'", options->glob);
+	return 0;
 }
 
-enum kc_exit kc_cmd_functions(int argc, char **argv)
+int kc_cmd_functions(int argc, char **argv, struct kc_failure *ret_failure,
+		     enum kc_exit *ret_status)
 {
 	struct functions_options options = {};
 	struct kc_session session = {};
-	enum kc_exit status;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+	err = kc_parse(&argp, argc, argv, ret_failure, &options);
+	if (err)
+		return err;
 	kc_log_set_level(KC_LOG_INFO + options.verbose);
-	status = kc_session_open(&options.source, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = functions(&options, &session);
+	err = kc_session_open(&options.source, ret_failure, &session);
+	if (err)
+		return err;
+	err = functions(&options, &session, ret_failure);
 	kc_session_close(&session);
-	return status;
+	if (!err)
+		*ret_status = KC_EXIT_CLEAN;
+	return err;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 
 static const struct {
 	const char *name;
-	enum kc_exit (*run)(int argc, char **argv);
+	int (*run)(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status);
 	const char *summary;
 } commands[] = {
 	{ "watch", kc_cmd_watch,
@@ -30,9 +31,26 @@ static void print_help(FILE *out)
 		     "4 nothing found but not everything could be verified, 5 failure.\n");
 }
 
-int main(int argc, char **argv)
+/* Run the command that argv[1] names. */
+static int run(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	char name[64];
+
+	for (size_t i = 0; i < kc_countof(commands); i++) {
+		if (strcmp(commands[i].name, argv[1]))
+			continue;
+		snprintf(name, sizeof(name), "kcanary %s", commands[i].name);
+		argv[1] = name;
+		return commands[i].run(argc - 1, argv + 1, ret_failure, ret_status);
+	}
+	return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+		       "unknown command '%s'; 'kcanary --help' lists them", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	struct kc_failure failure;
+	enum kc_exit status;
 
 	if (argc < 2) {
 		print_help(stderr);
@@ -46,13 +64,9 @@ int main(int argc, char **argv)
 		printf("kcanary " KC_VERSION "\n");
 		return KC_EXIT_CLEAN;
 	}
-	for (size_t i = 0; i < kc_countof(commands); i++) {
-		if (strcmp(commands[i].name, argv[1]))
-			continue;
-		snprintf(name, sizeof(name), "kcanary %s", commands[i].name);
-		argv[1] = name;
-		return commands[i].run(argc - 1, argv + 1);
+	if (run(argc, argv, &failure, &status)) {
+		kc_error("%s", failure.text);
+		return failure.exit;
 	}
-	kc_error("unknown command '%s'; 'kcanary --help' lists them", argv[1]);
-	return KC_EXIT_USAGE;
+	return status;
 }

@@ -5,10 +5,17 @@
 #include "cli/command.h"
 #include "util/log.h"
 
-enum kc_exit kc_parse(const struct argp *argp, int argc, char **argv, void *options)
+int kc_parse(const struct argp *argp, int argc, char **argv, struct kc_failure *ret_failure,
+	     void *options)
 {
-	argp_err_exit_status = KC_EXIT_USAGE;
-	return argp_parse(argp, argc, argv, 0, NULL, options) ? KC_EXIT_USAGE : KC_EXIT_CLEAN;
+	int err;
+
+	argp_err_exit_status = KC_EXIT_USAGE; /* it exits by itself where the usage is wrong */
+	err = -argp_parse(argp, argc, argv, 0, NULL, options);
+	if (err)
+		kc_fail(ret_failure, KC_EXIT_USAGE, err, "cannot read the options: %s",
+			kc_strerror(err));
+	return err;
 }
 
 unsigned int kc_parse_number(struct argp_state *state, const char *what, const char *arg,
@@ -25,26 +32,28 @@ unsigned int kc_parse_number(struct argp_state *state, const char *what, const c
 	return value;
 }
 
-enum kc_exit kc_open_report(const char *path, bool json, struct kc_report **ret_report)
+int kc_open_report(const char *path, bool json, struct kc_failure *ret_failure,
+		   struct kc_report **ret_report)
 {
 	int err = kc_report_new(path, json, ret_report);
 
 	if (!err)
-		return KC_EXIT_CLEAN;
-	kc_error("cannot write to %s: %s", path ?: "stdout", kc_strerror(err));
-	return KC_EXIT_FAILED;
+		return 0;
+	return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write to %s: %s", path ?: "stdout",
+		       kc_strerror(err));
 }
 
-enum kc_exit kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_sinks *sinks)
+int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_failure *ret_failure,
+		  struct kc_sinks *sinks)
 {
 	struct kc_report *report;
-	enum kc_exit status = kc_open_report(path, json, &report);
+	int err = kc_open_report(path, json, ret_failure, &report);
 
-	if (status != KC_EXIT_CLEAN)
-		return status;
+	if (err)
+		return err;
 	/* First what needs no disk: its interrupts may be those of the CPU that is held. */
 	if (kmsg)
 		kc_sinks_add(sinks, kc_kmsg_new());
 	kc_sinks_add(sinks, kc_report_sink(report));
-	return KC_EXIT_CLEAN;
+	return 0;
 }

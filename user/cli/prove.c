@@ -131,8 +131,9 @@ struct proved {
 	struct kc_points points;
 };
 
-static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
-			 const struct proved *proved, size_t count, size_t refused)
+static int tell(struct kc_session *session, struct kc_probes *probes, const struct proved *proved,
+		size_t count, size_t refused, struct kc_failure *ret_failure,
+		enum kc_exit *ret_status)
 {
 	struct kc_point_count total = {};
 	size_t hit = 0;
@@ -140,10 +141,9 @@ static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
 	for (size_t i = 0; i < count; i++) {
 		struct kc_point_count one;
 
-		if (kc_probes_count(probes, proved[i].points, &one)) {
-			kc_error("the probes' counts can't be read");
-			return KC_EXIT_FAILED;
-		}
+		if (kc_probes_count(probes, proved[i].points, &one))
+			return kc_fail(ret_failure, KC_EXIT_FAILED, -EIO,
+				       "the probes' counts can't be read");
 		hit += one.hits != 0;
 		total.hits += one.hits;
 		total.mismatches += one.mismatches;
@@ -159,39 +159,35 @@ static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
 	       count, kc_probes_attached(probes), refused, hit, (unsigned long)total.hits,
 	       (unsigned long)total.mismatches, (unsigned long)total.unreadable);
 	if (fflush(stdout) || ferror(stdout))
-		return KC_EXIT_FAILED;
-	if (total.mismatches)
-		return KC_EXIT_FINDINGS;
-	return !total.hits || total.unreadable ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
+		return kc_fail(ret_failure, KC_EXIT_FAILED, -EIO, "cannot write to stdout");
+	*ret_status = total.mismatches			? KC_EXIT_FINDINGS
+		      : !total.hits || total.unreadable ? KC_EXIT_BLIND
+							: KC_EXIT_CLEAN;
+	return 0;
 }
 
-static enum kc_exit prove(const struct prove_options *options, struct kc_session *session)
+static int prove(const struct prove_options *options, struct kc_session *session,
+		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_probes *probes kc_auto(kc_cleanup_probes) = NULL;
 	kc_auto_free const struct kc_sym **syms = NULL;
 	kc_auto_free struct proved *proved = NULL;
 	size_t available, chosen = 0, refused = 0;
-	enum kc_exit status;
-	char reason[160];
 	int err;
 
 	srandom(options->seed);
-	if (choose(options, session, &syms, &available)) {
-		kc_error("out of memory");
-		return KC_EXIT_FAILED;
-	}
-	if (!available) {
-		kc_error("no function is named like that");
-		return KC_EXIT_USAGE;
-	}
+	if (choose(options, session, &syms, &available))
+		return kc_fail_nomem(ret_failure);
+	if (!available)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+			       "no function is named like that");
 	proved = calloc(options->sample, sizeof(*proved));
 	if (!proved)
-		return KC_EXIT_FAILED;
-	if (kc_probes_new(&(struct kc_probe_options){ .kernel = session->kernel }, reason,
-			  &probes)) {
-		kc_error("%s", reason);
-		return KC_EXIT_CANNOT_RUN;
-	}
+		return kc_fail_nomem(ret_failure);
+	err = kc_probes_new(&(struct kc_probe_options){ .kernel = session->kernel }, ret_failure,
+			    &probes);
+	if (err)
+		return err;
 	/* Refused functions make way for others. */
 	for (size_t i = 0; i < available && chosen < options->sample; i++) {
 		const struct kc_plan *plan = kc_plans_of(session->plans, syms[i]);
@@ -200,11 +196,11 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 		if (plan->sym != syms[i] || plan->reason != KC_PLAN_OK || !plan->nr_checks)
 			continue;
 		err = kc_probes_checks(probes, plan, &points);
-		if (err == -EACCES || err == -EPERM) {
-			kc_error("not permitted to place kprobes (kernel.perf_event_paranoid, "
-				 "lockdown): run as root");
-			return KC_EXIT_CANNOT_RUN;
-		}
+		if (err == -EACCES || err == -EPERM)
+			return kc_fail(
+				ret_failure, KC_EXIT_CANNOT_RUN, err,
+				"not permitted to place kprobes (kernel.perf_event_paranoid, "
+				"lockdown): run as root");
 		if (err == -ENOSPC)
 			break;
 		if (!points.count) {
@@ -218,27 +214,27 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 	kc_info("seed %u: probing %zu checks of %zu guarded functions, chosen from %zu, for %u s",
 		options->seed, kc_probes_attached(probes), chosen, available, options->duration);
 	wait_for(options->duration);
-	status = tell(session, probes, proved, chosen, refused);
+	err = tell(session, probes, proved, chosen, refused, ret_failure, ret_status);
 	kc_info("removing the probes");
-	return status;
+	return err;
 }
 
-enum kc_exit kc_cmd_prove(int argc, char **argv)
+int kc_cmd_prove(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct prove_options options = { .sample = 64, .duration = 10 };
 	struct kc_session session = {};
-	enum kc_exit status;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+	err = kc_parse(&argp, argc, argv, ret_failure, &options);
+	if (err)
+		return err;
 	kc_log_set_level(KC_LOG_INFO + options.verbose);
 	if (!options.seeded && getrandom(&options.seed, sizeof(options.seed), 0) < 0)
 		options.seed = time(NULL);
-	status = kc_session_open(&(struct kc_origin){}, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = prove(&options, &session);
+	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
+	if (err)
+		return err;
+	err = prove(&options, &session, ret_failure, ret_status);
 	kc_session_close(&session);
-	return status;
+	return err;
 }

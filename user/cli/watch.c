@@ -159,7 +159,8 @@ static const struct argp argp = {
 	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
 };
 
-static enum kc_exit conclude(const struct kc_loop *loop, int err, const char *why)
+static int conclude(const struct kc_loop *loop, int err, const char *why,
+		    struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_coverage coverage;
 	int written;
@@ -176,38 +177,43 @@ static enum kc_exit conclude(const struct kc_loop *loop, int err, const char *wh
 	written = kc_sinks_stop(loop->sinks, &coverage,
 				loop->attach ? kc_attach_depths(loop->attach) : NULL,
 				err ? "failed" : why);
+	if (err && written)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err,
+			       "the watch ended: %s; the report could not be written: %s",
+			       kc_strerror(err), kc_strerror(written));
 	if (err)
-		kc_error("the watch ended: %s", kc_strerror(err));
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "the watch ended: %s",
+			       kc_strerror(err));
 	if (written)
-		kc_error("the report could not be written: %s", kc_strerror(written));
-	return err || written ? KC_EXIT_FAILED : kc_coverage_exit(&coverage);
+		return kc_fail(ret_failure, KC_EXIT_FAILED, written,
+			       "the report could not be written: %s", kc_strerror(written));
+	*ret_status = kc_coverage_exit(&coverage);
+	return 0;
 }
 
 /* What to probe, and that it is not too much. */
-static enum kc_exit choose(const struct watch_options *options, struct kc_session *session,
-			   struct kc_choices *ret_choices)
+static int choose(const struct watch_options *options, struct kc_session *session,
+		  struct kc_failure *ret_failure, struct kc_choices *ret_choices)
 {
 	const struct kc_wish wish = {
 		.globs = options->functions,
 		.nr_globs = options->nr_functions,
 		.preset = options->preset,
 	};
-	enum kc_exit status;
+	int err;
 
 	*ret_choices = (struct kc_choices){};
 	if (options->no_probes)
-		return KC_EXIT_CLEAN;
-	status = kc_choose(session, &wish, ret_choices);
-	if (status == KC_EXIT_CLEAN && ret_choices->points > options->max_probes &&
-	    !options->dry_run) {
-		kc_error(
-			"%zu functions would take %zu probes, more than --max-probes %u; each costs "
-			"every call, and the kernel some 10 ms to remove",
-			ret_choices->count, ret_choices->points, options->max_probes);
-		kc_choices_free(ret_choices);
-		return KC_EXIT_USAGE;
-	}
-	return status;
+		return 0;
+	err = kc_choose(session, &wish, ret_failure, ret_choices);
+	if (err || options->dry_run || ret_choices->points <= options->max_probes)
+		return err;
+	err = kc_fail(ret_failure, KC_EXIT_USAGE, -E2BIG,
+		      "%zu functions would take %zu probes, more than --max-probes %u; each costs "
+		      "every call, and the kernel some 10 ms to remove",
+		      ret_choices->count, ret_choices->points, options->max_probes);
+	kc_choices_free(ret_choices);
+	return err;
 }
 
 static void print_choices(const struct kc_choices *choices)
@@ -248,17 +254,17 @@ static int say_start(const struct watch_options *options, const struct kc_choice
 }
 
 /* Probes placed, events looked at, CPUs held: in this order. */
-static enum kc_exit arm(const struct watch_options *options, const struct kc_choices *choices,
-			struct kc_session *session, struct kc_desk *desk,
-			const struct kc_sinks *sinks, struct kc_attach **ret_attach,
-			struct kc_events **ret_events)
+static int arm(const struct watch_options *options, const struct kc_choices *choices,
+	       struct kc_session *session, struct kc_desk *desk, const struct kc_sinks *sinks,
+	       struct kc_failure *ret_failure, struct kc_attach **ret_attach,
+	       struct kc_events **ret_events)
 {
 	unsigned int hold_off = kc_lookers_are_possible() ? options->hold_off : 0;
-	enum kc_exit status;
+	int err;
 
 	if (hold_off != options->hold_off)
 		kc_debug("one CPU: it is not held, nobody could write meanwhile");
-	status = kc_attach_new(
+	err = kc_attach_new(
 		&(struct kc_attach_options){
 			.session = session,
 			.choices = choices,
@@ -266,31 +272,29 @@ static enum kc_exit arm(const struct watch_options *options, const struct kc_cho
 			.pid = options->filter.pid,
 			.headroom = options->headroom,
 		},
-		ret_attach);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	if (kc_attach_place(*ret_attach)) {
-		kc_error("out of memory");
-		return KC_EXIT_FAILED;
-	}
-	if (kc_events_start(
-		    &(struct kc_events_options){
-			    .session = session,
-			    .probes = kc_attach_probes(*ret_attach),
-			    .desk = desk,
-			    .sinks = sinks,
-			    .hold_off = hold_off,
-		    },
-		    choices, ret_events)) {
-		kc_error("cannot start a thread");
-		return KC_EXIT_FAILED;
-	}
+		ret_failure, ret_attach);
+	if (err)
+		return err;
+	if (kc_attach_place(*ret_attach))
+		return kc_fail_nomem(ret_failure);
+	err = kc_events_start(
+		&(struct kc_events_options){
+			.session = session,
+			.probes = kc_attach_probes(*ret_attach),
+			.desk = desk,
+			.sinks = sinks,
+			.hold_off = hold_off,
+		},
+		choices, ret_events);
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot start a thread");
 	kc_attach_activate(*ret_attach, hold_off);
-	return KC_EXIT_CLEAN;
+	return 0;
 }
 
-static enum kc_exit watch(const struct watch_options *options, struct kc_session *session,
-			  const struct kc_choices *choices)
+static int watch(const struct watch_options *options, struct kc_session *session,
+		 const struct kc_choices *choices, struct kc_failure *ret_failure,
+		 enum kc_exit *ret_status)
 {
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
 	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
@@ -299,7 +303,6 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	struct kc_events *events kc_auto(kc_cleanup_events) = NULL;
 	struct kc_loop loop;
 	const char *why = "failed";
-	enum kc_exit status;
 	sigset_t signals;
 	int err;
 
@@ -309,23 +312,23 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	if (kc_desk_new(&options->filter, &sinks, &desk))
-		return KC_EXIT_FAILED;
-	status = kc_open_sinks(options->output, options->json, options->kmsg, &sinks);
-	if (status == KC_EXIT_CLEAN)
-		status = kc_passes_new(
+		return kc_fail_nomem(ret_failure);
+	err = kc_open_sinks(options->output, options->json, options->kmsg, ret_failure, &sinks);
+	if (!err)
+		err = kc_passes_new(
 			&(struct kc_passes_options){
 				.filter = options->filter,
 				.session = session,
 				.desk = desk,
 				.sinks = &sinks,
 			},
-			&passes);
-	if (status == KC_EXIT_CLEAN && !options->no_probes)
-		status = arm(options, choices, session, desk, &sinks, &attach, &events);
-	if (attach && status != KC_EXIT_CLEAN)
+			ret_failure, &passes);
+	if (!err && !options->no_probes)
+		err = arm(options, choices, session, desk, &sinks, ret_failure, &attach, &events);
+	if (attach && err)
 		kc_attach_stop(attach); /* before the events that nobody will look at */
-	if (status != KC_EXIT_CLEAN)
-		return status;
+	if (err)
+		return err;
 	loop = (struct kc_loop){
 		.filter = &options->filter,
 		.period = options->period,
@@ -340,10 +343,10 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	err = say_start(options, choices, &loop);
 	if (!err)
 		err = kc_loop_run(&loop, &why);
-	return conclude(&loop, err, why);
+	return conclude(&loop, err, why, ret_failure, ret_status);
 }
 
-enum kc_exit kc_cmd_watch(int argc, char **argv)
+int kc_cmd_watch(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct watch_options options = {
 		.period = 1000,
@@ -354,22 +357,23 @@ enum kc_exit kc_cmd_watch(int argc, char **argv)
 	};
 	struct kc_choices choices;
 	struct kc_session session = {};
-	enum kc_exit status;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+	err = kc_parse(&argp, argc, argv, ret_failure, &options);
+	if (err)
+		return err;
 	kc_log_set_level(KC_LOG_INFO + (options.verbose < 2 ? options.verbose : 2));
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
-	status = kc_session_open(&(struct kc_origin){}, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = choose(&options, &session, &choices);
-	if (status == KC_EXIT_CLEAN && options.dry_run)
+	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
+	if (err)
+		return err;
+	*ret_status = KC_EXIT_CLEAN;
+	err = choose(&options, &session, ret_failure, &choices);
+	if (!err && options.dry_run)
 		print_choices(&choices);
-	else if (status == KC_EXIT_CLEAN)
-		status = watch(&options, &session, &choices);
+	else if (!err)
+		err = watch(&options, &session, &choices, ret_failure, ret_status);
 	kc_choices_free(&choices);
 	kc_session_close(&session);
-	return status;
+	return err;
 }
