@@ -3,59 +3,33 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/origin.h"
+#include "cli/common.h"
 #include "guard/callees.h"
 #include "guard/listing.h"
 #include "util/array.h"
 #include "util/log.h"
 
 struct explain_options {
-	struct kc_origin source;
+	struct kc_origin origin;
 	const char *function;
 	unsigned int verbose;
 };
 
-static const struct argp_option argp_options[] = {
-	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
-	KC_ORIGIN_OPTIONS,
+static const struct explain_options defaults;
+
+static const struct kc_option rows[] = {
+	{ .arg = "FUNCTION", KC_TEXT(struct explain_options, function), .required = true },
+	KC_ROW_VERBOSE(struct explain_options, "say more on stderr"),
+	{ KC_ROWS(struct explain_options, origin, struct kc_origin, kc_origin_rows) },
 	{},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static int check(void *given, struct kc_failure *ret_failure)
 {
-	struct explain_options *options = state->input;
+	const struct explain_options *options = given;
 
-	if (kc_origin_option(key, arg, &options->source))
-		return 0;
-	switch (key) {
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->function)
-			argp_error(state, "one FUNCTION, please");
-		options->function = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->function)
-			argp_error(state, "which FUNCTION?");
-		if (!options->source.vmlinux != !options->source.kallsyms)
-			argp_error(state, "--vmlinux and --kallsyms go together");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	return kc_origin_check(&options->origin, ret_failure);
 }
-
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.args_doc = "FUNCTION",
-	.doc = "Show one function's text as it runs, with the canary's slot, the seal, the checks and "
-	       "the live range marked."
-	       "\vA '|' in the first column marks instructions at which the slot must hold the "
-	       "canary, '?' where it depends on the way taken.\n\n"
-	       "Example: kcanary explain hrtimer_nanosleep",
-};
 
 static void print_ranges(const struct kc_plan *plan)
 {
@@ -142,22 +116,34 @@ static int explain(const struct explain_options *options, struct kc_session *ses
 	return 0;
 }
 
-int kc_cmd_explain(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct explain_options options = {};
+	const struct explain_options *options = given;
 	struct kc_session session = {};
 	int err;
 
-	err = kc_parse(&argp, argc, argv, ret_failure, &options);
+	kc_set_verbosity(options->verbose);
+	err = kc_session_open(&options->origin, ret_failure, &session);
 	if (err)
 		return err;
-	kc_log_set_level(KC_LOG_INFO + options.verbose);
-	err = kc_session_open(&options.source, ret_failure, &session);
-	if (err)
-		return err;
-	err = explain(&options, &session, ret_failure);
+	err = explain(options, &session, ret_failure);
 	kc_session_close(&session);
 	if (!err)
 		*ret_status = KC_EXIT_CLEAN;
 	return err;
 }
+
+const struct kc_command kc_cmd_explain = {
+	.name = "explain",
+	.summary = "one function: annotated listing, slot, checks",
+	.doc = "Show one function's text as it runs, with the canary's slot, the seal, the checks and "
+	       "the live range marked."
+	       "\vA '|' in the first column marks instructions at which the slot must hold the "
+	       "canary, '?' where it depends on the way taken.\n\n"
+	       "Example: kcanary explain hrtimer_nanosleep",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.check = check,
+	.run = run,
+};

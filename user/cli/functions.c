@@ -5,70 +5,36 @@
 #include <time.h>
 
 #include "cli/command.h"
-#include "cli/origin.h"
+#include "cli/common.h"
 #include "report/plans.h"
 #include "util/log.h"
 
 struct functions_options {
-	struct kc_origin source;
+	struct kc_origin origin;
 	const char *glob;
 	bool json;
 	bool addresses;
 	unsigned int verbose;
 };
 
-enum { OPTION_ADDRESSES = 0x200 };
+static const struct functions_options defaults;
 
-static const struct argp_option argp_options[] = {
-	{ "addresses", OPTION_ADDRESSES, NULL, 0, "with -j: raw kernel addresses too", 0 },
-	{ "json", 'j', NULL, 0, "JSON lines instead of a table", 0 },
-	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
-	KC_ORIGIN_OPTIONS,
+static const struct kc_option rows[] = {
+	{ .arg = "GLOB", KC_TEXT(struct functions_options, glob) },
+	{ "addresses", 0, NULL, KC_FLAG(struct functions_options, addresses),
+	  .help = "with -j: raw kernel addresses too" },
+	KC_ROW_JSON(struct functions_options, "a table"),
+	KC_ROW_VERBOSE(struct functions_options, "say more on stderr"),
+	{ KC_ROWS(struct functions_options, origin, struct kc_origin, kc_origin_rows) },
 	{},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static int check(void *given, struct kc_failure *ret_failure)
 {
-	struct functions_options *options = state->input;
+	const struct functions_options *options = given;
 
-	if (kc_origin_option(key, arg, &options->source))
-		return 0;
-	switch (key) {
-	case 'j':
-		options->json = true;
-		return 0;
-	case OPTION_ADDRESSES:
-		options->addresses = true;
-		return 0;
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->glob)
-			argp_error(state, "one GLOB, please");
-		options->glob = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->source.vmlinux != !options->source.kallsyms)
-			argp_error(state, "--vmlinux and --kallsyms go together");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	return kc_origin_check(&options->origin, ret_failure);
 }
-
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.args_doc = "[GLOB]",
-	.doc = "List the guarded functions of this kernel and its modules: where each keeps its "
-	       "canary, or the reason why that can't be told."
-	       "\vColumns: size in bytes, slot rule, number of checks, seal and check offsets. A slot "
-	       "rule is relative to the CFA (the address just above the return address), or to SP or "
-	       "BP at each instruction in functions that realign their stack.\n\n"
-	       "Examples:\n"
-	       "  kcanary functions 'hrtimer_*'\n"
-	       "  kcanary functions -j > plans.json",
-};
 
 static double seconds_since(const struct timespec *start)
 {
@@ -131,23 +97,37 @@ static int functions(const struct functions_options *options, struct kc_session 
 	return 0;
 }
 
-int kc_cmd_functions(int argc, char **argv, struct kc_failure *ret_failure,
-		     enum kc_exit *ret_status)
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct functions_options options = {};
+	const struct functions_options *options = given;
 	struct kc_session session = {};
 	int err;
 
-	err = kc_parse(&argp, argc, argv, ret_failure, &options);
+	kc_set_verbosity(options->verbose);
+	err = kc_session_open(&options->origin, ret_failure, &session);
 	if (err)
 		return err;
-	kc_log_set_level(KC_LOG_INFO + options.verbose);
-	err = kc_session_open(&options.source, ret_failure, &session);
-	if (err)
-		return err;
-	err = functions(&options, &session, ret_failure);
+	err = functions(options, &session, ret_failure);
 	kc_session_close(&session);
 	if (!err)
 		*ret_status = KC_EXIT_CLEAN;
 	return err;
 }
+
+const struct kc_command kc_cmd_functions = {
+	.name = "functions",
+	.summary = "where this kernel's functions keep their canaries",
+	.doc = "List the guarded functions of this kernel and its modules: where each keeps its "
+	       "canary, or the reason why that can't be told."
+	       "\vColumns: size in bytes, slot rule, number of checks, seal and check offsets. A slot "
+	       "rule is relative to the CFA (the address just above the return address), or to SP or "
+	       "BP at each instruction in functions that realign their stack.\n\n"
+	       "Examples:\n"
+	       "  kcanary functions 'hrtimer_*'\n"
+	       "  kcanary functions -j > plans.json",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.check = check,
+	.run = run,
+};

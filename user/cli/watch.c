@@ -5,15 +5,14 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/filter.h"
+#include "cli/common.h"
+#include "cli/output.h"
 #include "monitor/lookers.h"
 #include "monitor/loop.h"
 #include "util/log.h"
 
 #define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
 #define MAX_HOLD_OFF 1000 /* the hard lockup detector's time is 10 s */
-
-#define MAX_FUNCTIONS 64 /* -f options */
 
 struct watch_options {
 	struct kc_filter filter;
@@ -24,139 +23,65 @@ struct watch_options {
 	unsigned int verbose;
 	bool json;
 	bool no_probes, dry_run;
-	const char *functions[MAX_FUNCTIONS];
+	struct kc_texts functions;
 	const char *preset;
-	size_t nr_functions;
 	unsigned int max_probes;
 	unsigned int headroom; /* bytes */
 	unsigned int hold_off; /* ms; 0: never hold a CPU */
 	bool kmsg;	       /* a line to /dev/kmsg for each finding */
 };
 
-enum {
-	OPTION_MAX_CPU = 0x100,
-	OPTION_PRESET,
-	OPTION_MAX_PROBES,
-	OPTION_DRY_RUN,
-	OPTION_NO_PROBES,
-	OPTION_HEADROOM,
-	OPTION_HOLD_OFF,
-	OPTION_KMSG,
+static const struct watch_options defaults = {
+	.period = 1000,
+	.max_cpu = 5,
+	.max_probes = 64,
+	.headroom = 2048,
+	.hold_off = 50,
 };
 
-static const struct argp_option argp_options[] = {
-	KC_FILTER_OPTIONS,
-	{ "function", 'f', "FUNC|GLOB", 0,
-	  "put live probes on these functions (repeatable; default hrtimer_nanosleep, "
-	  "do_nanosleep and do_futex)",
-	  2 },
-	{ "preset", OPTION_PRESET, "NAME", 0, "... on these: futex, sleep, io, net, all-blocking",
-	  2 },
-	{ "max-probes", OPTION_MAX_PROBES, "COUNT", 0, "refuse to place more (default 64)", 2 },
-	{ "dry-run", OPTION_DRY_RUN, NULL, 0, "only show what would be probed", 2 },
-	{ "no-probes", OPTION_NO_PROBES, NULL, 0, "no live probes, no tripwire: the sweep alone",
-	  2 },
-	{ "headroom", OPTION_HEADROOM, "BYTES", 0,
-	  "tell of less stack left at a probed function's entry (default 2048, 0: never)", 2 },
-	{ "hold-off", OPTION_HOLD_OFF, "MS", 0,
-	  "hold a CPU that is about to panic until the finding is written out, at most this "
-	  "long (default 50, 0: never)",
-	  2 },
-	{ "kmsg", OPTION_KMSG, NULL, 0, "a line to the kernel's log for findings of live probes",
-	  2 },
-	{ "duration", 'd', "SECONDS", 0, "end after this time", 0 },
-	{ "sweep", 's', "MS", 0, "time from one pass to the next (default 1000, at least 10)", 0 },
-	{ "max-cpu", OPTION_MAX_CPU, "PERCENT", 0,
-	  "of one CPU that passes may take before they are made less often (default 5)", 0 },
-	{ "json", 'j', NULL, 0, "JSON lines instead of text", 0 },
-	{ "output", 'o', "FILE", 0,
-	  "append there instead of writing to stdout; findings are synced", 0 },
-	{ "verbose", 'v', NULL, 0, "say more on stderr; twice: libbpf's words too", 0 },
-	{},
-};
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static int check_hold_off(const struct kc_option *row, const char *arg, void *given,
+			  struct kc_failure *ret_failure)
 {
-	struct watch_options *options = state->input;
+	const struct watch_options *options = given;
 
-	if (kc_filter_option(key, arg, state, &options->filter))
+	(void)arg;
+	if (!options->hold_off || options->hold_off >= MIN_HOLD_OFF)
 		return 0;
-	switch (key) {
-	case 'd':
-		options->duration = kc_parse_number(state, "SECONDS", arg, 1, 1 << 30);
-		return 0;
-	case 's':
-		options->period = kc_parse_number(state, "MS", arg, 10, 3600 * 1000);
-		return 0;
-	case 'f':
-		if (options->nr_functions == MAX_FUNCTIONS)
-			argp_error(state, "at most %d functions or globs", MAX_FUNCTIONS);
-		options->functions[options->nr_functions++] = arg;
-		return 0;
-	case OPTION_PRESET:
-		options->preset = arg;
-		return 0;
-	case OPTION_MAX_PROBES:
-		options->max_probes = kc_parse_number(state, "COUNT", arg, 1, KC_MAX_POINTS);
-		return 0;
-	case OPTION_DRY_RUN:
-		options->dry_run = true;
-		return 0;
-	case OPTION_NO_PROBES:
-		options->no_probes = true;
-		return 0;
-	case OPTION_HEADROOM:
-		options->headroom = kc_parse_number(state, "BYTES", arg, 0, 1 << 20);
-		return 0;
-	case OPTION_HOLD_OFF:
-		options->hold_off = kc_parse_number(state, "MS", arg, 0, MAX_HOLD_OFF);
-		if (options->hold_off && options->hold_off < MIN_HOLD_OFF)
-			argp_error(state, "MS must be 0, or at least %d: nothing is written sooner",
-				   MIN_HOLD_OFF);
-		return 0;
-	case OPTION_KMSG:
-		options->kmsg = true;
-		return 0;
-	case OPTION_MAX_CPU:
-		options->max_cpu = kc_parse_number(state, "PERCENT", arg, 1, 100);
-		return 0;
-	case 'j':
-		options->json = true;
-		return 0;
-	case 'o':
-		options->output = arg;
-		return 0;
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+		       "%s must be 0, or at least %d: nothing is written sooner", row->arg,
+		       MIN_HOLD_OFF);
 }
 
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.doc = "Watch for damaged kernel stack frames: of tasks that sleep, in hot functions as they "
-	       "run, and at the panic."
-	       "\vEvery pass looks at all threads (or those chosen) that are not running, finds the "
-	       "canary slot of each guarded frame on their kernel stacks, and compares it with the "
-	       "task's canary, in the kernel. A difference becomes a finding only after it was read "
-	       "again while the task provably did not run.\n\n"
-	       "Live probes look at chosen functions of running tasks: the depth of the stack at "
-	       "their entry, slot, canary and guard at each check, and in functions without a canary "
-	       "the return address. A tripwire on panic() tells of stack-protector panics, whoever "
-	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
-	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
-	       "summary of what was verified.\n\n"
-	       "Examples:\n"
-	       "  kcanary watch                     all tasks, once a second\n"
-	       "  kcanary watch -n App01 --sweep 100\n"
-	       "  kcanary watch -c /system.slice/app01.service\n"
-	       "  kcanary watch --preset futex --dry-run\n"
-	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
+static const struct kc_option rows[] = {
+	{ KC_ROWS(struct watch_options, filter, struct kc_filter, kc_filter_rows) },
+	{ "function", 'f', "FUNC|GLOB", KC_TEXTS(struct watch_options, functions),
+	  .help = "put live probes on these functions", .none = kc_default_functions,
+	  .many = "functions or globs", .group = 2 },
+	{ "preset", 0, "NAME", KC_TEXT(struct watch_options, preset),
+	  .help = "... on these: futex, sleep, io, net, all-blocking" },
+	{ "max-probes", 0, "COUNT", KC_NUMBER(struct watch_options, max_probes, 1, KC_MAX_POINTS),
+	  .help = "refuse to place more" },
+	{ "dry-run", 0, NULL, KC_FLAG(struct watch_options, dry_run),
+	  .help = "only show what would be probed" },
+	{ "no-probes", 0, NULL, KC_FLAG(struct watch_options, no_probes),
+	  .help = "no live probes, no tripwire: the sweep alone" },
+	{ "headroom", 0, "BYTES", KC_NUMBER(struct watch_options, headroom, 0, 1 << 20),
+	  .help = "tell of less stack left at a probed function's entry", .note = "0: never" },
+	{ "hold-off", 0, "MS", KC_NUMBER(struct watch_options, hold_off, 0, MAX_HOLD_OFF),
+	  .help = "hold a CPU that is about to panic until the finding is written out, at "
+		  "most this long",
+	  .note = "0: never", .then = check_hold_off },
+	{ "kmsg", 0, NULL, KC_FLAG(struct watch_options, kmsg),
+	  .help = "a line to the kernel's log for findings of live probes" },
+	KC_ROW_DURATION(struct watch_options, 1 << 30, "end after this time"),
+	{ "sweep", 's', "MS", KC_NUMBER(struct watch_options, period, 10, 3600 * 1000),
+	  .help = "time from one pass to the next" },
+	{ "max-cpu", 0, "PERCENT", KC_NUMBER(struct watch_options, max_cpu, 1, 100),
+	  .help = "of one CPU that passes may take before they are made less often" },
+	KC_ROW_JSON(struct watch_options, "text"),
+	KC_ROW_OUTPUT(struct watch_options, "; findings are synced"),
+	KC_ROW_VERBOSE(struct watch_options, "say more on stderr; twice: libbpf's words too"),
+	{},
 };
 
 static int conclude(const struct kc_loop *loop, int err, const char *why,
@@ -196,8 +121,8 @@ static int choose(const struct watch_options *options, struct kc_session *sessio
 		  struct kc_failure *ret_failure, struct kc_choices *ret_choices)
 {
 	const struct kc_wish wish = {
-		.globs = options->functions,
-		.nr_globs = options->nr_functions,
+		.globs = options->functions.items,
+		.nr_globs = options->functions.count,
 		.preset = options->preset,
 	};
 	int err;
@@ -346,34 +271,52 @@ static int watch(const struct watch_options *options, struct kc_session *session
 	return conclude(&loop, err, why, ret_failure, ret_status);
 }
 
-int kc_cmd_watch(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct watch_options options = {
-		.period = 1000,
-		.max_cpu = 5,
-		.max_probes = 64,
-		.headroom = 2048,
-		.hold_off = 50,
-	};
-	struct kc_choices choices;
+	const struct watch_options *options = given;
 	struct kc_session session = {};
+	struct kc_choices choices;
 	int err;
 
-	err = kc_parse(&argp, argc, argv, ret_failure, &options);
-	if (err)
-		return err;
-	kc_log_set_level(KC_LOG_INFO + (options.verbose < 2 ? options.verbose : 2));
+	kc_set_verbosity(options->verbose);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
 	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
 	if (err)
 		return err;
 	*ret_status = KC_EXIT_CLEAN;
-	err = choose(&options, &session, ret_failure, &choices);
-	if (!err && options.dry_run)
+	err = choose(options, &session, ret_failure, &choices);
+	if (!err && options->dry_run)
 		print_choices(&choices);
 	else if (!err)
-		err = watch(&options, &session, &choices, ret_failure, ret_status);
+		err = watch(options, &session, &choices, ret_failure, ret_status);
 	kc_choices_free(&choices);
 	kc_session_close(&session);
 	return err;
 }
+
+const struct kc_command kc_cmd_watch = {
+	.name = "watch",
+	.summary = "watch for damaged stack frames: sleeping tasks, hot functions, panic",
+	.doc = "Watch for damaged kernel stack frames: of tasks that sleep, in hot functions as they "
+	       "run, and at the panic."
+	       "\vEvery pass looks at all threads (or those chosen) that are not running, finds the "
+	       "canary slot of each guarded frame on their kernel stacks, and compares it with the "
+	       "task's canary, in the kernel. A difference becomes a finding only after it was read "
+	       "again while the task provably did not run.\n\n"
+	       "Live probes look at chosen functions of running tasks: the depth of the stack at "
+	       "their entry, slot, canary and guard at each check, and in functions without a canary "
+	       "the return address. A tripwire on panic() tells of stack-protector panics, whoever "
+	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
+	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
+	       "summary of what was verified.\n\n"
+	       "Examples:\n"
+	       "  kcanary watch                     all tasks, once a second\n"
+	       "  kcanary watch -n App01 --sweep 100\n"
+	       "  kcanary watch -c /system.slice/app01.service\n"
+	       "  kcanary watch --preset futex --dry-run\n"
+	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.run = run,
+};

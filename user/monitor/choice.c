@@ -14,7 +14,8 @@
 #define MAX_CALLEES   16
 
 /* Names of several kernels together: those that this one lacks are passed over. */
-static const char *const default_set[] = { "hrtimer_nanosleep", "do_nanosleep", "do_futex", NULL };
+const char *const kc_default_functions[] = { "hrtimer_nanosleep", "do_nanosleep", "do_futex",
+					     NULL };
 static const char *const futex_set[] = { "do_futex",   "futex_wait",	"__futex_wait",
 					 "futex_wake", "futex_requeue", "futex_lock_pi",
 					 NULL };
@@ -234,7 +235,8 @@ int kc_choose(struct kc_session *session, const struct kc_wish *wish,
 		err = add_wish(session, wish->globs[i], ret_failure, ret_choices);
 	if (!err && wish->preset)
 		err = add_preset(session, wish->preset, ret_failure, ret_choices);
-	if (!wish->nr_globs && !wish->preset && add_set(session, default_set, true, ret_choices))
+	if (!wish->nr_globs && !wish->preset &&
+	    add_set(session, kc_default_functions, true, ret_choices))
 		err = kc_fail_nomem(ret_failure);
 	if (err)
 		kc_choices_free(ret_choices);

@@ -26,6 +26,9 @@ struct kc_choices {
 	size_t points; /* probes that they take together */
 };
 
+/* What is probed if nobody chooses; NULL behind the last. */
+extern const char *const kc_default_functions[];
+
 /*
  * Choose by names, globs and presets ("futex", "sleep", "io", "net",
  * "all-blocking"); none of them: the default set. Guarded callees are taken in the
