@@ -23,12 +23,20 @@ $(B)/asan/tests/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Ibpf $(CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
-$(B)/asan/%.o: user/%.c | $(B)/gen/syscalls.inc
+$(B)/asan/%.o: user/%.c | $(B)/gen/syscalls.inc $(SKELETONS)
 	$(call say,ASAN,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
 $(B)/tests/unit/%: $(B)/asan/tests/%.o $(UNIT_OBJECTS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(LDLIBS) -lcmocka
+
+# The command line's tests have every command's rows, and so all that commands need.
+CLI_OBJECTS := $(patsubst user/%.c,$(B)/asan/%.o,$(filter-out user/cli/main.c,$(SOURCES)))
+
+$(B)/tests/unit/options: $(B)/asan/tests/options.o $(CLI_OBJECTS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(LDLIBS) -lcmocka

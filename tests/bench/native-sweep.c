@@ -58,15 +58,15 @@ int main(int argc, char **argv)
 	struct kc_sweep *sweep kc_auto(kc_cleanup_sweep) = NULL;
 	double cost[PASSES];
 	struct kc_pass pass;
-	char reason[160];
+	struct kc_failure failure;
 
 	options.filter.pid = argc == 2 ? atoi(argv[1]) : 0;
 	if (!options.filter.pid) {
 		fprintf(stderr, "usage: native-sweep PID\n");
 		return 2;
 	}
-	if (kc_sweep_new(&options, reason, &sweep)) {
-		fprintf(stderr, "native-sweep: %s\n", reason);
+	if (kc_sweep_new(&options, &failure, &sweep)) {
+		fprintf(stderr, "native-sweep: %s\n", failure.text);
 		return 3;
 	}
 	for (int i = 0; i < PASSES; i++) {

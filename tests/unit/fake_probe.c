@@ -19,11 +19,11 @@ void fake_threads(struct fake_thread *given, size_t count)
 	nr_threads = count;
 }
 
-int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 160],
+int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_failure,
 		 struct kc_sweep **ret_sweep)
 {
 	(void)options;
-	(void)ret_reason;
+	(void)ret_failure;
 	*ret_sweep = malloc(1);
 	return 0;
 }

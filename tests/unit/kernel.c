@@ -177,7 +177,8 @@ static void orc_tables(void **state)
 /* A kernel whose BTF lacks what we need: refused, with the name of what is missing. */
 static void btf_without_types(void **state)
 {
-	char path[] = "/tmp/kcanary-btf.XXXXXX", reason[160];
+	char path[] = "/tmp/kcanary-btf.XXXXXX";
+	struct kc_failure failure;
 	struct btf *btf = btf__new_empty();
 	struct kc_kernel *kernel = NULL;
 	struct kc_mem mem = {};
@@ -191,11 +192,11 @@ static void btf_without_types(void **state)
 	fd = mkstemp(path);
 	assert_int_equal(write(fd, raw, size), size);
 	close(fd);
-	assert_int_equal(kc_kernel_load(&mem, "/dev/null", path, reason, &kernel), -ENOENT);
-	assert_non_null(strstr(reason, "task_struct.stack_canary"));
-	assert_int_equal(kc_kernel_load(&mem, "/dev/null", "/nonexistent", reason, &kernel),
+	assert_int_equal(kc_kernel_load(&mem, "/dev/null", path, &failure, &kernel), -ENOENT);
+	assert_non_null(strstr(failure.text, "task_struct.stack_canary"));
+	assert_int_equal(kc_kernel_load(&mem, "/dev/null", "/nonexistent", &failure, &kernel),
 			 -ENOENT);
-	assert_non_null(strstr(reason, "CONFIG_DEBUG_INFO_BTF"));
+	assert_non_null(strstr(failure.text, "CONFIG_DEBUG_INFO_BTF"));
 	assert_null(kernel);
 	btf__free(btf);
 	unlink(path);

@@ -119,6 +119,8 @@ static void put_to_sleep(struct fake_thread *thread, uint32_t tid)
 
 static int setup(void **state)
 {
+	struct kc_failure failure;
+
 	fake_setup(state);
 	memset(&seen, 0, sizeof(seen));
 	seen.sink.ops = &ops;
@@ -130,8 +132,8 @@ static int setup(void **state)
 	assert_int_equal(kc_passes_new(&(struct kc_passes_options){ .session = &session,
 								    .desk = desk,
 								    .sinks = &sinks },
-				       &passes),
-			 KC_EXIT_CLEAN);
+				       &failure, &passes),
+			 0);
 	for (size_t i = 0; i < 3; i++)
 		put_to_sleep(&threads[i], 100 + i);
 	fake_threads(threads, 3);

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/filter.h"
+#include "cli/common.h"
+#include "cli/output.h"
 #include "monitor/tasks.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -18,19 +19,7 @@ struct audit_options {
 	bool high_water, json;
 };
 
-enum { OPTION_HIGH_WATER = 0x100, OPTION_SORT };
-
-static const struct argp_option argp_options[] = {
-	KC_FILTER_OPTIONS,
-	{ "high-water", OPTION_HIGH_WATER, NULL, 0,
-	  "tell how deep each stack has ever been: its lowest word that is not zero", 0 },
-	{ "sort", OPTION_SORT, "KEY", 0, "by tid (default), depth or high-water, deepest first",
-	  0 },
-	{ "json", 'j', NULL, 0, "JSON lines instead of a table", 0 },
-	{ "output", 'o', "FILE", 0, "append there instead of writing to stdout", 0 },
-	{ "verbose", 'v', NULL, 0, "name each frame that could not be verified, on stderr", 0 },
-	{},
-};
+static const struct audit_options defaults = { .sort = "tid" };
 
 typedef int (*compare_fn)(const void *, const void *);
 
@@ -74,54 +63,41 @@ static compare_fn sort_key(const char *name)
 	return NULL;
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static int check_sort(const struct kc_option *row, const char *arg, void *options,
+		      struct kc_failure *ret_failure)
 {
-	struct audit_options *options = state->input;
-
-	if (kc_filter_option(key, arg, state, &options->filter))
+	(void)options;
+	if (sort_key(arg))
 		return 0;
-	switch (key) {
-	case OPTION_HIGH_WATER:
-		options->high_water = true;
-		return 0;
-	case OPTION_SORT:
-		if (!sort_key(arg))
-			argp_error(state, "KEY must be tid, depth or high-water, not '%s'", arg);
-		options->sort = arg;
-		return 0;
-	case 'j':
-		options->json = true;
-		return 0;
-	case 'o':
-		options->output = arg;
-		return 0;
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
-	case ARGP_KEY_END:
-		options->high_water |= sort_key(options->sort) == by_high_water;
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+		       "%s must be tid, depth or high-water, not '%s'", row->arg, arg);
 }
 
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.doc = "Look once at every task that is not running: unwind its kernel stack, verify the "
-	       "canary of each guarded frame, every return address and the stack's end."
-	       "\vThe table tells for each task its state (as ps), the depth of its stack in bytes, "
-	       "how many frames were verified and how many could not be, and the function it sleeps "
-	       "in. Findings come before it, in full. The totals go to stderr.\n\n"
-	       "Examples:\n"
-	       "  kcanary audit -n App01\n"
-	       "  kcanary audit --sort high-water | head",
+static const struct kc_option rows[] = {
+	{ KC_ROWS(struct audit_options, filter, struct kc_filter, kc_filter_rows) },
+	{ "high-water", 0, NULL, KC_FLAG(struct audit_options, high_water),
+	  .help = "tell how deep each stack has ever been: its lowest word that is not zero" },
+	{ "sort", 0, "KEY", KC_TEXT(struct audit_options, sort),
+	  .help = "by tid, depth or high-water, deepest first", .then = check_sort },
+	KC_ROW_JSON(struct audit_options, "a table"),
+	KC_ROW_OUTPUT(struct audit_options, ""),
+	KC_ROW_VERBOSE(struct audit_options,
+		       "name each frame that could not be verified, on stderr"),
+	{},
 };
 
-static enum kc_exit audit(const struct audit_options *options, struct kc_session *session)
+/* What is sorted by must have been looked for. */
+static int check(void *given, struct kc_failure *ret_failure)
+{
+	struct audit_options *options = given;
+
+	(void)ret_failure;
+	options->high_water |= sort_key(options->sort) == by_high_water;
+	return 0;
+}
+
+static int audit(const struct audit_options *options, struct kc_session *session,
+		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_report *report;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
@@ -129,16 +105,15 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
 	struct kc_tasks tasks kc_auto(kc_tasks_free) = { .session = session };
 	struct kc_coverage coverage = {};
-	enum kc_exit status;
 	int err;
 
 	if (kc_desk_new(&options->filter, &sinks, &desk))
-		return KC_EXIT_FAILED;
-	status = kc_open_report(options->output, options->json, &report);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+		return kc_fail_nomem(ret_failure);
+	err = kc_open_report(options->output, options->json, ret_failure, &report);
+	if (err)
+		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));
-	status = kc_passes_new(
+	err = kc_passes_new(
 		&(struct kc_passes_options){
 			.filter = options->filter,
 			.high_water = options->high_water,
@@ -146,9 +121,9 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 			.desk = desk,
 			.sinks = &sinks,
 		},
-		&passes);
-	if (status != KC_EXIT_CLEAN)
-		return status;
+		ret_failure, &passes);
+	if (err)
+		return err;
 	err = kc_sinks_start(&sinks, &(struct kc_start){ .filter = &options->filter });
 	if (!err)
 		err = kc_tasks_look(&tasks, passes, desk);
@@ -165,28 +140,43 @@ static enum kc_exit audit(const struct audit_options *options, struct kc_session
 					      });
 	if (!err && options->json)
 		err = kc_sinks_stop(&sinks, &coverage, NULL, "done");
-	if (err) {
-		kc_error("the audit failed: %s", kc_strerror(err));
-		return KC_EXIT_FAILED;
-	}
-	return kc_tasks_exit(&tasks, kc_passes_last(passes), &coverage);
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "the audit failed: %s",
+			       kc_strerror(err));
+	*ret_status = kc_tasks_exit(&tasks, kc_passes_last(passes), &coverage);
+	return 0;
 }
 
-enum kc_exit kc_cmd_audit(int argc, char **argv)
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct audit_options options = { .sort = "tid" };
+	const struct audit_options *options = given;
 	struct kc_session session = {};
-	enum kc_exit status;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	kc_log_set_level(KC_LOG_INFO + (options.verbose < 2 ? options.verbose : 2));
+	kc_set_verbosity(options->verbose);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
-	status = kc_session_open(&(struct kc_origin){}, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = audit(&options, &session);
+	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
+	if (err)
+		return err;
+	err = audit(options, &session, ret_failure, ret_status);
 	kc_session_close(&session);
-	return status;
+	return err;
 }
+
+const struct kc_command kc_cmd_audit = {
+	.name = "audit",
+	.summary = "look at every sleeping task once: a table",
+	.doc = "Look once at every task that is not running: unwind its kernel stack, verify the "
+	       "canary of each guarded frame, every return address and the stack's end."
+	       "\vThe table tells for each task its state (as ps), the depth of its stack in bytes, "
+	       "how many frames were verified and how many could not be, and the function it sleeps "
+	       "in. Findings come before it, in full. The totals go to stderr.\n\n"
+	       "Examples:\n"
+	       "  kcanary audit -n App01\n"
+	       "  kcanary audit --sort high-water | head",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.check = check,
+	.run = run,
+};

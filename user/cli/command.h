@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sub-commands: rows of main.c's table, each with its own typed options. */
+/* The sub-commands: each a file with its options struct, its rows and what it does. */
 #ifndef KC_CLI_COMMAND_H
 #define KC_CLI_COMMAND_H
 
-#include <argp.h>
-
-#include "report/report.h"
-#include "util/exit.h"
+#include "cli/option.h"
 
 #define KC_VERSION "0.1.0"
 
-/* argv[0] is "kcanary NAME". The status is the program's. */
-enum kc_exit kc_cmd_watch(int argc, char **argv);
-enum kc_exit kc_cmd_audit(int argc, char **argv);
-enum kc_exit kc_cmd_functions(int argc, char **argv);
-enum kc_exit kc_cmd_explain(int argc, char **argv);
-enum kc_exit kc_cmd_prove(int argc, char **argv);
+struct kc_command {
+	const char *name, *summary; /* a line of 'kcanary --help' */
+	const char *doc;	    /* its own help: before its options \v and behind them */
+	const struct kc_option *rows;
+	const void *defaults; /* its options struct before anything is parsed ... */
+	size_t size;	      /* ... and how large that is */
 
-/* argp_parse with our status for bad usage, and numbers that must be numbers. */
-enum kc_exit kc_parse(const struct argp *argp, int argc, char **argv, void *options);
-unsigned int kc_parse_number(struct argp_state *state, const char *what, const char *arg,
-			     unsigned int min, unsigned int max);
+	/* What rows demand of each other, once all are parsed; or NULL. */
+	int (*check)(void *options, struct kc_failure *ret_failure);
 
-/* kc_report_new(), saying on stderr what went wrong. */
-enum kc_exit kc_open_report(const char *path, bool json, struct kc_report **ret_report);
+	/* 0 and the program's status, or -errno and why. */
+	int (*run)(const void *options, struct kc_failure *ret_failure, enum kc_exit *ret_status);
+};
 
-/* All that a watch writes to: the report, to a file or to stdout; the kernel's log, if asked for.
+extern const struct kc_command kc_cmd_watch, kc_cmd_audit, kc_cmd_functions, kc_cmd_explain,
+	kc_cmd_prove;
+
+/* All of them, NULL behind the last. */
+extern const struct kc_command *const kc_commands[];
+
+/*
+ * The command's options, malloc'ed, from its defaults and the command line (argv[0] is
+ * "kcanary NAME"). Wrong usage and --help end the program, as argp does.
  */
-enum kc_exit kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_sinks *sinks);
+int kc_parse(const struct kc_command *command, int argc, char **argv,
+	     struct kc_failure *ret_failure, void **ret_options);
 
 #endif

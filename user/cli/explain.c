@@ -1,60 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/origin.h"
+#include "cli/common.h"
 #include "guard/callees.h"
 #include "guard/listing.h"
 #include "util/array.h"
 #include "util/log.h"
 
 struct explain_options {
-	struct kc_origin source;
+	struct kc_origin origin;
 	const char *function;
 	unsigned int verbose;
 };
 
-static const struct argp_option argp_options[] = {
-	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
-	KC_ORIGIN_OPTIONS,
+static const struct explain_options defaults;
+
+static const struct kc_option rows[] = {
+	{ .arg = "FUNCTION", KC_TEXT(struct explain_options, function), .required = true },
+	KC_ROW_VERBOSE(struct explain_options, "say more on stderr"),
+	{ KC_ROWS(struct explain_options, origin, struct kc_origin, kc_origin_rows) },
 	{},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static int check(void *given, struct kc_failure *ret_failure)
 {
-	struct explain_options *options = state->input;
+	const struct explain_options *options = given;
 
-	if (kc_origin_option(key, arg, &options->source))
-		return 0;
-	switch (key) {
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->function)
-			argp_error(state, "one FUNCTION, please");
-		options->function = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->function)
-			argp_error(state, "which FUNCTION?");
-		if (!options->source.vmlinux != !options->source.kallsyms)
-			argp_error(state, "--vmlinux and --kallsyms go together");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	return kc_origin_check(&options->origin, ret_failure);
 }
-
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.args_doc = "FUNCTION",
-	.doc = "Show one function's text as it runs, with the canary's slot, the seal, the checks and "
-	       "the live range marked."
-	       "\vA '|' in the first column marks instructions at which the slot must hold the "
-	       "canary, '?' where it depends on the way taken.\n\n"
-	       "Example: kcanary explain hrtimer_nanosleep",
-};
 
 static void print_ranges(const struct kc_plan *plan)
 {
@@ -95,7 +70,7 @@ static void print_callees(struct kc_session *session, const struct kc_sym *sym)
 		       callees[i].via ? kc_sym_name(ksyms, callees[i].via) : "");
 }
 
-static void explain(struct kc_session *session, const struct kc_sym *sym)
+static void explain_one(struct kc_session *session, const struct kc_sym *sym)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	const struct kc_plan *plan = kc_plans_of(session->plans, sym);
@@ -120,35 +95,55 @@ static void explain(struct kc_session *session, const struct kc_sym *sym)
 		printf("(its text can't be read)\n");
 }
 
-enum kc_exit kc_cmd_explain(int argc, char **argv)
+/* All functions of that name. */
+static int explain(const struct explain_options *options, struct kc_session *session,
+		   struct kc_failure *ret_failure)
 {
-	struct explain_options options = {};
 	const struct kc_sym *syms[16];
-	struct kc_session session = {};
-	enum kc_exit status;
-	size_t count;
+	size_t count =
+		kc_ksyms_by_name(session->kernel->ksyms, options->function, syms, kc_countof(syms));
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	kc_log_set_level(KC_LOG_INFO + options.verbose);
-	status = kc_session_open(&options.source, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	count = kc_ksyms_by_name(session.kernel->ksyms, options.function, syms, kc_countof(syms));
-	if (!count) {
-		kc_error("no function is named '%s'; 'kcanary functions GLOB' searches",
-			 options.function);
-		status = KC_EXIT_USAGE;
-	}
+	if (!count)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+			       "no function is named '%s'; 'kcanary functions GLOB' searches",
+			       options->function);
 	if (count > 1)
 		kc_info("%zu functions have this name", count);
 	for (size_t i = 0; i < count && i < kc_countof(syms); i++)
-		explain(&session, syms[i]);
-	kc_session_close(&session);
-	if (fflush(stdout) || ferror(stdout)) {
-		kc_error("cannot write the listing");
-		return KC_EXIT_FAILED;
-	}
-	return status;
+		explain_one(session, syms[i]);
+	if (fflush(stdout) || ferror(stdout))
+		return kc_fail(ret_failure, KC_EXIT_FAILED, -EIO, "cannot write the listing");
+	return 0;
 }
+
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+{
+	const struct explain_options *options = given;
+	struct kc_session session = {};
+	int err;
+
+	kc_set_verbosity(options->verbose);
+	err = kc_session_open(&options->origin, ret_failure, &session);
+	if (err)
+		return err;
+	err = explain(options, &session, ret_failure);
+	kc_session_close(&session);
+	if (!err)
+		*ret_status = KC_EXIT_CLEAN;
+	return err;
+}
+
+const struct kc_command kc_cmd_explain = {
+	.name = "explain",
+	.summary = "one function: annotated listing, slot, checks",
+	.doc = "Show one function's text as it runs, with the canary's slot, the seal, the checks and "
+	       "the live range marked."
+	       "\vA '|' in the first column marks instructions at which the slot must hold the "
+	       "canary, '?' where it depends on the way taken.\n\n"
+	       "Example: kcanary explain hrtimer_nanosleep",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.check = check,
+	.run = run,
+};

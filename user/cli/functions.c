@@ -5,70 +5,36 @@
 #include <time.h>
 
 #include "cli/command.h"
-#include "cli/origin.h"
+#include "cli/common.h"
 #include "report/plans.h"
 #include "util/log.h"
 
 struct functions_options {
-	struct kc_origin source;
+	struct kc_origin origin;
 	const char *glob;
 	bool json;
 	bool addresses;
 	unsigned int verbose;
 };
 
-enum { OPTION_ADDRESSES = 0x200 };
+static const struct functions_options defaults;
 
-static const struct argp_option argp_options[] = {
-	{ "addresses", OPTION_ADDRESSES, NULL, 0, "with -j: raw kernel addresses too", 0 },
-	{ "json", 'j', NULL, 0, "JSON lines instead of a table", 0 },
-	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
-	KC_ORIGIN_OPTIONS,
+static const struct kc_option rows[] = {
+	{ .arg = "GLOB", KC_TEXT(struct functions_options, glob) },
+	{ "addresses", 0, NULL, KC_FLAG(struct functions_options, addresses),
+	  .help = "with -j: raw kernel addresses too" },
+	KC_ROW_JSON(struct functions_options, "a table"),
+	KC_ROW_VERBOSE(struct functions_options, "say more on stderr"),
+	{ KC_ROWS(struct functions_options, origin, struct kc_origin, kc_origin_rows) },
 	{},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static int check(void *given, struct kc_failure *ret_failure)
 {
-	struct functions_options *options = state->input;
+	const struct functions_options *options = given;
 
-	if (kc_origin_option(key, arg, &options->source))
-		return 0;
-	switch (key) {
-	case 'j':
-		options->json = true;
-		return 0;
-	case OPTION_ADDRESSES:
-		options->addresses = true;
-		return 0;
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (options->glob)
-			argp_error(state, "one GLOB, please");
-		options->glob = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->source.vmlinux != !options->source.kallsyms)
-			argp_error(state, "--vmlinux and --kallsyms go together");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	return kc_origin_check(&options->origin, ret_failure);
 }
-
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.args_doc = "[GLOB]",
-	.doc = "List the guarded functions of this kernel and its modules: where each keeps its "
-	       "canary, or the reason why that can't be told."
-	       "\vColumns: size in bytes, slot rule, number of checks, seal and check offsets. A slot "
-	       "rule is relative to the CFA (the address just above the return address), or to SP or "
-	       "BP at each instruction in functions that realign their stack.\n\n"
-	       "Examples:\n"
-	       "  kcanary functions 'hrtimer_*'\n"
-	       "  kcanary functions -j > plans.json",
-};
 
 static double seconds_since(const struct timespec *start)
 {
@@ -87,7 +53,8 @@ static void show_progress(const struct timespec *start, size_t done, size_t tota
 	*shown = true;
 }
 
-static enum kc_exit functions(const struct functions_options *options, struct kc_session *session)
+static int functions(const struct functions_options *options, struct kc_session *session,
+		     struct kc_failure *ret_failure)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	size_t total = kc_ksyms_count(ksyms), listed = 0;
@@ -121,31 +88,46 @@ static enum kc_exit functions(const struct functions_options *options, struct kc
 	totals.seconds = seconds_since(&start);
 	if (!err)
 		err = kc_plans_print_totals(&totals, options->json, stdout);
-	if (err) {
-		kc_error("cannot write: %s", kc_strerror(err));
-		return KC_EXIT_FAILED;
-	}
-	if (!totals.functions && options->glob) {
-		kc_error("no function is named like '%s'", options->glob);
-		return KC_EXIT_USAGE;
-	}
-	return KC_EXIT_CLEAN;
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write: %s",
+			       kc_strerror(err));
+	if (!totals.functions && options->glob)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+			       "no function is named like '%s'", options->glob);
+	return 0;
 }
 
-enum kc_exit kc_cmd_functions(int argc, char **argv)
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct functions_options options = {};
+	const struct functions_options *options = given;
 	struct kc_session session = {};
-	enum kc_exit status;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	kc_log_set_level(KC_LOG_INFO + options.verbose);
-	status = kc_session_open(&options.source, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = functions(&options, &session);
+	kc_set_verbosity(options->verbose);
+	err = kc_session_open(&options->origin, ret_failure, &session);
+	if (err)
+		return err;
+	err = functions(options, &session, ret_failure);
 	kc_session_close(&session);
-	return status;
+	if (!err)
+		*ret_status = KC_EXIT_CLEAN;
+	return err;
 }
+
+const struct kc_command kc_cmd_functions = {
+	.name = "functions",
+	.summary = "where this kernel's functions keep their canaries",
+	.doc = "List the guarded functions of this kernel and its modules: where each keeps its "
+	       "canary, or the reason why that can't be told."
+	       "\vColumns: size in bytes, slot rule, number of checks, seal and check offsets. A slot "
+	       "rule is relative to the CFA (the address just above the return address), or to SP or "
+	       "BP at each instruction in functions that realign their stack.\n\n"
+	       "Examples:\n"
+	       "  kcanary functions 'hrtimer_*'\n"
+	       "  kcanary functions -j > plans.json",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.check = check,
+	.run = run,
+};

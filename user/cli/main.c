@@ -1,38 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
-#include "util/array.h"
+#include "util/cleanup.h"
 #include "util/log.h"
-
-static const struct {
-	const char *name;
-	enum kc_exit (*run)(int argc, char **argv);
-	const char *summary;
-} commands[] = {
-	{ "watch", kc_cmd_watch,
-	  "watch for damaged stack frames: sleeping tasks, hot functions, panic" },
-	{ "audit", kc_cmd_audit, "look at every sleeping task once: a table" },
-	{ "functions", kc_cmd_functions, "where this kernel's functions keep their canaries" },
-	{ "explain", kc_cmd_explain, "one function: annotated listing, slot, checks" },
-	{ "prove", kc_cmd_prove, "compare slots and canaries at checks as the kernel runs" },
-};
 
 static void print_help(FILE *out)
 {
 	fprintf(out, "Usage: kcanary COMMAND [OPTION...]\n"
 		     "Find damaged kernel stack frames while the kernel still runs.\n\n");
-	for (size_t i = 0; i < kc_countof(commands); i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	for (const struct kc_command *const *command = kc_commands; *command; command++)
+		fprintf(out, "  %-10s %s\n", (*command)->name, (*command)->summary);
 	fprintf(out, "\n'kcanary COMMAND --help' tells more. Start with: sudo kcanary watch\n"
 		     "Exit status: 0 clean, 1 findings, 2 usage, 3 cannot run on this host,\n"
 		     "4 nothing found but not everything could be verified, 5 failure.\n");
 }
 
+static const struct kc_command *find(const char *name)
+{
+	for (const struct kc_command *const *command = kc_commands; *command; command++)
+		if (!strcmp((*command)->name, name))
+			return *command;
+	return NULL;
+}
+
+/* Run the command that argv[1] names. */
+static int run(int argc, char **argv, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+{
+	const struct kc_command *command = find(argv[1]);
+	kc_auto_free void *options = NULL;
+	char name[64];
+	int err;
+
+	if (!command)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+			       "unknown command '%s'; 'kcanary --help' lists them", argv[1]);
+	snprintf(name, sizeof(name), "kcanary %s", command->name);
+	argv[1] = name; /* argp's words begin with it */
+	err = kc_parse(command, argc - 1, argv + 1, ret_failure, &options);
+	return err ?: command->run(options, ret_failure, ret_status);
+}
+
 int main(int argc, char **argv)
 {
-	char name[64];
+	struct kc_failure failure;
+	enum kc_exit status;
 
 	if (argc < 2) {
 		print_help(stderr);
@@ -46,13 +60,9 @@ int main(int argc, char **argv)
 		printf("kcanary " KC_VERSION "\n");
 		return KC_EXIT_CLEAN;
 	}
-	for (size_t i = 0; i < kc_countof(commands); i++) {
-		if (strcmp(commands[i].name, argv[1]))
-			continue;
-		snprintf(name, sizeof(name), "kcanary %s", commands[i].name);
-		argv[1] = name;
-		return commands[i].run(argc - 1, argv + 1);
+	if (run(argc, argv, &failure, &status)) {
+		kc_error("%s", failure.text);
+		return failure.exit;
 	}
-	kc_error("unknown command '%s'; 'kcanary --help' lists them", argv[1]);
-	return KC_EXIT_USAGE;
+	return status;
 }

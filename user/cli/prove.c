@@ -7,16 +7,14 @@
 #include <time.h>
 
 #include "cli/command.h"
+#include "cli/common.h"
 #include "monitor/session.h"
 #include "probe/probes.h"
 #include "util/array.h"
 #include "util/log.h"
 
-#define MAX_GLOBS 64
-
 struct prove_options {
-	const char *globs[MAX_GLOBS];
-	size_t nr_globs;
+	struct kc_texts globs;
 	unsigned int sample;
 	unsigned int duration;
 	unsigned int seed;
@@ -24,64 +22,38 @@ struct prove_options {
 	unsigned int verbose;
 };
 
-enum { OPTION_SEED = 0x100 };
+static const struct prove_options defaults = { .sample = 64, .duration = 10 };
 
-static const struct argp_option argp_options[] = {
-	{ "function", 'f', "GLOB", 0, "choose among these functions (repeatable; default all)", 0 },
-	{ "sample", 'N', "COUNT", 0, "how many functions to choose at random (default 64)", 0 },
-	{ "duration", 'd', "SECONDS", 0, "compare for this long (default 10)", 0 },
-	{ "seed", OPTION_SEED, "NUMBER", 0, "repeat an earlier choice", 0 },
-	{ "verbose", 'v', NULL, 0, "say more on stderr", 0 },
-	{},
-};
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+/* Any number is a seed, so that one was given must be known. */
+static int note_seed(const struct kc_option *row, const char *arg, void *given,
+		     struct kc_failure *ret_failure)
 {
-	struct prove_options *options = state->input;
+	struct prove_options *options = given;
 
-	switch (key) {
-	case 'f':
-		if (options->nr_globs == MAX_GLOBS)
-			argp_error(state, "at most %d GLOBs", MAX_GLOBS);
-		options->globs[options->nr_globs++] = arg;
-		return 0;
-	case 'N':
-		options->sample = kc_parse_number(state, "COUNT", arg, 1, KC_MAX_POINTS);
-		return 0;
-	case 'd':
-		options->duration = kc_parse_number(state, "SECONDS", arg, 1, 1 << 20);
-		return 0;
-	case OPTION_SEED:
-		options->seed = kc_parse_number(state, "NUMBER", arg, 0, UINT32_MAX);
-		options->seeded = true;
-		return 0;
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	(void)row, (void)arg, (void)ret_failure;
+	options->seeded = true;
+	return 0;
 }
 
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.doc = "Prove guard plans by running: probe the checks of functions chosen at random, and "
-	       "compare slot and canary each time the kernel is about to."
-	       "\vA mismatch means that a plan is wrong or that a frame is damaged. Probes cost a "
-	       "breakpoint per call, and the kernel takes some 10 ms to remove each: try a small sample "
-	       "first.\n\n"
-	       "Example: kcanary prove -N 100 -f 'vfs_*' -f 'do_sys_*' -d 30",
+static const struct kc_option rows[] = {
+	{ "function", 'f', "GLOB", KC_TEXTS(struct prove_options, globs),
+	  .help = "choose among these functions", .none = (const char *const[]){ "all", NULL },
+	  .many = "GLOBs" },
+	{ "sample", 'N', "COUNT", KC_NUMBER(struct prove_options, sample, 1, KC_MAX_POINTS),
+	  .help = "how many functions to choose at random" },
+	KC_ROW_DURATION(struct prove_options, 1 << 20, "compare for this long"),
+	{ "seed", 0, "NUMBER", KC_NUMBER(struct prove_options, seed, 0, UINT32_MAX),
+	  .help = "repeat an earlier choice", .then = note_seed },
+	KC_ROW_VERBOSE(struct prove_options, "say more on stderr"),
+	{},
 };
 
 static bool is_wanted(const struct prove_options *options, const char *name)
 {
-	for (size_t i = 0; i < options->nr_globs; i++)
-		if (!fnmatch(options->globs[i], name, 0))
+	for (size_t i = 0; i < options->globs.count; i++)
+		if (!fnmatch(options->globs.items[i], name, 0))
 			return true;
-	return !options->nr_globs;
+	return !options->globs.count;
 }
 
 /* All functions that are wanted, in random order; most of them may have no canary. */
@@ -131,8 +103,9 @@ struct proved {
 	struct kc_points points;
 };
 
-static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
-			 const struct proved *proved, size_t count, size_t refused)
+static int tell(struct kc_session *session, struct kc_probes *probes, const struct proved *proved,
+		size_t count, size_t refused, struct kc_failure *ret_failure,
+		enum kc_exit *ret_status)
 {
 	struct kc_point_count total = {};
 	size_t hit = 0;
@@ -140,10 +113,9 @@ static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
 	for (size_t i = 0; i < count; i++) {
 		struct kc_point_count one;
 
-		if (kc_probes_count(probes, proved[i].points, &one)) {
-			kc_error("the probes' counts can't be read");
-			return KC_EXIT_FAILED;
-		}
+		if (kc_probes_count(probes, proved[i].points, &one))
+			return kc_fail(ret_failure, KC_EXIT_FAILED, -EIO,
+				       "the probes' counts can't be read");
 		hit += one.hits != 0;
 		total.hits += one.hits;
 		total.mismatches += one.mismatches;
@@ -159,39 +131,35 @@ static enum kc_exit tell(struct kc_session *session, struct kc_probes *probes,
 	       count, kc_probes_attached(probes), refused, hit, (unsigned long)total.hits,
 	       (unsigned long)total.mismatches, (unsigned long)total.unreadable);
 	if (fflush(stdout) || ferror(stdout))
-		return KC_EXIT_FAILED;
-	if (total.mismatches)
-		return KC_EXIT_FINDINGS;
-	return !total.hits || total.unreadable ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
+		return kc_fail(ret_failure, KC_EXIT_FAILED, -EIO, "cannot write to stdout");
+	*ret_status = total.mismatches			? KC_EXIT_FINDINGS
+		      : !total.hits || total.unreadable ? KC_EXIT_BLIND
+							: KC_EXIT_CLEAN;
+	return 0;
 }
 
-static enum kc_exit prove(const struct prove_options *options, struct kc_session *session)
+static int prove(const struct prove_options *options, struct kc_session *session,
+		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_probes *probes kc_auto(kc_cleanup_probes) = NULL;
 	kc_auto_free const struct kc_sym **syms = NULL;
 	kc_auto_free struct proved *proved = NULL;
 	size_t available, chosen = 0, refused = 0;
-	enum kc_exit status;
-	char reason[160];
 	int err;
 
 	srandom(options->seed);
-	if (choose(options, session, &syms, &available)) {
-		kc_error("out of memory");
-		return KC_EXIT_FAILED;
-	}
-	if (!available) {
-		kc_error("no function is named like that");
-		return KC_EXIT_USAGE;
-	}
+	if (choose(options, session, &syms, &available))
+		return kc_fail_nomem(ret_failure);
+	if (!available)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+			       "no function is named like that");
 	proved = calloc(options->sample, sizeof(*proved));
 	if (!proved)
-		return KC_EXIT_FAILED;
-	if (kc_probes_new(&(struct kc_probe_options){ .kernel = session->kernel }, reason,
-			  &probes)) {
-		kc_error("%s", reason);
-		return KC_EXIT_CANNOT_RUN;
-	}
+		return kc_fail_nomem(ret_failure);
+	err = kc_probes_new(&(struct kc_probe_options){ .kernel = session->kernel }, ret_failure,
+			    &probes);
+	if (err)
+		return err;
 	/* Refused functions make way for others. */
 	for (size_t i = 0; i < available && chosen < options->sample; i++) {
 		const struct kc_plan *plan = kc_plans_of(session->plans, syms[i]);
@@ -200,11 +168,11 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 		if (plan->sym != syms[i] || plan->reason != KC_PLAN_OK || !plan->nr_checks)
 			continue;
 		err = kc_probes_checks(probes, plan, &points);
-		if (err == -EACCES || err == -EPERM) {
-			kc_error("not permitted to place kprobes (kernel.perf_event_paranoid, "
-				 "lockdown): run as root");
-			return KC_EXIT_CANNOT_RUN;
-		}
+		if (err == -EACCES || err == -EPERM)
+			return kc_fail(
+				ret_failure, KC_EXIT_CANNOT_RUN, err,
+				"not permitted to place kprobes (kernel.perf_event_paranoid, "
+				"lockdown): run as root");
 		if (err == -ENOSPC)
 			break;
 		if (!points.count) {
@@ -218,27 +186,39 @@ static enum kc_exit prove(const struct prove_options *options, struct kc_session
 	kc_info("seed %u: probing %zu checks of %zu guarded functions, chosen from %zu, for %u s",
 		options->seed, kc_probes_attached(probes), chosen, available, options->duration);
 	wait_for(options->duration);
-	status = tell(session, probes, proved, chosen, refused);
+	err = tell(session, probes, proved, chosen, refused, ret_failure, ret_status);
 	kc_info("removing the probes");
-	return status;
+	return err;
 }
 
-enum kc_exit kc_cmd_prove(int argc, char **argv)
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct prove_options options = { .sample = 64, .duration = 10 };
+	struct prove_options options = *(const struct prove_options *)given;
 	struct kc_session session = {};
-	enum kc_exit status;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	kc_log_set_level(KC_LOG_INFO + options.verbose);
+	kc_set_verbosity(options.verbose);
 	if (!options.seeded && getrandom(&options.seed, sizeof(options.seed), 0) < 0)
 		options.seed = time(NULL);
-	status = kc_session_open(&(struct kc_origin){}, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = prove(&options, &session);
+	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
+	if (err)
+		return err;
+	err = prove(&options, &session, ret_failure, ret_status);
 	kc_session_close(&session);
-	return status;
+	return err;
 }
+
+const struct kc_command kc_cmd_prove = {
+	.name = "prove",
+	.summary = "compare slots and canaries at checks as the kernel runs",
+	.doc = "Prove guard plans by running: probe the checks of functions chosen at random, and "
+	       "compare slot and canary each time the kernel is about to."
+	       "\vA mismatch means that a plan is wrong or that a frame is damaged. Probes cost a "
+	       "breakpoint per call, and the kernel takes some 10 ms to remove each: try a small sample "
+	       "first.\n\n"
+	       "Example: kcanary prove -N 100 -f 'vfs_*' -f 'do_sys_*' -d 30",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.run = run,
+};

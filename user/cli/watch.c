@@ -5,15 +5,14 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/filter.h"
+#include "cli/common.h"
+#include "cli/output.h"
 #include "monitor/lookers.h"
 #include "monitor/loop.h"
 #include "util/log.h"
 
 #define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
 #define MAX_HOLD_OFF 2000 /* the hard lockup detector's time is 10 s */
-
-#define MAX_FUNCTIONS 64 /* -f options */
 
 struct watch_options {
 	struct kc_filter filter;
@@ -24,9 +23,8 @@ struct watch_options {
 	unsigned int verbose;
 	bool json;
 	bool no_probes, dry_run;
-	const char *functions[MAX_FUNCTIONS];
+	struct kc_texts functions;
 	const char *preset;
-	size_t nr_functions;
 	unsigned int max_probes;
 	unsigned int headroom; /* bytes */
 	unsigned int hold_off; /* ms; 0: never hold a CPU */
@@ -34,139 +32,65 @@ struct watch_options {
 	bool kmsg;	       /* a line to /dev/kmsg for each finding */
 };
 
-enum {
-	OPTION_MAX_CPU = 0x100,
-	OPTION_PRESET,
-	OPTION_MAX_PROBES,
-	OPTION_DRY_RUN,
-	OPTION_NO_PROBES,
-	OPTION_HEADROOM,
-	OPTION_HOLD_OFF,
-	OPTION_HOLD_MAX,
-	OPTION_KMSG,
+static const struct watch_options defaults = {
+	.period = 1000,
+	.max_cpu = 5,
+	.max_probes = 64,
+	.headroom = 2048,
+	.hold_off = 50,
+	.hold_max = 1000,
 };
 
-static const struct argp_option argp_options[] = {
-	KC_FILTER_OPTIONS,
-	{ "function", 'f', "FUNC|GLOB", 0,
-	  "put live probes on these functions (repeatable; default hrtimer_nanosleep, "
-	  "do_nanosleep and do_futex)",
-	  2 },
-	{ "preset", OPTION_PRESET, "NAME", 0, "... on these: futex, sleep, io, net, all-blocking",
-	  2 },
-	{ "max-probes", OPTION_MAX_PROBES, "COUNT", 0, "refuse to place more (default 64)", 2 },
-	{ "dry-run", OPTION_DRY_RUN, NULL, 0, "only show what would be probed", 2 },
-	{ "no-probes", OPTION_NO_PROBES, NULL, 0, "no live probes, no tripwire: the sweep alone",
-	  2 },
-	{ "headroom", OPTION_HEADROOM, "BYTES", 0,
-	  "tell of less stack left at a probed function's entry (default 2048, 0: never)", 2 },
-	{ "hold-off", OPTION_HOLD_OFF, "MS", 0,
-	  "hold a CPU that is about to panic until the finding is written out, or this long if "
-	  "a first record of it is on the disk or nobody has seen it (default 50, 0: never)",
-	  2 },
-	{ "hold-off-max", OPTION_HOLD_MAX, "MS", 0,
-	  "... and this long for that first record, once it was seen (default 1000)", 2 },
-	{ "kmsg", OPTION_KMSG, NULL, 0, "a line to the kernel's log for findings of live probes",
-	  2 },
-	{ "duration", 'd', "SECONDS", 0, "end after this time", 0 },
-	{ "sweep", 's', "MS", 0, "time from one pass to the next (default 1000, at least 10)", 0 },
-	{ "max-cpu", OPTION_MAX_CPU, "PERCENT", 0,
-	  "of one CPU that passes may take before they are made less often (default 5)", 0 },
-	{ "json", 'j', NULL, 0, "JSON lines instead of text", 0 },
-	{ "output", 'o', "FILE", 0,
-	  "append there instead of writing to stdout; findings are synced", 0 },
-	{ "verbose", 'v', NULL, 0, "say more on stderr; twice: libbpf's words too", 0 },
+static int check_hold_off(const struct kc_option *row, const char *arg, void *given,
+			  struct kc_failure *ret_failure)
+{
+	const struct watch_options *options = given;
+
+	(void)arg;
+	if (!options->hold_off || options->hold_off >= MIN_HOLD_OFF)
+		return 0;
+	return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+		       "%s must be 0, or at least %d: nothing is written sooner", row->arg,
+		       MIN_HOLD_OFF);
+}
+
+static const struct kc_option rows[] = {
+	{ KC_ROWS(struct watch_options, filter, struct kc_filter, kc_filter_rows) },
+	{ "function", 'f', "FUNC|GLOB", KC_TEXTS(struct watch_options, functions),
+	  .help = "put live probes on these functions", .none = kc_default_functions,
+	  .many = "functions or globs", .group = 2 },
+	{ "preset", 0, "NAME", KC_TEXT(struct watch_options, preset),
+	  .help = "... on these: futex, sleep, io, net, all-blocking" },
+	{ "max-probes", 0, "COUNT", KC_NUMBER(struct watch_options, max_probes, 1, KC_MAX_POINTS),
+	  .help = "refuse to place more" },
+	{ "dry-run", 0, NULL, KC_FLAG(struct watch_options, dry_run),
+	  .help = "only show what would be probed" },
+	{ "no-probes", 0, NULL, KC_FLAG(struct watch_options, no_probes),
+	  .help = "no live probes, no tripwire: the sweep alone" },
+	{ "headroom", 0, "BYTES", KC_NUMBER(struct watch_options, headroom, 0, 1 << 20),
+	  .help = "tell of less stack left at a probed function's entry", .note = "0: never" },
+	{ "hold-off", 0, "MS", KC_NUMBER(struct watch_options, hold_off, 0, MAX_HOLD_OFF),
+	  .help = "hold a CPU that is about to panic until the finding is written out; or this "
+		  "long, if a first record of it is on the disk or nobody has seen it",
+	  .note = "0: never", .then = check_hold_off },
+	{ "hold-off-max", 0, "MS",
+	  KC_NUMBER(struct watch_options, hold_max, MIN_HOLD_OFF, MAX_HOLD_OFF),
+	  .help = "... and this long for that first record, once it was seen" },
+	{ "kmsg", 0, NULL, KC_FLAG(struct watch_options, kmsg),
+	  .help = "a line to the kernel's log for findings of live probes" },
+	KC_ROW_DURATION(struct watch_options, 1 << 30, "end after this time"),
+	{ "sweep", 's', "MS", KC_NUMBER(struct watch_options, period, 10, 3600 * 1000),
+	  .help = "time from one pass to the next" },
+	{ "max-cpu", 0, "PERCENT", KC_NUMBER(struct watch_options, max_cpu, 1, 100),
+	  .help = "of one CPU that passes may take before they are made less often" },
+	KC_ROW_JSON(struct watch_options, "text"),
+	KC_ROW_OUTPUT(struct watch_options, "; findings are synced"),
+	KC_ROW_VERBOSE(struct watch_options, "say more on stderr; twice: libbpf's words too"),
 	{},
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct watch_options *options = state->input;
-
-	if (kc_filter_option(key, arg, state, &options->filter))
-		return 0;
-	switch (key) {
-	case 'd':
-		options->duration = kc_parse_number(state, "SECONDS", arg, 1, 1 << 30);
-		return 0;
-	case 's':
-		options->period = kc_parse_number(state, "MS", arg, 10, 3600 * 1000);
-		return 0;
-	case 'f':
-		if (options->nr_functions == MAX_FUNCTIONS)
-			argp_error(state, "at most %d functions or globs", MAX_FUNCTIONS);
-		options->functions[options->nr_functions++] = arg;
-		return 0;
-	case OPTION_PRESET:
-		options->preset = arg;
-		return 0;
-	case OPTION_MAX_PROBES:
-		options->max_probes = kc_parse_number(state, "COUNT", arg, 1, KC_MAX_POINTS);
-		return 0;
-	case OPTION_DRY_RUN:
-		options->dry_run = true;
-		return 0;
-	case OPTION_NO_PROBES:
-		options->no_probes = true;
-		return 0;
-	case OPTION_HEADROOM:
-		options->headroom = kc_parse_number(state, "BYTES", arg, 0, 1 << 20);
-		return 0;
-	case OPTION_HOLD_OFF:
-		options->hold_off = kc_parse_number(state, "MS", arg, 0, MAX_HOLD_OFF);
-		if (options->hold_off && options->hold_off < MIN_HOLD_OFF)
-			argp_error(state, "MS must be 0, or at least %d: nothing is written sooner",
-				   MIN_HOLD_OFF);
-		return 0;
-	case OPTION_HOLD_MAX:
-		options->hold_max = kc_parse_number(state, "MS", arg, MIN_HOLD_OFF, MAX_HOLD_OFF);
-		return 0;
-	case OPTION_KMSG:
-		options->kmsg = true;
-		return 0;
-	case OPTION_MAX_CPU:
-		options->max_cpu = kc_parse_number(state, "PERCENT", arg, 1, 100);
-		return 0;
-	case 'j':
-		options->json = true;
-		return 0;
-	case 'o':
-		options->output = arg;
-		return 0;
-	case 'v':
-		options->verbose++;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-static const struct argp argp = {
-	.options = argp_options,
-	.parser = parse_option,
-	.doc = "Watch for damaged kernel stack frames: of tasks that sleep, in hot functions as they "
-	       "run, and at the panic."
-	       "\vEvery pass looks at all threads (or those chosen) that are not running, finds the "
-	       "canary slot of each guarded frame on their kernel stacks, and compares it with the "
-	       "task's canary, in the kernel. A difference becomes a finding only after it was read "
-	       "again while the task provably did not run.\n\n"
-	       "Live probes look at chosen functions of running tasks: the depth of the stack at "
-	       "their entry, slot, canary and guard at each check, and in functions without a canary "
-	       "the return address. A tripwire on panic() tells of stack-protector panics, whoever "
-	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
-	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
-	       "summary of what was verified.\n\n"
-	       "Examples:\n"
-	       "  kcanary watch                     all tasks, once a second\n"
-	       "  kcanary watch -n App01 --sweep 100\n"
-	       "  kcanary watch -c /system.slice/app01.service\n"
-	       "  kcanary watch --preset futex --dry-run\n"
-	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
-};
-
-static enum kc_exit conclude(const struct kc_loop *loop, int err, const char *why)
+static int conclude(const struct kc_loop *loop, int err, const char *why,
+		    struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_coverage coverage;
 	int written;
@@ -184,38 +108,43 @@ static enum kc_exit conclude(const struct kc_loop *loop, int err, const char *wh
 	written = kc_sinks_stop(loop->sinks, &coverage,
 				loop->attach ? kc_attach_depths(loop->attach) : NULL,
 				err ? "failed" : why);
+	if (err && written)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err,
+			       "the watch ended: %s; the report could not be written: %s",
+			       kc_strerror(err), kc_strerror(written));
 	if (err)
-		kc_error("the watch ended: %s", kc_strerror(err));
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "the watch ended: %s",
+			       kc_strerror(err));
 	if (written)
-		kc_error("the report could not be written: %s", kc_strerror(written));
-	return err || written ? KC_EXIT_FAILED : kc_coverage_exit(&coverage);
+		return kc_fail(ret_failure, KC_EXIT_FAILED, written,
+			       "the report could not be written: %s", kc_strerror(written));
+	*ret_status = kc_coverage_exit(&coverage);
+	return 0;
 }
 
 /* What to probe, and that it is not too much. */
-static enum kc_exit choose(const struct watch_options *options, struct kc_session *session,
-			   struct kc_choices *ret_choices)
+static int choose(const struct watch_options *options, struct kc_session *session,
+		  struct kc_failure *ret_failure, struct kc_choices *ret_choices)
 {
 	const struct kc_wish wish = {
-		.globs = options->functions,
-		.nr_globs = options->nr_functions,
+		.globs = options->functions.items,
+		.nr_globs = options->functions.count,
 		.preset = options->preset,
 	};
-	enum kc_exit status;
+	int err;
 
 	*ret_choices = (struct kc_choices){};
 	if (options->no_probes)
-		return KC_EXIT_CLEAN;
-	status = kc_choose(session, &wish, ret_choices);
-	if (status == KC_EXIT_CLEAN && ret_choices->points > options->max_probes &&
-	    !options->dry_run) {
-		kc_error(
-			"%zu functions would take %zu probes, more than --max-probes %u; each costs "
-			"every call, and the kernel some 10 ms to remove",
-			ret_choices->count, ret_choices->points, options->max_probes);
-		kc_choices_free(ret_choices);
-		return KC_EXIT_USAGE;
-	}
-	return status;
+		return 0;
+	err = kc_choose(session, &wish, ret_failure, ret_choices);
+	if (err || options->dry_run || ret_choices->points <= options->max_probes)
+		return err;
+	err = kc_fail(ret_failure, KC_EXIT_USAGE, -E2BIG,
+		      "%zu functions would take %zu probes, more than --max-probes %u; each costs "
+		      "every call, and the kernel some 10 ms to remove",
+		      ret_choices->count, ret_choices->points, options->max_probes);
+	kc_choices_free(ret_choices);
+	return err;
 }
 
 static void print_choices(const struct kc_choices *choices)
@@ -256,17 +185,17 @@ static int say_start(const struct watch_options *options, const struct kc_choice
 }
 
 /* Probes placed, events looked at, CPUs held: in this order. */
-static enum kc_exit arm(const struct watch_options *options, const struct kc_choices *choices,
-			struct kc_session *session, struct kc_desk *desk,
-			const struct kc_sinks *sinks, struct kc_attach **ret_attach,
-			struct kc_events **ret_events)
+static int arm(const struct watch_options *options, const struct kc_choices *choices,
+	       struct kc_session *session, struct kc_desk *desk, const struct kc_sinks *sinks,
+	       struct kc_failure *ret_failure, struct kc_attach **ret_attach,
+	       struct kc_events **ret_events)
 {
 	unsigned int hold_off = kc_lookers_are_possible() ? options->hold_off : 0;
-	enum kc_exit status;
+	int err;
 
 	if (hold_off != options->hold_off)
 		kc_debug("one CPU: it is not held, nobody could write meanwhile");
-	status = kc_attach_new(
+	err = kc_attach_new(
 		&(struct kc_attach_options){
 			.session = session,
 			.choices = choices,
@@ -274,32 +203,30 @@ static enum kc_exit arm(const struct watch_options *options, const struct kc_cho
 			.pid = options->filter.pid,
 			.headroom = options->headroom,
 		},
-		ret_attach);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	if (kc_attach_place(*ret_attach)) {
-		kc_error("out of memory");
-		return KC_EXIT_FAILED;
-	}
-	if (kc_events_start(
-		    &(struct kc_events_options){
-			    .session = session,
-			    .probes = kc_attach_probes(*ret_attach),
-			    .desk = desk,
-			    .sinks = sinks,
-			    .hold_off = hold_off,
-		    },
-		    ret_events)) {
-		kc_error("cannot start a thread");
-		return KC_EXIT_FAILED;
-	}
+		ret_failure, ret_attach);
+	if (err)
+		return err;
+	if (kc_attach_place(*ret_attach))
+		return kc_fail_nomem(ret_failure);
+	err = kc_events_start(
+		&(struct kc_events_options){
+			.session = session,
+			.probes = kc_attach_probes(*ret_attach),
+			.desk = desk,
+			.sinks = sinks,
+			.hold_off = hold_off,
+		},
+		ret_events);
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot start a thread");
 	kc_attach_activate(*ret_attach, hold_off,
 			   options->hold_max > hold_off ? options->hold_max : hold_off);
-	return KC_EXIT_CLEAN;
+	return 0;
 }
 
-static enum kc_exit watch(const struct watch_options *options, struct kc_session *session,
-			  const struct kc_choices *choices)
+static int watch(const struct watch_options *options, struct kc_session *session,
+		 const struct kc_choices *choices, struct kc_failure *ret_failure,
+		 enum kc_exit *ret_status)
 {
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
 	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
@@ -308,7 +235,6 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	struct kc_events *events kc_auto(kc_cleanup_events) = NULL;
 	struct kc_loop loop;
 	const char *why = "failed";
-	enum kc_exit status;
 	sigset_t signals;
 	int err;
 
@@ -318,23 +244,23 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	if (kc_desk_new(&options->filter, &sinks, &desk))
-		return KC_EXIT_FAILED;
-	status = kc_open_sinks(options->output, options->json, options->kmsg, &sinks);
-	if (status == KC_EXIT_CLEAN)
-		status = kc_passes_new(
+		return kc_fail_nomem(ret_failure);
+	err = kc_open_sinks(options->output, options->json, options->kmsg, ret_failure, &sinks);
+	if (!err)
+		err = kc_passes_new(
 			&(struct kc_passes_options){
 				.filter = options->filter,
 				.session = session,
 				.desk = desk,
 				.sinks = &sinks,
 			},
-			&passes);
-	if (status == KC_EXIT_CLEAN && !options->no_probes)
-		status = arm(options, choices, session, desk, &sinks, &attach, &events);
-	if (attach && status != KC_EXIT_CLEAN)
+			ret_failure, &passes);
+	if (!err && !options->no_probes)
+		err = arm(options, choices, session, desk, &sinks, ret_failure, &attach, &events);
+	if (attach && err)
 		kc_attach_stop(attach); /* before the events that nobody will look at */
-	if (status != KC_EXIT_CLEAN)
-		return status;
+	if (err)
+		return err;
 	loop = (struct kc_loop){
 		.filter = &options->filter,
 		.period = options->period,
@@ -349,37 +275,55 @@ static enum kc_exit watch(const struct watch_options *options, struct kc_session
 	err = say_start(options, choices, &loop);
 	if (!err)
 		err = kc_loop_run(&loop, &why);
-	return conclude(&loop, err, why);
+	return conclude(&loop, err, why, ret_failure, ret_status);
 }
 
-enum kc_exit kc_cmd_watch(int argc, char **argv)
+static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct watch_options options = {
-		.period = 1000,
-		.max_cpu = 5,
-		.max_probes = 64,
-		.headroom = 2048,
-		.hold_off = 50,
-		.hold_max = 1000,
-	};
-	struct kc_choices choices;
+	const struct watch_options *options = given;
 	struct kc_session session = {};
-	enum kc_exit status;
+	struct kc_choices choices;
+	int err;
 
-	status = kc_parse(&argp, argc, argv, &options);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	kc_log_set_level(KC_LOG_INFO + (options.verbose < 2 ? options.verbose : 2));
+	kc_set_verbosity(options->verbose);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
-	status = kc_session_open(&(struct kc_origin){}, &session);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	status = choose(&options, &session, &choices);
-	if (status == KC_EXIT_CLEAN && options.dry_run)
+	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
+	if (err)
+		return err;
+	*ret_status = KC_EXIT_CLEAN;
+	err = choose(options, &session, ret_failure, &choices);
+	if (!err && options->dry_run)
 		print_choices(&choices);
-	else if (status == KC_EXIT_CLEAN)
-		status = watch(&options, &session, &choices);
+	else if (!err)
+		err = watch(options, &session, &choices, ret_failure, ret_status);
 	kc_choices_free(&choices);
 	kc_session_close(&session);
-	return status;
+	return err;
 }
+
+const struct kc_command kc_cmd_watch = {
+	.name = "watch",
+	.summary = "watch for damaged stack frames: sleeping tasks, hot functions, panic",
+	.doc = "Watch for damaged kernel stack frames: of tasks that sleep, in hot functions as they "
+	       "run, and at the panic."
+	       "\vEvery pass looks at all threads (or those chosen) that are not running, finds the "
+	       "canary slot of each guarded frame on their kernel stacks, and compares it with the "
+	       "task's canary, in the kernel. A difference becomes a finding only after it was read "
+	       "again while the task provably did not run.\n\n"
+	       "Live probes look at chosen functions of running tasks: the depth of the stack at "
+	       "their entry, slot, canary and guard at each check, and in functions without a canary "
+	       "the return address. A tripwire on panic() tells of stack-protector panics, whoever "
+	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
+	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
+	       "summary of what was verified.\n\n"
+	       "Examples:\n"
+	       "  kcanary watch                     all tasks, once a second\n"
+	       "  kcanary watch -n App01 --sweep 100\n"
+	       "  kcanary watch -c /system.slice/app01.service\n"
+	       "  kcanary watch --preset futex --dry-run\n"
+	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
+	.rows = rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.run = run,
+};

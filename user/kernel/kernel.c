@@ -2,7 +2,6 @@
 #include "kernel/kernel.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "kernel/btf.h"
@@ -11,9 +10,10 @@
 #include "util/array.h"
 #include "util/log.h"
 
-#define fail(reason, err, ...) (snprintf((reason), 160, __VA_ARGS__), (err))
+#define fail(ret_failure, err, ...) kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err, __VA_ARGS__)
 
-static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf, char *reason)
+static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf,
+			struct kc_failure *ret_failure)
 {
 	const char *missing = NULL;
 
@@ -30,7 +30,7 @@ static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf, char *reas
 	if (!kc_btf_has(btf, "task_struct", "stack_canary"))
 		missing = "task_struct.stack_canary: built without the stack protector,";
 	if (missing)
-		return fail(reason, -ENOENT, "this kernel's BTF has no %s", missing);
+		return fail(ret_failure, -ENOENT, "this kernel's BTF has no %s", missing);
 	if (kc_btf_size(btf, "bug_entry", &kernel->bug_entry.size) ||
 	    kc_btf_offset(btf, "bug_entry", "flags", &kernel->bug_entry.flags) ||
 	    !kc_btf_has(btf, "bug_entry", "bug_addr_disp"))
@@ -46,7 +46,7 @@ static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf, char *reas
  * __end_init_task became __end_init_stack in Linux commit 8f69cba096b5 ("x86:
  * Rename __{start,end}_init_task to __{start,end}_init_stack"), v6.10.
  */
-static int load_thread_size(struct kc_kernel *kernel, char *reason)
+static int load_thread_size(struct kc_kernel *kernel, struct kc_failure *ret_failure)
 {
 	uint64_t start = kc_ksyms_data(kernel->ksyms, "init_stack");
 	uint64_t end = kc_ksyms_data(kernel->ksyms, "__end_init_stack");
@@ -56,12 +56,12 @@ static int load_thread_size(struct kc_kernel *kernel, char *reason)
 		end = kc_ksyms_data(kernel->ksyms, "__end_init_task");
 	size = end - start;
 	if (!start || end <= start || size > 1 << 20 || (size & (size - 1)))
-		return fail(reason, -ENOENT, "cannot tell the size of this kernel's stacks");
+		return fail(ret_failure, -ENOENT, "cannot tell the size of this kernel's stacks");
 	kernel->thread_size = size;
 	return 0;
 }
 
-static int load_guard(struct kc_kernel *kernel, struct kc_btf *btf, char *reason)
+static int load_guard(struct kc_kernel *kernel, struct kc_btf *btf, struct kc_failure *ret_failure)
 {
 	uint64_t symbol = kc_ksyms_data(kernel->ksyms, "__stack_chk_guard");
 	uint32_t offset;
@@ -74,12 +74,12 @@ static int load_guard(struct kc_kernel *kernel, struct kc_btf *btf, char *reason
 		kernel->guard = (struct kc_guard){ .addr = offset };
 		return 0;
 	}
-	return fail(reason, -ENOENT,
+	return fail(ret_failure, -ENOENT,
 		    "neither __stack_chk_guard nor fixed_percpu_data.stack_canary exists: "
 		    "cannot tell where code finds the guard");
 }
 
-static int orc_layout(struct kc_kernel *kernel, struct kc_btf *btf, char *reason,
+static int orc_layout(struct kc_kernel *kernel, struct kc_btf *btf, struct kc_failure *ret_failure,
 		      enum kc_orc_layout *ret_layout)
 {
 	uint64_t start = kc_ksyms_data(kernel->ksyms, "__start_orc_header");
@@ -88,21 +88,22 @@ static int orc_layout(struct kc_kernel *kernel, struct kc_btf *btf, char *reason
 
 	if (start) {
 		if (kc_mem_read(kernel->mem, start, header, sizeof(header)))
-			return fail(reason, -EFAULT, "cannot read .orc_header through %s",
+			return fail(ret_failure, -EFAULT, "cannot read .orc_header through %s",
 				    kernel->mem->name);
 		layout = kc_orc_layout_of_header(header);
 	} else {
 		layout = kc_orc_layout_of_btf(btf);
 	}
 	if (layout == KC_ORC_UNKNOWN)
-		return fail(reason, -ENOTSUP,
+		return fail(ret_failure, -ENOTSUP,
 			    "this kernel's ORC format is newer than kcanary knows; "
 			    "refusing to guess where frames are");
 	*ret_layout = layout;
 	return 0;
 }
 
-static int load_orc(struct kc_kernel *kernel, enum kc_orc_layout layout, char *reason)
+static int load_orc(struct kc_kernel *kernel, enum kc_orc_layout layout,
+		    struct kc_failure *ret_failure)
 {
 	const struct kc_ksyms *ksyms = kernel->ksyms;
 	uint64_t ip = kc_ksyms_data(ksyms, "__start_orc_unwind_ip");
@@ -113,65 +114,65 @@ static int load_orc(struct kc_kernel *kernel, enum kc_orc_layout layout, char *r
 	int err;
 
 	if (!ip || !ip_end || !entries || !entries_end)
-		return fail(reason, -ENOENT,
+		return fail(ret_failure, -ENOENT,
 			    "this kernel has no ORC unwind tables "
 			    "(CONFIG_UNWINDER_ORC, with all symbols in kallsyms)");
 	if (ip_end <= ip || entries_end <= entries ||
 	    (entries_end - entries) / sizeof(struct kc_orc_raw) != count)
-		return fail(reason, -EBADMSG, "the ORC tables' two parts differ in length");
+		return fail(ret_failure, -EBADMSG, "the ORC tables' two parts differ in length");
 	err = kc_orc_table_read(kernel->mem, ip, entries, count, layout, &kernel->orc);
 	if (err)
-		return fail(reason, err, "cannot read the ORC tables: %s",
+		return fail(ret_failure, err, "cannot read the ORC tables: %s",
 			    err == -EBADMSG ? "not sorted" : kc_strerror(err));
 	return 0;
 }
 
-static int load_symbols(struct kc_kernel *kernel, const char *path, char *reason)
+static int load_symbols(struct kc_kernel *kernel, const char *path, struct kc_failure *ret_failure)
 {
 	int err = kc_ksyms_load(path, &kernel->ksyms);
 
 	if (err == -EPERM)
-		return fail(reason, err,
+		return fail(ret_failure, err,
 			    "%s shows no addresses (kernel.kptr_restrict, or not root)", path);
 	if (err)
-		return fail(reason, err, "cannot read symbols from %s: %s", path,
+		return fail(ret_failure, err, "cannot read symbols from %s: %s", path,
 			    err == -EINVAL ? "not in kallsyms' format" : kc_strerror(err));
 	kernel->text = kc_ksyms_data(kernel->ksyms, "_stext");
 	kernel->text_end = kc_ksyms_data(kernel->ksyms, "_etext");
 	if (!kernel->text || kernel->text_end <= kernel->text)
-		return fail(reason, -ENOENT, "%s does not say where kernel text is", path);
+		return fail(ret_failure, -ENOENT, "%s does not say where kernel text is", path);
 	return 0;
 }
 
 int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const char *btf_path,
-		   char ret_reason[static 160], struct kc_kernel **ret_kernel)
+		   struct kc_failure *ret_failure, struct kc_kernel **ret_kernel)
 {
 	struct kc_kernel *kernel kc_auto(kc_cleanup_kernel) = calloc(1, sizeof(*kernel));
 	struct kc_btf *btf kc_auto(kc_cleanup_btf) = NULL;
-	enum kc_orc_layout layout;
+	enum kc_orc_layout layout = KC_ORC_UNKNOWN;
 	uint64_t modules;
 	int err;
 
 	if (!kernel)
-		return fail(ret_reason, -ENOMEM, "out of memory");
+		return fail(ret_failure, -ENOMEM, "out of memory");
 	kernel->mem = mem;
 	err = kc_btf_load(btf_path, &btf);
 	if (err)
-		return fail(ret_reason, err,
+		return fail(ret_failure, err,
 			    "no type information at %s (%s): kcanary needs a kernel built with "
 			    "CONFIG_DEBUG_INFO_BTF",
 			    btf_path, kc_strerror(err));
-	err = load_layouts(kernel, btf, ret_reason);
+	err = load_layouts(kernel, btf, ret_failure);
 	if (!err)
-		err = load_symbols(kernel, kallsyms_path, ret_reason);
+		err = load_symbols(kernel, kallsyms_path, ret_failure);
 	if (!err)
-		err = load_thread_size(kernel, ret_reason);
+		err = load_thread_size(kernel, ret_failure);
 	if (!err)
-		err = load_guard(kernel, btf, ret_reason);
+		err = load_guard(kernel, btf, ret_failure);
 	if (!err)
-		err = orc_layout(kernel, btf, ret_reason, &layout);
+		err = orc_layout(kernel, btf, ret_failure, &layout);
 	if (!err)
-		err = load_orc(kernel, layout, ret_reason);
+		err = load_orc(kernel, layout, ret_failure);
 	if (err)
 		return err;
 	modules = kc_ksyms_data(kernel->ksyms, "modules");

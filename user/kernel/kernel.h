@@ -12,6 +12,7 @@
 #include "kernel/mem.h"
 #include "kernel/orc.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 
 /*
  * Where compiled code finds the guard.
@@ -88,10 +89,10 @@ struct kc_kernel {
 /*
  * Learn a kernel. mem is borrowed and must outlive it. On failure the errno
  * says what kind (-ENOENT: the kernel lacks something we need, -EPERM: not
- * allowed, -EBADMSG: inconsistent data) and ret_reason gets one sentence.
+ * allowed, -EBADMSG: inconsistent data); the status is always KC_EXIT_CANNOT_RUN.
  */
 int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const char *btf_path,
-		   char ret_reason[static 160], struct kc_kernel **ret_kernel);
+		   struct kc_failure *ret_failure, struct kc_kernel **ret_kernel);
 void kc_kernel_free(struct kc_kernel *kernel);
 KC_DEFINE_AUTO(kernel, struct kc_kernel, kc_kernel_free)
 

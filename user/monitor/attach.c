@@ -194,34 +194,34 @@ static void attach_tripwire(struct kc_attach *attach)
 		note_failure(attach, "panic", "the entry", err);
 }
 
-enum kc_exit kc_attach_new(const struct kc_attach_options *options, struct kc_attach **ret_attach)
+int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *ret_failure,
+		  struct kc_attach **ret_attach)
 {
 	struct kc_attach *attach kc_auto(kc_cleanup_attach) = calloc(1, sizeof(*attach));
 	size_t count = options->choices->count;
-	char reason[160];
+	int err;
 
 	if (!attach)
-		return KC_EXIT_FAILED;
+		return kc_fail_nomem(ret_failure);
 	attach->session = options->session;
 	attach->choices = options->choices;
 	attach->sinks = options->sinks;
 	attach->functions = calloc(count + 1, sizeof(*attach->functions));
 	attach->function_depths = calloc(count + 1, sizeof(*attach->function_depths));
 	if (!attach->functions || !attach->function_depths)
-		return KC_EXIT_FAILED;
+		return kc_fail_nomem(ret_failure);
 	attach->nr_functions = count;
-	if (kc_probes_new(
-		    &(struct kc_probe_options){
-			    .kernel = attach->session->kernel,
-			    .pid = options->pid,
-			    .headroom = options->headroom,
-		    },
-		    reason, &attach->probes)) {
-		kc_error("%s", reason);
-		return KC_EXIT_CANNOT_RUN;
-	}
+	err = kc_probes_new(
+		&(struct kc_probe_options){
+			.kernel = attach->session->kernel,
+			.pid = options->pid,
+			.headroom = options->headroom,
+		},
+		ret_failure, &attach->probes);
+	if (err)
+		return err;
 	*ret_attach = kc_take(attach);
-	return KC_EXIT_CLEAN;
+	return 0;
 }
 
 int kc_attach_place(struct kc_attach *attach)

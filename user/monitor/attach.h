@@ -22,11 +22,9 @@ struct kc_attach_options {
 	unsigned int headroom;	      /* bytes; less at an entry is told; 0: never */
 };
 
-/*
- * Load the programs; nothing is placed yet. Says on stderr what is wrong if it can't be
- * done; KC_EXIT_CLEAN, or the status to end with.
- */
-enum kc_exit kc_attach_new(const struct kc_attach_options *options, struct kc_attach **ret_attach);
+/* Load the programs; nothing is placed yet. 0, or -errno and why. */
+int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *ret_failure,
+		  struct kc_attach **ret_attach);
 
 /* Tripwire first, then checks, returns, entries. 0 or -ENOMEM. */
 int kc_attach_place(struct kc_attach *attach);

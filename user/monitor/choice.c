@@ -9,13 +9,13 @@
 #include "guard/returns.h"
 #include "kc_record.h"
 #include "util/array.h"
-#include "util/log.h"
 
 #define MAX_SAME_NAME 16
 #define MAX_CALLEES   16
 
 /* Names of several kernels together: those that this one lacks are passed over. */
-static const char *const default_set[] = { "hrtimer_nanosleep", "do_nanosleep", "do_futex", NULL };
+const char *const kc_default_functions[] = { "hrtimer_nanosleep", "do_nanosleep", "do_futex",
+					     NULL };
 static const char *const futex_set[] = { "do_futex",   "futex_wait",	"__futex_wait",
 					 "futex_wake", "futex_requeue", "futex_lock_pi",
 					 NULL };
@@ -190,55 +190,57 @@ static int add_set(struct kc_session *session, const char *const *set, bool call
 	return err < 0 ? err : 0;
 }
 
-static enum kc_exit add_wish(struct kc_session *session, const char *wish,
-			     struct kc_choices *choices)
+static int add_wish(struct kc_session *session, const char *wish, struct kc_failure *ret_failure,
+		    struct kc_choices *choices)
 {
 	bool is_glob = strpbrk(wish, "*?[") != NULL;
 	int found = is_glob ? add_matching(session, wish, choices)
 			    : add_named(session, wish, true, choices);
 
 	if (found > 0)
-		return KC_EXIT_CLEAN;
+		return 0;
 	if (found == 0)
-		kc_error("no function that can be probed %s '%s'", is_glob ? "matches" : "is named",
-			 wish);
-	else if (found == -E2BIG)
-		kc_error("'%s': that makes more than %d functions", wish, KC_MAX_CHOSEN);
-	else
-		kc_error("out of memory");
-	return found == 0 || found == -E2BIG ? KC_EXIT_USAGE : KC_EXIT_FAILED;
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+			       "no function that can be probed %s '%s'",
+			       is_glob ? "matches" : "is named", wish);
+	if (found == -E2BIG)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, found,
+			       "'%s': that makes more than %d functions", wish, KC_MAX_CHOSEN);
+	return kc_fail_nomem(ret_failure);
 }
 
-static enum kc_exit add_preset(struct kc_session *session, const char *name,
-			       struct kc_choices *choices)
+static int add_preset(struct kc_session *session, const char *name, struct kc_failure *ret_failure,
+		      struct kc_choices *choices)
 {
 	for (size_t i = 0; i < kc_countof(presets); i++) {
 		if (strcmp(presets[i].name, name))
 			continue;
 		for (const char *const *const *set = presets[i].sets; *set; set++)
 			if (add_set(session, *set, false, choices))
-				return KC_EXIT_FAILED;
-		return KC_EXIT_CLEAN;
+				return kc_fail_nomem(ret_failure);
+		return 0;
 	}
-	kc_error("there is no preset '%s'; there are futex, sleep, io, net and all-blocking", name);
-	return KC_EXIT_USAGE;
+	return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
+		       "there is no preset '%s'; there are futex, sleep, io, net and all-blocking",
+		       name);
 }
 
-enum kc_exit kc_choose(struct kc_session *session, const struct kc_wish *wish,
-		       struct kc_choices *ret_choices)
+int kc_choose(struct kc_session *session, const struct kc_wish *wish,
+	      struct kc_failure *ret_failure, struct kc_choices *ret_choices)
 {
-	enum kc_exit status = KC_EXIT_CLEAN;
+	int err = 0;
 
 	*ret_choices = (struct kc_choices){};
-	for (size_t i = 0; status == KC_EXIT_CLEAN && i < wish->nr_globs; i++)
-		status = add_wish(session, wish->globs[i], ret_choices);
-	if (status == KC_EXIT_CLEAN && wish->preset)
-		status = add_preset(session, wish->preset, ret_choices);
-	if (!wish->nr_globs && !wish->preset && add_set(session, default_set, true, ret_choices))
-		status = KC_EXIT_FAILED;
-	if (status != KC_EXIT_CLEAN)
+	for (size_t i = 0; !err && i < wish->nr_globs; i++)
+		err = add_wish(session, wish->globs[i], ret_failure, ret_choices);
+	if (!err && wish->preset)
+		err = add_preset(session, wish->preset, ret_failure, ret_choices);
+	if (!wish->nr_globs && !wish->preset &&
+	    add_set(session, kc_default_functions, true, ret_choices))
+		err = kc_fail_nomem(ret_failure);
+	if (err)
 		kc_choices_free(ret_choices);
-	return status;
+	return err;
 }
 
 void kc_choices_free(struct kc_choices *choices)

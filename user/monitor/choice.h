@@ -26,11 +26,14 @@ struct kc_choices {
 	size_t points; /* probes that they take together */
 };
 
+/* What is probed if nobody chooses; NULL behind the last. */
+extern const char *const kc_default_functions[];
+
 /*
  * Choose by names, globs and presets ("futex", "sleep", "io", "net",
  * "all-blocking"); none of them: the default set. Guarded callees are taken in the
- * place of unguarded functions. Says on stderr what is wrong; KC_EXIT_CLEAN or the
- * status to end with. Plans are the session's, valid until a reload.
+ * place of unguarded functions. 0, or -errno and why. Plans are the session's, valid
+ * until a reload.
  */
 struct kc_wish {
 	const char *const *globs;
@@ -38,8 +41,8 @@ struct kc_wish {
 	const char *preset;
 };
 
-enum kc_exit kc_choose(struct kc_session *session, const struct kc_wish *wish,
-		       struct kc_choices *ret_choices);
+int kc_choose(struct kc_session *session, const struct kc_wish *wish,
+	      struct kc_failure *ret_failure, struct kc_choices *ret_choices);
 void kc_choices_free(struct kc_choices *choices);
 
 #endif

@@ -40,7 +40,8 @@ static int find_cgroup(struct kc_passes *passes)
 	return err;
 }
 
-enum kc_exit kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes)
+int kc_passes_new(const struct kc_passes_options *options, struct kc_failure *ret_failure,
+		  struct kc_passes **ret_passes)
 {
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = calloc(1, sizeof(*passes));
 	const struct kc_kernel *kernel = options->session->kernel;
@@ -51,28 +52,25 @@ enum kc_exit kc_passes_new(const struct kc_passes_options *options, struct kc_pa
 		.text = kernel->text,
 		.text_end = kernel->text_end,
 	};
-	char reason[160];
+	int err;
 
-	if (!passes) {
-		kc_error("out of memory");
-		return KC_EXIT_FAILED;
-	}
+	if (!passes)
+		return kc_fail_nomem(ret_failure);
 	passes->session = options->session;
 	passes->desk = options->desk;
 	passes->cgroup = options->filter.cgroup;
 	clock_gettime(CLOCK_MONOTONIC, &passes->started);
-	if (kc_sweep_new(&sweep, reason, &passes->sweep)) {
-		kc_error("%s", reason);
-		return KC_EXIT_CANNOT_RUN;
-	}
+	err = kc_sweep_new(&sweep, ret_failure, &passes->sweep);
+	if (err)
+		return err;
 	passes->confirm = (struct kc_confirm){ options->session, passes->sweep, options->desk,
 					       options->sinks };
-	if (find_cgroup(passes) == -ENOTSUP) {
-		kc_error("no unified cgroup hierarchy (cgroup2) is mounted here: -c can't be used");
-		return KC_EXIT_CANNOT_RUN;
-	}
+	if (find_cgroup(passes) == -ENOTSUP)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+			       "no unified cgroup hierarchy (cgroup2) is mounted here: -c can't be "
+			       "used");
 	*ret_passes = kc_take(passes);
-	return KC_EXIT_CLEAN;
+	return 0;
 }
 
 void kc_passes_free(struct kc_passes *passes)

@@ -21,11 +21,9 @@ struct kc_passes_options {
 	const struct kc_sinks *sinks;
 };
 
-/*
- * Says on stderr what is wrong if it can't be done; KC_EXIT_CLEAN, or the status to end
- * with.
- */
-enum kc_exit kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes);
+/* 0, or -errno and why. */
+int kc_passes_new(const struct kc_passes_options *options, struct kc_failure *ret_failure,
+		  struct kc_passes **ret_passes);
 void kc_passes_free(struct kc_passes *passes);
 KC_DEFINE_AUTO(passes, struct kc_passes, kc_passes_free)
 

@@ -87,85 +87,83 @@ static bool is_confidential(void)
 	return file && fgets(line, sizeof(line), file) && strstr(line, "[confidentiality]");
 }
 
-static enum kc_exit open_file(const char *path, struct kc_mem **ret_mem)
+static int open_file(const char *path, struct kc_failure *ret_failure, struct kc_mem **ret_mem)
 {
 	int err = kc_elfmem_open(path, ret_mem);
 
-	if (err)
-		kc_error("cannot read %s: %s", path,
-			 err == -EINVAL ? "not a 64-bit ELF file" : kc_strerror(err));
-	return err ? KC_EXIT_CANNOT_RUN : KC_EXIT_CLEAN;
+	if (!err)
+		return 0;
+	return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err, "cannot read %s: %s", path,
+		       err == -EINVAL ? "not a 64-bit ELF file" : kc_strerror(err));
 }
 
-static enum kc_exit open_live(bool kcore, struct kc_mem **ret_mem)
+/* What no other way to read the kernel's memory would mend. */
+static int check_host(struct kc_failure *ret_failure)
 {
-	int err;
-
-	if (access(KC_BTF_PATH, R_OK)) {
-		kc_error("no type information at " KC_BTF_PATH
-			 " (%s): kcanary needs a kernel built "
-			 "with CONFIG_DEBUG_INFO_BTF",
-			 kc_strerror(errno));
-		return KC_EXIT_CANNOT_RUN;
-	}
-	if (!in_initial_pid_namespace()) {
-		kc_error("this is a pid namespace of its own: run kcanary in the host's "
-			 "(docker run --pid=host), or it would confuse one process with another");
-		return KC_EXIT_CANNOT_RUN;
-	}
-	if (is_confidential()) {
-		kc_error("this kernel is locked down for confidentiality: nothing may read kernel "
-			 "stacks, so there is nothing kcanary could do here");
-		return KC_EXIT_CANNOT_RUN;
-	}
-	if (kcore)
-		return open_file("/proc/kcore", ret_mem);
-	err = kc_kmem_open(ret_mem);
-	if (err == -EPERM || err == -EACCES) {
-		kc_error("not permitted to load BPF programs: run as root, or with CAP_BPF, "
-			 "CAP_PERFMON and CAP_SYSLOG");
-		return KC_EXIT_CANNOT_RUN;
-	}
-	if (err) {
-		kc_error(
-			"this kernel can't run kcanary's BPF programs (%s): it needs raw tracepoint "
-			"programs that can be run on request, Linux 5.10 or later",
-			kc_strerror(err));
-		return KC_EXIT_CANNOT_RUN;
-	}
-	return KC_EXIT_CLEAN;
+	if (access(KC_BTF_PATH, R_OK))
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -errno,
+			       "no type information at " KC_BTF_PATH
+			       " (%s): kcanary needs a kernel built with CONFIG_DEBUG_INFO_BTF",
+			       kc_strerror(errno));
+	if (!in_initial_pid_namespace())
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+			       "this is a pid namespace of its own: run kcanary in the host's "
+			       "(docker run --pid=host), or it would confuse one process with "
+			       "another");
+	if (is_confidential())
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -EPERM,
+			       "this kernel is locked down for confidentiality: nothing may read "
+			       "kernel stacks, so there is nothing kcanary could do here");
+	return 0;
 }
 
-enum kc_exit kc_session_open(const struct kc_origin *source, struct kc_session *ret_session)
+static int open_live(bool kcore, struct kc_failure *ret_failure, struct kc_mem **ret_mem)
+{
+	int err = check_host(ret_failure);
+
+	if (err)
+		return err;
+	if (kcore)
+		return open_file("/proc/kcore", ret_failure, ret_mem);
+	err = kc_kmem_open(ret_mem);
+	if (err == -EPERM || err == -EACCES)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
+			       "not permitted to load BPF programs: run as root, or with CAP_BPF, "
+			       "CAP_PERFMON and CAP_SYSLOG");
+	if (err)
+		return kc_fail(
+			ret_failure, KC_EXIT_CANNOT_RUN, err,
+			"this kernel can't run kcanary's BPF programs (%s): it needs raw "
+			"tracepoint programs that can be run on request, Linux 5.10 or later",
+			kc_strerror(err));
+	return 0;
+}
+
+int kc_session_open(const struct kc_origin *source, struct kc_failure *ret_failure,
+		    struct kc_session *ret_session)
 {
 	struct kc_session session = {};
-	enum kc_exit status;
-	char reason[160];
+	int err;
 
 	libbpf_set_print(log_libbpf);
-	status = source->vmlinux ? open_file(source->vmlinux, &session.mem)
-				 : open_live(source->kcore, &session.mem);
-	if (status != KC_EXIT_CLEAN)
-		return status;
-	if (kc_overlay_new(session.mem, &session.mem)) {
-		kc_error("out of memory");
-		return KC_EXIT_FAILED;
-	}
+	err = source->vmlinux ? open_file(source->vmlinux, ret_failure, &session.mem)
+			      : open_live(source->kcore, ret_failure, &session.mem);
+	if (err)
+		return err;
+	if (kc_overlay_new(session.mem, &session.mem))
+		return kc_fail_nomem(ret_failure);
 	session.modules_hash = source->vmlinux ? 0 : hash_modules();
-	if (kc_kernel_load(session.mem, source->kallsyms ?: KALLSYMS,
-			   source->vmlinux ?: KC_BTF_PATH, reason, &session.kernel)) {
-		kc_error("%s", reason);
+	err = kc_kernel_load(session.mem, source->kallsyms ?: KALLSYMS,
+			     source->vmlinux ?: KC_BTF_PATH, ret_failure, &session.kernel);
+	if (!err && kc_plans_new(session.kernel, &session.plans))
+		err = kc_fail_nomem(ret_failure);
+	if (err) {
 		kc_session_close(&session);
-		return KC_EXIT_CANNOT_RUN;
-	}
-	if (kc_plans_new(session.kernel, &session.plans)) {
-		kc_error("out of memory");
-		kc_session_close(&session);
-		return KC_EXIT_FAILED;
+		return err;
 	}
 	*ret_session = session;
 	ret_session->lent = session.kernel;
-	return KC_EXIT_CLEAN;
+	return 0;
 }
 
 static void free_facts(struct kc_session *session)
@@ -199,11 +197,11 @@ static void wait_for_borrowers(const struct kc_session *session)
 int kc_session_reload(struct kc_session *session)
 {
 	struct kc_session fresh = { .mem = session->mem, .modules_hash = hash_modules() };
-	char reason[160];
+	struct kc_failure failure; /* the errno is enough: the old facts stay */
 	int err;
 
 	kc_overlay_forget(session->mem, session->kernel->text, session->kernel->text_end);
-	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, reason, &fresh.kernel);
+	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, &failure, &fresh.kernel);
 	if (!err)
 		err = kc_plans_new(fresh.kernel, &fresh.plans);
 	if (err) {

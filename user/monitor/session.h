@@ -7,7 +7,7 @@
 
 #include "guard/plan.h"
 #include "stack/check.h"
-#include "util/exit.h"
+#include "util/error.h"
 
 /* Threads that may borrow the kernel, numbered from 0: the lookers. */
 #define KC_BORROWERS 2
@@ -30,11 +30,9 @@ struct kc_origin {
 	bool kcore;	      /* the running kernel through /proc/kcore instead of BPF */
 };
 
-/*
- * Open, saying on stderr what is wrong if it can't be done. Returns
- * KC_EXIT_CLEAN, or the status to end with.
- */
-enum kc_exit kc_session_open(const struct kc_origin *source, struct kc_session *ret_session);
+/* 0, or -errno and why. */
+int kc_session_open(const struct kc_origin *source, struct kc_failure *ret_failure,
+		    struct kc_session *ret_session);
 void kc_session_close(struct kc_session *session);
 
 /* Have modules come or gone since the kernel was learned? */

@@ -108,35 +108,31 @@ static int load(struct kc_probes *probes)
 	return probes_bpf__load(probes->skel);
 }
 
-int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static 160],
+int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret_failure,
 		  struct kc_probes **ret_probes)
 {
 	struct kc_probes *probes kc_auto(kc_cleanup_probes) = calloc(1, sizeof(*probes));
 	struct kc_probe_config *config;
 	int err;
 
-	if (!probes) {
-		snprintf(ret_reason, 160, "out of memory");
-		return -ENOMEM;
-	}
+	if (!probes)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOMEM, "out of memory");
 	probes->kprobe_type = read_kprobe_type();
-	if (probes->kprobe_type < 0) {
-		snprintf(ret_reason, 160, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
-		return -ENOTSUP;
-	}
+	if (probes->kprobe_type < 0)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+			       "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
 	probes->facts = options->kernel->probes;
 	err = load(probes);
-	if (err) {
-		snprintf(ret_reason, 160, "the kernel refused the live probes' BPF programs: %s",
-			 kc_strerror(err));
-		return err;
-	}
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
+			       "the kernel refused the live probes' BPF programs: %s",
+			       kc_strerror(err));
 	probes->ring =
 		ring_buffer__new(bpf_map__fd(probes->skel->maps.events), on_sample, probes, NULL);
 	if (!probes->ring) {
 		err = -errno;
-		snprintf(ret_reason, 160, "cannot map the ring buffer: %s", kc_strerror(err));
-		return err;
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
+			       "cannot map the ring buffer: %s", kc_strerror(err));
 	}
 	config = &probes->skel->bss->config;
 	config->thread_size = options->kernel->thread_size;

@@ -22,10 +22,10 @@ struct kc_points {
 };
 
 /*
- * Load the programs; nothing is attached yet. On failure ret_reason has a
- * sentence and the errno is -EPERM, -ENOTSUP or the kernel's.
+ * Load the programs; nothing is attached yet. On failure the errno is -EPERM, -ENOTSUP or
+ * the kernel's, and the status always KC_EXIT_CANNOT_RUN.
  */
-int kc_probes_new(const struct kc_probe_options *options, char ret_reason[static 160],
+int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret_failure,
 		  struct kc_probes **ret_probes);
 
 /*

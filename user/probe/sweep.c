@@ -36,10 +36,9 @@ struct kc_sweep {
 	char buffer[BUFFER_SIZE] __attribute__((aligned(8)));
 };
 
-static int refuse(char *reason, int err, const char *what)
+static int refuse(struct kc_failure *ret_failure, int err, const char *what)
 {
-	snprintf(reason, 160, "%s: %s", what, kc_strerror(err));
-	return err;
+	return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err, "%s: %s", what, kc_strerror(err));
 }
 
 /*
@@ -56,7 +55,7 @@ static uint32_t cache_size(void)
 	return max < CACHE_MIN ? CACHE_MIN : max > CACHE_MAX ? CACHE_MAX : max;
 }
 
-int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 160],
+int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_failure,
 		 struct kc_sweep **ret_sweep)
 {
 	struct kc_sweep *sweep kc_auto(kc_cleanup_sweep) = calloc(1, sizeof(*sweep));
@@ -64,14 +63,14 @@ int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 
 	int err;
 
 	if (!sweep)
-		return refuse(ret_reason, -ENOMEM, "sweep");
+		return refuse(ret_failure, -ENOMEM, "sweep");
 	sweep->skel = sweep_bpf__open();
 	if (!sweep->skel)
-		return refuse(ret_reason, -errno, "cannot prepare the sweep's BPF program");
+		return refuse(ret_failure, -errno, "cannot prepare the sweep's BPF program");
 	bpf_map__set_max_entries(sweep->skel->maps.slots, cache_size());
 	err = sweep_bpf__load(sweep->skel);
 	if (err)
-		return refuse(ret_reason, err, "the kernel refused the sweep's BPF program");
+		return refuse(ret_failure, err, "the kernel refused the sweep's BPF program");
 
 	config = &sweep->skel->bss->config;
 	config->pid = options->filter.pid;
@@ -91,7 +90,7 @@ int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 
 	}
 	sweep->link = bpf_program__attach_iter(sweep->skel->progs.kc_sweep, NULL);
 	if (!sweep->link)
-		return refuse(ret_reason, -errno, "the kernel has no task iterator");
+		return refuse(ret_failure, -errno, "the kernel has no task iterator");
 	sweep->slots_fd = bpf_map__fd(sweep->skel->maps.slots);
 	*ret_sweep = kc_take(sweep);
 	return 0;

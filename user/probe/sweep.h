@@ -9,6 +9,7 @@
 
 #include "kc_record.h"
 #include "util/cleanup.h"
+#include "util/error.h"
 
 struct kc_sweep;
 
@@ -33,11 +34,10 @@ struct kc_sweep_options {
 };
 
 /*
- * Load and attach. On failure ret_reason has a sentence for the user: the
- * errno is -EPERM without the rights and -ENOTSUP where the kernel lacks
- * something.
+ * Load and attach. On failure the errno is -EPERM without the rights and -ENOTSUP
+ * where the kernel lacks something; the status is always KC_EXIT_CANNOT_RUN.
  */
-int kc_sweep_new(const struct kc_sweep_options *options, char ret_reason[static 160],
+int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_failure,
 		 struct kc_sweep **ret_sweep);
 void kc_sweep_free(struct kc_sweep *sweep);
 KC_DEFINE_AUTO(sweep, struct kc_sweep, kc_sweep_free)

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/command.h"
+
+const struct kc_command *const kc_commands[] = { &kc_cmd_watch,	  &kc_cmd_audit, &kc_cmd_functions,
+						 &kc_cmd_explain, &kc_cmd_prove, NULL };

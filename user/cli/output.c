@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/output.h"
+
+#include "util/log.h"
+
+int kc_open_report(const char *path, bool json, struct kc_failure *ret_failure,
+		   struct kc_report **ret_report)
+{
+	int err = kc_report_new(path, json, ret_report);
+
+	if (!err)
+		return 0;
+	return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write to %s: %s", path ?: "stdout",
+		       kc_strerror(err));
+}
+
+int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_failure *ret_failure,
+		  struct kc_sinks *sinks)
+{
+	struct kc_report *report;
+	int err = kc_open_report(path, json, ret_failure, &report);
+
+	if (err)
+		return err;
+	/* The disk first: a slow console takes its time over a line of the kernel's log. */
+	kc_sinks_add(sinks, kc_report_sink(report));
+	if (kmsg)
+		kc_sinks_add(sinks, kc_kmsg_new());
+	return 0;
+}
