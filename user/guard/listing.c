@@ -10,14 +10,6 @@
 /* Instructions shown on either side of something that matters. */
 #define AROUND 2
 
-/*
- * Where an operand may be a kernel address. The kernel's half begins here with
- * five-level paging; in the last 16 MiB (above MODULES_END) lie only addresses that
- * are the same in every boot, and small negative numbers.
- */
-#define KERNEL_HALF  0xff00000000000000ULL
-#define KERNEL_LIMIT 0xffffffffff000000ULL
-
 /* vmlinux's data lies behind its text, in no more than this. */
 #define MAX_DATA (64 << 20)
 
@@ -91,14 +83,18 @@ static bool is_address(const struct kc_kernel *kernel, uint64_t value)
 	/* The lower half of one, which a 32-bit operand may hold. */
 	if (value >> 32 == 0 && value >> 31)
 		return is_vmlinux(kernel, (uint64_t)(int64_t)(int32_t)value);
-	return (value >= KERNEL_HALF && value < KERNEL_LIMIT) || is_vmlinux(kernel, value) ||
-	       kc_kernel_is_text(kernel, value);
+	/*
+	 * Above the modules' area lie only addresses that are the same in every boot, and small
+	 * negative numbers.
+	 */
+	return (value >= kc_arch()->kernel_half && value < kc_arch()->modules_end) ||
+	       is_vmlinux(kernel, value) || kc_kernel_is_text(kernel, value);
 }
 
 /*
- * What to print for disp(%rip). A distance within vmlinux is the same in every boot and
- * stays; any other tells where the instruction lies, as that of a per-CPU variable does
- * whose address is a small number. NULL: leave it as it is.
+ * What to print for an operand that is relative to the next instruction. A distance within vmlinux
+ * is the same in every boot and stays; any other tells where the instruction lies, as that of a
+ * per-CPU variable does whose address is a small number. NULL: leave it as it is.
  */
 static const char *relative_text(const struct listing *listing, uint64_t from, uint64_t target,
 				 char text[static 96])
@@ -117,12 +113,12 @@ static const char *relative_text(const struct listing *listing, uint64_t from, u
 	return text;
 }
 
-/* Replace the operands that are addresses: immediates, displacements, disp(%rip). */
+/* Replace the operands that are addresses: numbers, displacements, distances. */
 static void name_operands(const struct listing *listing, struct line *line)
 {
 	uint64_t next = line->insn.addr + line->insn.len;
 	char out[sizeof(line->text)] = "", named[96];
-	const char *in = line->text, *number;
+	const char *relative = kc_arch()->pc_operand, *in = line->text, *number;
 	size_t len = 0;
 
 	while ((number = strstr(in, "0x")) && len < sizeof(out)) {
@@ -136,7 +132,7 @@ static void name_operands(const struct listing *listing, struct line *line)
 			number--;
 			value = -value;
 		}
-		if (!strncmp(end, "(%rip)", 6))
+		if (!strncmp(end, relative, strlen(relative)))
 			text = relative_text(listing, next, next + value, named);
 		else if (is_address(listing->kernel, value))
 			text = address_text(listing, value, named);
@@ -146,7 +142,7 @@ static void name_operands(const struct listing *listing, struct line *line)
 			len += snprintf(out + len, sizeof(out) - len, "%s", text);
 		/* A per-CPU variable's address is no displacement. */
 		if (text && text[0] == '0')
-			end += strlen("(%rip)");
+			end += strlen(relative);
 		in = end;
 	}
 	if (len < sizeof(out))
