@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "kc_arch.h"
 #include "util/array.h"
 
 /* The privilege level, in the lowest bits of CS. */
@@ -72,7 +73,7 @@ const struct kc_arch kc_arch_x86_64 = {
 	.return_below_cfa = 8,		  /* the call pushes it, and the CFA is SP before that */
 	.modules = 0xffffffffa0000000ULL, /* without KASLR; with it, higher */
 	.modules_end = 0xffffffffff000000ULL, /* MODULES_END */
-	.kernel_half = 0xff00000000000000ULL, /* with five-level paging; with four, higher */
+	.kernel_half = ~0ULL << KC_KERNEL_BITS,
 	.landing_pad = ENDBR_SIZE,
 	.patch_len = JMP_SIZE,
 	.is_patch = is_patch,
