@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "report/views.h"
 
-#include "guard/listing.h"
+#include "report/listing.h"
 #include "stack/place.h"
 
 /* Words shown below SP's side and above the CFA of the damaged frame. */
@@ -115,6 +115,7 @@ void kc_view_disassembly(const struct kc_kernel *kernel, const struct kc_finding
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 
-	if (kc_listing(kernel, frame->plan, kc_frame_site(&frame->frame), KC_LISTING_AROUND, out))
+	if (kc_print_listing(kernel, frame->plan, kc_frame_site(&frame->frame), KC_LISTING_AROUND,
+			     out))
 		fprintf(out, "(the function's text can't be read)\n");
 }
