@@ -8,6 +8,7 @@
 #ifndef EMIT_BPF_H
 #define EMIT_BPF_H
 
+#include "arch.bpf.h"
 #include "here.bpf.h"
 
 #define SCRATCH_HEAD struct kc_event event
@@ -72,40 +73,17 @@ static __always_inline void fill_task(struct task_struct *task, const struct her
 	head->boot_ns = bpf_ktime_get_boot_ns();
 }
 
-/*
- * The system call, out of the registers that user mode left at the stack's top.
- * Kernels that can use FRED leave 16 bytes above them (TOP_OF_KERNEL_STACK_PADDING,
- * Linux commit 65c9cc9e2c14 ("x86/fred: Reserve space for the FRED stack frame"),
- * v6.9): what looks like user mode's segments there is taken for them.
- */
-#define FRED_PADDING 16
-
-static __always_inline bool read_user_regs(__u64 at, struct pt_regs *regs)
-{
-	if (bpf_probe_read_kernel(regs, sizeof(*regs), (void *)at)) {
-		lose(KC_LOSS_REGS);
-		return false;
-	}
-	return (regs->cs & 3) == 3 && (regs->ss & 3) == 3 && regs->cs < 0x100 && regs->ss < 0x100;
-}
-
+/* The system call, out of the registers that user mode left at the stack's top. */
 static __always_inline void fill_syscall(struct kc_event *event)
 {
-	__u64 at = event->task.top - sizeof(struct pt_regs);
+	__u64 top = event->task.top;
 	struct pt_regs regs = {};
 
 	event->syscall = -1;
 	if ((event->task.flags & KC_RECORD_KTHREAD) || config.regs_size != sizeof(regs))
 		return;
-	if (!read_user_regs(at, &regs) && !read_user_regs(at - FRED_PADDING, &regs))
-		return;
-	event->syscall = regs.orig_ax;
-	event->args[0] = regs.di;
-	event->args[1] = regs.si;
-	event->args[2] = regs.dx;
-	event->args[3] = regs.r10;
-	event->args[4] = regs.r8;
-	event->args[5] = regs.r9;
+	if (read_user_regs(top, &regs))
+		fill_call(&regs, event);
 }
 
 static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)

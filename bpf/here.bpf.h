@@ -5,6 +5,7 @@
 #ifndef HERE_BPF_H
 #define HERE_BPF_H
 
+#include "arch.bpf.h"
 #include "loss.bpf.h"
 #include "word.bpf.h"
 
@@ -48,10 +49,9 @@ static __always_inline bool find_point(__u64 site, struct kc_point **ret_point,
 
 static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 {
-	/* The breakpoint, or the jump in its place, has moved ip by one byte. */
-	here->site = ctx->ip - 1;
-	here->sp = ctx->sp;
-	here->bp = ctx->bp;
+	here->site = probed_site(ctx);
+	here->sp = probed_sp(ctx);
+	here->bp = probed_bp(ctx);
 	barrier_var(here->sp);
 	barrier_var(here->bp);
 }

@@ -13,7 +13,7 @@ SEC("kprobe")
 int kc_panic(struct pt_regs *ctx)
 {
 	static const char wanted[16] = "stack-protector:";
-	__u64 format = ctx->di, caller = ctx->si;
+	__u64 format = first_argument(ctx), caller = second_argument(ctx);
 	struct kc_point_count *count;
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();

@@ -14,6 +14,7 @@
  */
 #include "kc.bpf.h"
 
+#include "arch.bpf.h"
 #define SCRATCH_HEAD struct kc_record head
 #include "scratch.bpf.h"
 #include "slots.bpf.h"
@@ -67,7 +68,7 @@ static __always_inline bool same_sleep(struct task_struct *task, const struct kc
 {
 	if (task_on_cpu(task))
 		return false;
-	return switches_of(task) == head->switches && task->thread.sp == head->sp &&
+	return switches_of(task) == head->switches && saved_sp(task) == head->sp &&
 	       task_stack(task) == stack && !(task_state(task) & TASK_DEAD);
 }
 
@@ -326,7 +327,7 @@ int kc_sweep(struct bpf_iter__task *ctx)
 		pass.dead++;
 		return 0;
 	}
-	head.sp = task->thread.sp;
+	head.sp = saved_sp(task);
 	head.top = stack + config.thread_size;
 	head.boot_ns = bpf_ktime_get_boot_ns();
 	if (head.sp <= stack || head.sp >= head.top || (head.sp & 7)) {

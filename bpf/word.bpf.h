@@ -87,10 +87,10 @@ static __always_inline __kc_u64 kc_scrub(__kc_u64 word, __kc_u64 canary,
 	__kc_u64 is_canary = kc_mask_if_zero(word ^ canary);
 	__kc_u64 is_plain = kc_mask_if_zero(word >> 16) | kc_mask_if_ascii(word);
 	/* An address just past the top is a frame's end, and still this stack's. */
-	__kc_u64 is_place = kc_mask_if_zero(~word >> 31) |
+	__kc_u64 is_place = kc_mask_if_zero(~word >> KC_TEXT_BITS) |
 			    kc_mask_if_zero(((word - 1) ^ stack->start) & ~(stack->size - 1));
-	__kc_u64 is_user = kc_mask_if_zero(word >> 47);
-	__kc_u64 is_kernel = kc_mask_if_zero(~word >> 56);
+	__kc_u64 is_user = kc_mask_if_zero(word >> KC_USER_BITS);
+	__kc_u64 is_kernel = kc_mask_if_zero(~word >> KC_KERNEL_BITS);
 	__kc_u64 hidden = (KC_HIDDEN_USER & is_user) | (KC_HIDDEN_KERNEL & is_kernel) |
 			  (KC_HIDDEN_DATA & ~is_user & ~is_kernel);
 	__kc_u64 told = (word & is_place) | (word & ~cut & is_plain & ~is_place) |
@@ -121,14 +121,13 @@ static __always_inline __kc_u8 kc_classify(__kc_u64 word, const struct kc_places
 		return KC_FOUND_SMALL;
 	if (kc_mask_if_ascii(word))
 		return KC_FOUND_ASCII;
-	if (word < 0x0000800000000000ULL)
+	if (word < 1ULL << KC_USER_BITS)
 		return KC_FOUND_USER;
 	if (word >= at->stack && word < at->stack_top)
 		return KC_FOUND_STACK;
 	if (word >= at->text && word < at->text_end)
 		return KC_FOUND_TEXT;
-	/* The kernel's half begins here with five-level paging, higher with four. */
-	if (word >> 56 == 0xff)
+	if (~word >> KC_KERNEL_BITS == 0)
 		return KC_FOUND_KERNEL;
 	return KC_FOUND_OTHER;
 }

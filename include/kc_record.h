@@ -16,6 +16,8 @@
 #ifndef KC_RECORD_H
 #define KC_RECORD_H
 
+#include "kc_arch.h"
+
 #ifndef __bpf__
 #include <stdint.h>
 typedef uint8_t __kc_u8;
@@ -51,9 +53,6 @@ typedef __s64 __kc_s64;
 #define KC_HIDDEN_USER	 0x9e5ea1ed00000001ULL /* was a user-space address, or some other number */
 #define KC_HIDDEN_KERNEL 0x9e5ea1ed00000002ULL /* was some other kernel address */
 #define KC_HIDDEN_DATA	 0x9e5ea1ed00000003ULL /* was anything else */
-
-/* Kernel text, modules and generated code lie above; with KASLR and without. */
-#define KC_TEXT_HALF 0xffffffff80000000ULL
 
 /* The lowest word of every stack, STACK_END_MAGIC in include/uapi/linux/magic.h. */
 #define KC_STACK_END_MAGIC 0x57AC6E9DULL

@@ -71,11 +71,11 @@ $(B)/tests/unit/monitor-threads: $(TSAN_OBJECTS)
 
 # Fuzz targets: libFuzzer, the stages that read what a kernel says.
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1
-FUZZ_SOURCES := $(wildcard $(addprefix user/,$(addsuffix /*.c,util kernel guard stack)))
+FUZZ_SOURCES := $(wildcard $(addprefix user/,$(addsuffix /*.c,util arch kernel guard stack)))
 FUZZ_OBJECTS := $(FUZZ_SOURCES:user/%.c=$(B)/fuzz/obj/%.o)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-$(B)/fuzz/obj/%.o: user/%.c
+$(B)/fuzz/obj/%.o: user/%.c | $(B)/gen/syscalls.inc
 	$(call say,FUZZ,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<

@@ -75,7 +75,7 @@ static inline void fuzz_begin(struct fuzz *fuzz, size_t len)
 	fuzz->kernel.guard.addr = 0x28;
 	fuzz->kernel.inactive = (struct kc_inactive_frame){ .bp = 40, .ret_addr = 48, .size = 56 };
 	fuzz->kernel.pt_regs =
-		(struct kc_pt_regs){ .bp = 32, .ip = 128, .cs = 136, .sp = 152, .size = 168 };
+		(struct kc_pt_regs){ .bp = 32, .pc = 128, .mode = 136, .sp = 152, .size = 168 };
 }
 
 /* ORC rows from `raw`, spread evenly over the text. */

@@ -107,9 +107,9 @@ struct fake *fake_new(bool rip_relative)
 	it->kernel.thread_size = 16384;
 	it->kernel.inactive = (struct kc_inactive_frame){ .bp = 40, .ret_addr = 48, .size = 56 };
 	it->kernel.pt_regs =
-		(struct kc_pt_regs){ .bp = 32, .ip = 128, .cs = 136, .sp = 152, .size = 168 };
+		(struct kc_pt_regs){ .bp = 32, .pc = 128, .mode = 136, .sp = 152, .size = 168 };
 	it->kernel.guard = (struct kc_guard){
-		.rip_relative = rip_relative,
+		.pc_relative = rip_relative,
 		.addr = rip_relative ? (uint64_t)fake_guard : 0x28,
 	};
 	make_orc(&it->kernel.orc);

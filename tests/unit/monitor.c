@@ -113,7 +113,7 @@ static void put_to_sleep(struct fake_thread *thread, uint32_t tid)
 	assert_int_equal(at, SLOT);
 	thread->words[at++] = KC_CANARY_MARK;
 	thread->words[at++] = (uint64_t)interrupt_call + 5;
-	at += fake->kernel.pt_regs.cs / 8;
+	at += fake->kernel.pt_regs.mode / 8;
 	thread->words[at] = 0x33; /* user mode */
 }
 

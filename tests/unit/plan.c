@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "fake.h"
-#include "guard/listing.h"
 #include "guard/returns.h"
+#include "report/listing.h"
 
 extern const char simple_call[], simple_check[], realigned_call[], realigned_pushed[],
 	early_exit_shared[], ambiguous_call[], behind_key_nop[], behind_key_call[], cold_call[],
@@ -238,8 +238,8 @@ static void listing_hides_addresses(void **state)
 	FILE *out = open_memstream(&text, &len);
 
 	(void)state;
-	assert_int_equal(kc_listing(&fake->kernel, fake_plan(fake, "kernel_addresses"), 0,
-				    KC_LISTING_ALL, out),
+	assert_int_equal(kc_print_listing(&fake->kernel, fake_plan(fake, "kernel_addresses"), 0,
+					  KC_LISTING_ALL, out),
 			 0);
 	fclose(out);
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -280,7 +280,7 @@ static void listing_names_per_cpu_variables(void **state)
 		fake_ksyms("ffffffff81000000 T far\nffffffff81000010 T _etext\n", &kernel.ksyms),
 		0);
 	plan.sym = kc_ksyms_at(kernel.ksyms, 0);
-	assert_int_equal(kc_listing(&kernel, &plan, 0, KC_LISTING_ALL, out), 0);
+	assert_int_equal(kc_print_listing(&kernel, &plan, 0, KC_LISTING_ALL, out), 0);
 	fclose(out);
 	assert_non_null(strstr(text, "movq %gs:0x35000, %rax\n"));
 	assert_non_null(strstr(text, "movq 0x100000(%rip), %rax\n"));

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "cli/common.h"
 #include "guard/callees.h"
-#include "guard/listing.h"
+#include "report/listing.h"
 #include "util/array.h"
 #include "util/log.h"
 
@@ -91,7 +91,7 @@ static void explain_one(struct kc_session *session, const struct kc_sym *sym)
 	if (plan->reason == KC_PLAN_OK)
 		print_ranges(plan);
 	printf("\n");
-	if (plan->sym && kc_listing(session->kernel, plan, 0, KC_LISTING_ALL, stdout))
+	if (plan->sym && kc_print_listing(session->kernel, plan, 0, KC_LISTING_ALL, stdout))
 		printf("(its text can't be read)\n");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "guard/callees.h"
 
-#include "guard/insn.h"
+#include "arch/insn.h"
 #include "util/array.h"
 
 #define MAX_DIRECT 64

@@ -123,16 +123,16 @@ bool kc_flow_slot(const struct kc_kernel *kernel, const struct kc_insn *insn,
 
 	if (!kc_kernel_orc(kernel, insn->addr, &orc) || orc.type != KC_ORC_CALL)
 		return false;
-	if ((insn->base == KC_RSP && orc.sp_reg == KC_ORC_REG_SP) ||
-	    (insn->base == KC_RBP && orc.sp_reg == KC_ORC_REG_BP)) {
+	if ((insn->base == KC_REG_SP && orc.sp_reg == KC_ORC_REG_SP) ||
+	    (insn->base == KC_REG_BP && orc.sp_reg == KC_ORC_REG_BP)) {
 		rule.base = KC_SLOT_CFA;
 		rule.offset -= orc.sp_offset;
-	} else if (insn->base == KC_RSP) {
+	} else if (insn->base == KC_REG_SP) {
 		rule.base = KC_SLOT_SP; /* the stack was realigned */
 	} else if (orc.sp_reg == KC_ORC_REG_BP_INDIRECT) {
 		rule.base = KC_SLOT_BP; /* realigned, caller's frame through a pointer */
 	} else {
-		return false; /* RBP is no frame pointer here */
+		return false; /* BP is no frame pointer here */
 	}
 	*ret_rule = rule;
 	return true;
@@ -148,7 +148,7 @@ static bool is_slot(const struct kc_flow *flow, const struct kc_flow_insn *at)
 
 static uint16_t bit_of(uint8_t reg)
 {
-	return reg == KC_NO_GPR ? 0 : 1u << reg;
+	return reg == KC_NO_REG ? 0 : 1u << reg;
 }
 
 bool kc_flow_is_seal(const struct kc_flow_insn *at)
@@ -189,7 +189,7 @@ static void unseal(struct kc_flow_state *state)
 	state->offset = 0;
 }
 
-/* RSP moved by disp: a slot that is relative to it is now elsewhere from it. */
+/* SP moved by disp: a slot that is relative to it is now elsewhere from it. */
 static void move_sp(const struct kc_insn *insn, struct kc_flow_state *state)
 {
 	if (state->live != KC_LIVE_SEALED || state->base != KC_SLOT_SP)
@@ -220,7 +220,7 @@ static struct kc_flow_state step(struct kc_flow *flow, const struct kc_flow_insn
 		state.slot_regs |= bit_of(insn->reg);
 		state.slot_load = insn->addr;
 	}
-	if ((insn->writes & bit_of(KC_RBP)) && state.live == KC_LIVE_SEALED &&
+	if ((insn->writes & bit_of(KC_REG_BP)) && state.live == KC_LIVE_SEALED &&
 	    state.base == KC_SLOT_BP)
 		state.live = KC_LIVE_UNKNOWN;
 	return state;

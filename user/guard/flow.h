@@ -13,7 +13,7 @@
 #ifndef KC_GUARD_FLOW_H
 #define KC_GUARD_FLOW_H
 
-#include "guard/insn.h"
+#include "arch/insn.h"
 #include "guard/plan.h"
 
 /* A piece of code: the function itself, or its .cold part. */

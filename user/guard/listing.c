@@ -2,6 +2,7 @@
 #include "guard/listing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "guard/flow.h"
@@ -10,22 +11,12 @@
 /* Instructions shown on either side of something that matters. */
 #define AROUND 2
 
-/*
- * Where an operand may be a kernel address. The kernel's half begins here with
- * five-level paging; in the last 16 MiB (above MODULES_END) lie only addresses that
- * are the same in every boot, and small negative numbers.
- */
-#define KERNEL_HALF  0xff00000000000000ULL
-#define KERNEL_LIMIT 0xffffffffff000000ULL
-
 /* vmlinux's data lies behind its text, in no more than this. */
 #define MAX_DATA (64 << 20)
 
 struct line {
 	struct kc_insn insn;
-	char text[128];
-	char note[96];
-	char bar; /* '|' live, '?' ambiguous, ' ' not */
+	struct kc_listing_row row;
 	bool shown;
 };
 
@@ -71,14 +62,14 @@ static void name_target(const struct listing *listing, struct line *line)
 {
 	const struct kc_sym *own = listing->plan->sym;
 	uint64_t target = line->insn.target;
-	size_t mnemonic = strcspn(line->text, " ");
+	size_t mnemonic = strcspn(line->row.text, " ");
 	char text[96];
 
 	if (target - own->addr < own->size)
 		snprintf(text, sizeof(text), "+0x%lx", target - own->addr);
 	else
 		address_text(listing, target, text);
-	snprintf(line->text + mnemonic, sizeof(line->text) - mnemonic, " %s", text);
+	snprintf(line->row.text + mnemonic, sizeof(line->row.text) - mnemonic, " %s", text);
 }
 
 static bool is_vmlinux(const struct kc_kernel *kernel, uint64_t addr)
@@ -91,14 +82,18 @@ static bool is_address(const struct kc_kernel *kernel, uint64_t value)
 	/* The lower half of one, which a 32-bit operand may hold. */
 	if (value >> 32 == 0 && value >> 31)
 		return is_vmlinux(kernel, (uint64_t)(int64_t)(int32_t)value);
-	return (value >= KERNEL_HALF && value < KERNEL_LIMIT) || is_vmlinux(kernel, value) ||
-	       kc_kernel_is_text(kernel, value);
+	/*
+	 * Above the modules' area lie only addresses that are the same in every boot, and small
+	 * negative numbers.
+	 */
+	return (value >= kc_arch()->kernel_half && value < kc_arch()->modules_end) ||
+	       is_vmlinux(kernel, value) || kc_kernel_is_text(kernel, value);
 }
 
 /*
- * What to print for disp(%rip). A distance within vmlinux is the same in every boot and
- * stays; any other tells where the instruction lies, as that of a per-CPU variable does
- * whose address is a small number. NULL: leave it as it is.
+ * What to print for an operand that is relative to the next instruction. A distance within vmlinux
+ * is the same in every boot and stays; any other tells where the instruction lies, as that of a
+ * per-CPU variable does whose address is a small number. NULL: leave it as it is.
  */
 static const char *relative_text(const struct listing *listing, uint64_t from, uint64_t target,
 				 char text[static 96])
@@ -117,12 +112,12 @@ static const char *relative_text(const struct listing *listing, uint64_t from, u
 	return text;
 }
 
-/* Replace the operands that are addresses: immediates, displacements, disp(%rip). */
+/* Replace the operands that are addresses: numbers, displacements, distances. */
 static void name_operands(const struct listing *listing, struct line *line)
 {
 	uint64_t next = line->insn.addr + line->insn.len;
-	char out[sizeof(line->text)] = "", named[96];
-	const char *in = line->text, *number;
+	char out[sizeof(line->row.text)] = "", named[96];
+	const char *relative = kc_arch()->pc_operand, *in = line->row.text, *number;
 	size_t len = 0;
 
 	while ((number = strstr(in, "0x")) && len < sizeof(out)) {
@@ -136,7 +131,7 @@ static void name_operands(const struct listing *listing, struct line *line)
 			number--;
 			value = -value;
 		}
-		if (!strncmp(end, "(%rip)", 6))
+		if (!strncmp(end, relative, strlen(relative)))
 			text = relative_text(listing, next, next + value, named);
 		else if (is_address(listing->kernel, value))
 			text = address_text(listing, value, named);
@@ -146,19 +141,19 @@ static void name_operands(const struct listing *listing, struct line *line)
 			len += snprintf(out + len, sizeof(out) - len, "%s", text);
 		/* A per-CPU variable's address is no displacement. */
 		if (text && text[0] == '0')
-			end += strlen("(%rip)");
+			end += strlen(relative);
 		in = end;
 	}
 	if (len < sizeof(out))
 		snprintf(out + len, sizeof(out) - len, "%s", in);
-	memcpy(line->text, out, sizeof(out));
+	memcpy(line->row.text, out, sizeof(out));
 }
 
 static void add_note(struct line *line, const char *note)
 {
-	size_t len = strlen(line->note);
+	size_t len = strlen(line->row.note);
 
-	snprintf(line->note + len, sizeof(line->note) - len, "%s%s", len ? "; " : "", note);
+	snprintf(line->row.note + len, sizeof(line->row.note) - len, "%s%s", len ? "; " : "", note);
 }
 
 static void annotate(const struct listing *listing, struct line *line)
@@ -168,7 +163,9 @@ static void annotate(const struct listing *listing, struct line *line)
 	struct kc_slot_rule rule = kc_plan_rule_at(plan, addr), named;
 	char text[24], note[64];
 
-	line->bar = rule.live == KC_LIVE_SEALED ? '|' : rule.live == KC_LIVE_UNKNOWN ? '?' : ' ';
+	line->row.bar = rule.live == KC_LIVE_SEALED    ? '|'
+			: rule.live == KC_LIVE_UNKNOWN ? '?'
+						       : ' ';
 	for (size_t i = 0; i < plan->nr_seals; i++) {
 		if (plan->seals[i] == addr && kc_flow_slot(listing->kernel, &line->insn, &named)) {
 			snprintf(note, sizeof(note), "seal: slot is %s",
@@ -198,7 +195,7 @@ static int read_lines(struct listing *listing, struct kc_decoder *decoder, const
 		int err;
 
 		if (kc_decode(decoder, bytes + at, sym->size - at, sym->addr + at, &line.insn)) {
-			snprintf(line.text, sizeof(line.text), "%s",
+			snprintf(line.row.text, sizeof(line.row.text), "%s",
 				 kc_decode_text(decoder, bytes + at, sym->size - at,
 						sym->addr + at));
 			if (line.insn.target)
@@ -207,7 +204,7 @@ static int read_lines(struct listing *listing, struct kc_decoder *decoder, const
 				name_operands(listing, &line);
 		} else {
 			line.insn = (struct kc_insn){ .addr = sym->addr + at, .len = 1 };
-			snprintf(line.text, sizeof(line.text), ".byte 0x%02x", bytes[at]);
+			snprintf(line.row.text, sizeof(line.row.text), ".byte 0x%02x", bytes[at]);
 		}
 		at += line.insn.len;
 		err = kc_grow(listing->lines, listing->capacity, listing->count + 1);
@@ -225,7 +222,7 @@ static void choose(struct listing *listing, enum kc_listing_scope scope)
 			listing->lines[i].shown = true;
 			continue;
 		}
-		if (!listing->lines[i].note[0])
+		if (!listing->lines[i].row.note[0])
 			continue;
 		for (size_t j = i < AROUND ? 0 : i - AROUND; j < listing->count && j <= i + AROUND;
 		     j++)
@@ -233,24 +230,30 @@ static void choose(struct listing *listing, enum kc_listing_scope scope)
 	}
 }
 
-static void print(const struct listing *listing, FILE *out)
+static int hand_out(const struct listing *listing, struct kc_listing *ret_listing)
 {
+	struct kc_listing_row *rows = NULL;
+	size_t capacity = 0, count = 0;
+
 	for (size_t i = 0; i < listing->count; i++) {
 		const struct line *line = &listing->lines[i];
 
-		if (!line->shown) {
-			if (i && listing->lines[i - 1].shown)
-				fprintf(out, "  ...\n");
+		if (!line->shown)
 			continue;
+		if (kc_grow(rows, capacity, count + 1)) {
+			free(rows);
+			return -ENOMEM;
 		}
-		fprintf(out, "%c +0x%-5lx %-*s%s%s\n", line->bar,
-			line->insn.addr - listing->plan->sym->addr, line->note[0] ? 42 : 0,
-			line->text, line->note[0] ? " <- " : "", line->note);
+		rows[count] = line->row;
+		rows[count].offset = line->insn.addr - listing->plan->sym->addr;
+		rows[count++].more = i + 1 < listing->count && !line[1].shown;
 	}
+	*ret_listing = (struct kc_listing){ rows, count };
+	return 0;
 }
 
 int kc_listing(const struct kc_kernel *kernel, const struct kc_plan *plan, uint64_t here,
-	       enum kc_listing_scope scope, FILE *out)
+	       enum kc_listing_scope scope, struct kc_listing *ret_listing)
 {
 	struct kc_decoder *decoder kc_auto(kc_cleanup_decoder) = NULL;
 	struct listing listing = { .kernel = kernel, .plan = plan, .here = here };
@@ -271,8 +274,13 @@ int kc_listing(const struct kc_kernel *kernel, const struct kc_plan *plan, uint6
 		for (size_t i = 0; i < listing.count; i++)
 			annotate(&listing, &listing.lines[i]);
 		choose(&listing, scope);
-		print(&listing, out);
+		err = hand_out(&listing, ret_listing);
 	}
 	free(listing.lines);
 	return err;
+}
+
+void kc_listing_free(struct kc_listing *listing)
+{
+	free(listing->rows);
 }

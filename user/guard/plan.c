@@ -175,7 +175,7 @@ static int add_check(struct kc_plan *plan, size_t *capacity, const struct kc_flo
 	plan->checks[plan->nr_checks++] = (struct kc_check){
 		.load = load ? load->insn.addr : 0,
 		.compare = at->insn.addr,
-		.through_bp = load && load->insn.base == KC_RBP,
+		.through_bp = load && load->insn.base == KC_REG_BP,
 		.disp = load ? load->insn.disp : 0,
 	};
 	return 0;

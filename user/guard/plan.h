@@ -40,8 +40,8 @@ const char *kc_plan_reason_text(enum kc_plan_reason reason);
 /* What the slot's address is relative to. */
 enum kc_slot_base {
 	KC_SLOT_CFA = 1,
-	KC_SLOT_SP = 2, /* RSP at this very instruction (frames that realign their stack) */
-	KC_SLOT_BP = 3, /* RBP */
+	KC_SLOT_SP = 2, /* SP at this very instruction (frames that realign their stack) */
+	KC_SLOT_BP = 3, /* the frame pointer */
 };
 
 enum kc_live {
@@ -65,7 +65,7 @@ struct kc_range {
 struct kc_check {
 	uint64_t load;	  /* the instruction that fetches the slot; 0: several do */
 	uint64_t compare; /* the one that compares with the guard */
-	bool through_bp;  /* the operand of `load`: disp(%rbp), else disp(%rsp) */
+	bool through_bp;  /* `load` fetches [BP + disp], else [SP + disp] */
 	int32_t disp;
 };
 

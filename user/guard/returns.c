@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "guard/insn.h"
+#include "arch/insn.h"
 
 enum way {
 	WAY_ON,	     /* stays in the function */
@@ -17,22 +17,22 @@ static enum way jump_out(const struct kc_kernel *kernel, uint64_t to)
 	const struct kc_sym *target = kc_ksyms_find(kernel->ksyms, to);
 	const char *name = target ? kc_sym_name(kernel->ksyms, target) : "";
 
-	if (strstr(name, "return_thunk"))
+	if (strstr(name, kc_arch()->return_thunk))
 		return WAY_OUT;
 	if (kc_sym_cold_stem(name))
 		return WAY_ON;
-	return target && target->addr == to && !strstr(name, "indirect_thunk") ? WAY_OUT
-									       : WAY_UNKNOWN;
+	return target && target->addr == to && !strstr(name, kc_arch()->jump_thunk) ? WAY_OUT
+										    : WAY_UNKNOWN;
 }
 
 static enum way way_of(const struct kc_kernel *kernel, const struct kc_sym *sym,
-		       const uint8_t *bytes, const struct kc_insn *insn)
+		       const struct kc_insn *insn)
 {
 	bool inside = insn->target - sym->addr < sym->size;
 
 	switch (insn->flow) {
-	case KC_FLOW_STOP:
-		return bytes[insn->len - 1] == 0xc3 || bytes[0] == 0xc2 ? WAY_OUT : WAY_ON;
+	case KC_FLOW_RETURN:
+		return WAY_OUT;
 	case KC_FLOW_JUMP:
 		return inside	      ? WAY_ON
 		       : insn->target ? jump_out(kernel, insn->target)
@@ -64,7 +64,7 @@ size_t kc_return_sites(const struct kc_kernel *kernel, const struct kc_sym *sym,
 			*ret_all = false;
 			break;
 		}
-		way = way_of(kernel, sym, bytes + at, &insn);
+		way = way_of(kernel, sym, &insn);
 		if (way == WAY_UNKNOWN || (way == WAY_OUT && count == max))
 			*ret_all = false;
 		else if (way == WAY_OUT)

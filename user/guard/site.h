@@ -10,7 +10,8 @@
 #ifndef KC_GUARD_SITE_H
 #define KC_GUARD_SITE_H
 
-#include "guard/insn.h"
+#include "arch/insn.h"
+#include "kernel/kernel.h"
 
 enum kc_site_kind {
 	KC_SITE_CALL,	 /* the instruction before it is a call */

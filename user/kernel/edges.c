@@ -16,16 +16,9 @@
  *	struct exception_table_entry   { s32 insn, fixup; s32 type; }
  *	struct bug_entry               { s32 bug_addr_disp, ...; u16 line, flags; }
  *
- * jump_entry: Linux commit b34006c425d6 ("x86/jump_table: Use relative
- * references"), v4.20. exception_table_entry: 12 bytes on x86 since Linux
- * commit 548acf19234d ("x86/mm: Expand the exception table logic to allow new
- * handling options"), v4.6. bug_entry: see BTF.
+ * How long the first two are depends on the processor (kc_arch()); bug_entry: see BTF.
  */
-enum {
-	JUMP_SIZE = 16,
-	FIXUP_SIZE = 12,
-	BUGFLAG_WARNING = 1,
-};
+#define BUGFLAG_WARNING 1
 
 struct table {
 	uint64_t start, count;
@@ -96,8 +89,9 @@ static int compare_edges(const void *a, const void *b)
 static int add_module(struct kc_kernel *kernel, size_t *capacity, const struct kc_module *module)
 {
 	const struct table tables[] = {
-		{ module->jump_entries, module->nr_jump_entries, JUMP_SIZE, false },
-		{ module->fixups, module->nr_fixups, FIXUP_SIZE, false },
+		{ module->jump_entries, module->nr_jump_entries, kc_arch()->jump_entry_size,
+		  false },
+		{ module->fixups, module->nr_fixups, kc_arch()->fixup_size, false },
 		{ module->bugs, module->nr_bugs, kernel->bug_entry.size, true },
 	};
 	int err = 0;
@@ -116,9 +110,9 @@ void kc_edges_load(struct kc_kernel *kernel)
 	int err[3], failed;
 
 	err[0] = add_section(kernel, &capacity, "__start___jump_table", "__stop___jump_table",
-			     JUMP_SIZE, false);
+			     kc_arch()->jump_entry_size, false);
 	err[1] = add_section(kernel, &capacity, "__start___ex_table", "__stop___ex_table",
-			     FIXUP_SIZE, false);
+			     kc_arch()->fixup_size, false);
 	err[2] = add_section(kernel, &capacity, "__start___bug_table", "__stop___bug_table",
 			     kernel->bug_entry.size, true);
 	failed = err[0] ?: err[1] ?: err[2];

@@ -12,25 +12,41 @@
 
 #define fail(ret_failure, err, ...) kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err, __VA_ARGS__)
 
+static int load_inactive(struct kc_kernel *kernel, struct kc_btf *btf)
+{
+	struct kc_inactive_frame *at = &kernel->inactive;
+	const char *type = kc_arch()->inactive.type;
+
+	return kc_btf_size(btf, type, &at->size) ?:
+	       kc_btf_offset(btf, type, kc_arch()->inactive.bp, &at->bp) ?:
+	       kc_btf_offset(btf, type, kc_arch()->inactive.ret_addr, &at->ret_addr);
+}
+
+static int load_regs(struct kc_kernel *kernel, struct kc_btf *btf)
+{
+	struct kc_pt_regs *at = &kernel->pt_regs;
+	const char *type = kc_arch()->regs.type;
+
+	return kc_btf_size(btf, type, &at->size) ?:
+	       kc_btf_offset(btf, type, kc_arch()->regs.pc, &at->pc) ?:
+	       kc_btf_offset(btf, type, kc_arch()->regs.sp, &at->sp) ?:
+	       kc_btf_offset(btf, type, kc_arch()->regs.bp, &at->bp) ?:
+	       kc_btf_offset(btf, type, kc_arch()->regs.mode, &at->mode);
+}
+
 static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf,
 			struct kc_failure *ret_failure)
 {
-	const char *missing = NULL;
-
-	if (kc_btf_size(btf, "inactive_task_frame", &kernel->inactive.size) ||
-	    kc_btf_offset(btf, "inactive_task_frame", "bp", &kernel->inactive.bp) ||
-	    kc_btf_offset(btf, "inactive_task_frame", "ret_addr", &kernel->inactive.ret_addr))
-		missing = "struct inactive_task_frame";
-	if (kc_btf_size(btf, "pt_regs", &kernel->pt_regs.size) ||
-	    kc_btf_offset(btf, "pt_regs", "ip", &kernel->pt_regs.ip) ||
-	    kc_btf_offset(btf, "pt_regs", "sp", &kernel->pt_regs.sp) ||
-	    kc_btf_offset(btf, "pt_regs", "bp", &kernel->pt_regs.bp) ||
-	    kc_btf_offset(btf, "pt_regs", "cs", &kernel->pt_regs.cs))
-		missing = "struct pt_regs";
 	if (!kc_btf_has(btf, "task_struct", "stack_canary"))
-		missing = "task_struct.stack_canary: built without the stack protector,";
-	if (missing)
-		return fail(ret_failure, -ENOENT, "this kernel's BTF has no %s", missing);
+		return fail(ret_failure, -ENOENT,
+			    "this kernel's BTF has no task_struct.stack_canary: built without the "
+			    "stack protector,");
+	if (load_regs(kernel, btf))
+		return fail(ret_failure, -ENOENT, "this kernel's BTF has no struct %s",
+			    kc_arch()->regs.type);
+	if (load_inactive(kernel, btf))
+		return fail(ret_failure, -ENOENT, "this kernel's BTF has no struct %s",
+			    kc_arch()->inactive.type);
 	if (kc_btf_size(btf, "bug_entry", &kernel->bug_entry.size) ||
 	    kc_btf_offset(btf, "bug_entry", "flags", &kernel->bug_entry.flags) ||
 	    !kc_btf_has(btf, "bug_entry", "bug_addr_disp"))
@@ -63,20 +79,21 @@ static int load_thread_size(struct kc_kernel *kernel, struct kc_failure *ret_fai
 
 static int load_guard(struct kc_kernel *kernel, struct kc_btf *btf, struct kc_failure *ret_failure)
 {
-	uint64_t symbol = kc_ksyms_data(kernel->ksyms, "__stack_chk_guard");
+	const struct kc_arch *arch = kc_arch();
+	uint64_t symbol = kc_ksyms_data(kernel->ksyms, arch->guard.symbol);
 	uint32_t offset;
 
 	if (symbol) {
-		kernel->guard = (struct kc_guard){ .rip_relative = true, .addr = symbol };
+		kernel->guard = (struct kc_guard){ .pc_relative = true, .addr = symbol };
 		return 0;
 	}
-	if (!kc_btf_offset(btf, "fixed_percpu_data", "stack_canary", &offset)) {
+	if (!kc_btf_offset(btf, arch->guard.type, arch->guard.member, &offset)) {
 		kernel->guard = (struct kc_guard){ .addr = offset };
 		return 0;
 	}
 	return fail(ret_failure, -ENOENT,
-		    "neither __stack_chk_guard nor fixed_percpu_data.stack_canary exists: "
-		    "cannot tell where code finds the guard");
+		    "neither %s nor %s.%s exists: cannot tell where code finds the guard",
+		    arch->guard.symbol, arch->guard.type, arch->guard.member);
 }
 
 static int orc_layout(struct kc_kernel *kernel, struct kc_btf *btf, struct kc_failure *ret_failure,
@@ -224,17 +241,13 @@ bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr)
 }
 
 /*
- * Modules, BPF programs, probes' and tracers' trampolines share one area, and come and go.
  * BPF programs are not in kallsyms everywhere (net.core.bpf_jit_kallsyms), so of a place in
- * that area nothing is proved.
+ * the area that they share with modules nothing is proved.
  */
-#define MODULES_LOW  0xffffffffa0000000ULL /* without KASLR; with it, higher */
-#define MODULES_HIGH 0xffffffffff000000ULL /* MODULES_END */
-
 bool kc_kernel_may_be_code(const struct kc_kernel *kernel, uint64_t addr)
 {
 	return kc_kernel_is_text(kernel, addr) || kc_ksyms_find(kernel->ksyms, addr) ||
-	       (addr >= MODULES_LOW && addr < MODULES_HIGH);
+	       (addr >= kc_arch()->modules && addr < kc_arch()->modules_end);
 }
 
 #define edge_code(edges, i) ((edges)[i].code)

@@ -8,33 +8,21 @@
 
 #include <stdbool.h>
 
+#include "arch/arch.h"
 #include "kernel/ksyms.h"
 #include "kernel/mem.h"
 #include "kernel/orc.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 
-/*
- * Where compiled code finds the guard.
- *
- *	%gs:40                  fixed_percpu_data.stack_canary
- *	%gs:disp(%rip)          per-CPU variable __stack_chk_guard, since Linux
- *	                        commit 80d47defddc0 ("x86/stackprotector/64:
- *	                        Convert to normal per-CPU variable"), v6.15
- */
-struct kc_guard {
-	bool rip_relative;
-	uint64_t addr; /* of the symbol, if rip_relative; else the %gs offset */
-};
-
-/* Offsets in struct inactive_task_frame, which lies at a sleeping task's thread.sp. */
+/* Offsets in what a task that is not running has left at its thread.sp. */
 struct kc_inactive_frame {
 	uint32_t bp, ret_addr, size;
 };
 
-/* Offsets in struct pt_regs. */
+/* Offsets in struct pt_regs; mode: see kc_arch()->from_user. */
 struct kc_pt_regs {
-	uint32_t ip, sp, bp, cs, size;
+	uint32_t pc, sp, bp, mode, size;
 };
 
 struct kc_module {

@@ -4,13 +4,13 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "util/array.h"
 
 /* The symbols other than functions that somebody asks for. */
 static const char *const kept[] = {
-	"__stack_chk_guard",
+	NULL, /* the guard, whatever this processor calls it: see kept_name() */
 	"__per_cpu_offset",
-	"fixed_percpu_data",
 	"modules",
 	"__start_orc_unwind",
 	"__stop_orc_unwind",
@@ -172,10 +172,15 @@ static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 	return 0;
 }
 
+static const char *kept_name(size_t i)
+{
+	return kept[i] ?: kc_arch()->guard.symbol;
+}
+
 static void keep_data(struct kc_ksyms *ksyms, const char *name, uint64_t addr)
 {
 	for (size_t i = 0; i < kc_countof(kept); i++)
-		if (!strcmp(kept[i], name))
+		if (!strcmp(kept_name(i), name))
 			ksyms->data[i] = addr;
 }
 
@@ -316,7 +321,7 @@ size_t kc_ksyms_by_name(const struct kc_ksyms *ksyms, const char *name,
 uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name)
 {
 	for (size_t i = 0; i < kc_countof(kept); i++)
-		if (!strcmp(kept[i], name))
+		if (!strcmp(kept_name(i), name))
 			return ksyms->data[i];
 	return 0;
 }

@@ -11,16 +11,19 @@
 /* The largest table seen has 503,500 entries (Debian's 7.2). */
 #define MAX_ENTRIES (16u << 20)
 
-/* Register numbers before v7.1, and from it on. */
+/*
+ * Register numbers before v7.1, and from it on. OTHER are DX, DI, R10, R13; AX, DX and
+ * DI, R10, R13.
+ */
 static const uint8_t registers_v1[] = {
-	KC_ORC_REG_UNDEFINED,	KC_ORC_REG_PREV_SP,	KC_ORC_REG_DX,	KC_ORC_REG_DI,
-	KC_ORC_REG_BP,		KC_ORC_REG_SP,		KC_ORC_REG_R10, KC_ORC_REG_R13,
+	KC_ORC_REG_UNDEFINED,	KC_ORC_REG_PREV_SP,	KC_ORC_REG_OTHER, KC_ORC_REG_OTHER,
+	KC_ORC_REG_BP,		KC_ORC_REG_SP,		KC_ORC_REG_OTHER, KC_ORC_REG_OTHER,
 	KC_ORC_REG_BP_INDIRECT, KC_ORC_REG_SP_INDIRECT,
 };
 
 static const uint8_t registers_v4[] = {
-	KC_ORC_REG_UNDEFINED, KC_ORC_REG_AX,	      KC_ORC_REG_DX,	      KC_ORC_REG_SP,
-	KC_ORC_REG_BP,	      KC_ORC_REG_DI,	      KC_ORC_REG_R10,	      KC_ORC_REG_R13,
+	KC_ORC_REG_UNDEFINED, KC_ORC_REG_OTHER,	      KC_ORC_REG_OTHER,	      KC_ORC_REG_SP,
+	KC_ORC_REG_BP,	      KC_ORC_REG_OTHER,	      KC_ORC_REG_OTHER,	      KC_ORC_REG_OTHER,
 	KC_ORC_REG_PREV_SP,   KC_ORC_REG_SP_INDIRECT, KC_ORC_REG_BP_INDIRECT,
 };
 

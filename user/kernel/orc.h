@@ -23,6 +23,9 @@
  * Since v6.4 a hash of the format's header tells which it is (.orc_header);
  * before, the members of struct orc_entry in BTF do. An unknown hash is
  * refused: guessing here would mean wrong slots.
+ *
+ * These layouts are x86's, and it is not in arch/ all the same: ORC is one of the kernel's
+ * tables, read like the others, and what is decoded names SP, BP and no other register.
  */
 #ifndef KC_KERNEL_ORC_H
 #define KC_KERNEL_ORC_H
@@ -48,22 +51,18 @@ enum kc_orc_layout {
 enum kc_orc_reg {
 	KC_ORC_REG_UNDEFINED,
 	KC_ORC_REG_PREV_SP, /* for bp: relative to the CFA */
-	KC_ORC_REG_DX,
-	KC_ORC_REG_DI,
 	KC_ORC_REG_BP,
 	KC_ORC_REG_SP,
-	KC_ORC_REG_R10,
-	KC_ORC_REG_R13,
 	KC_ORC_REG_BP_INDIRECT, /* *(bp + offset) */
 	KC_ORC_REG_SP_INDIRECT, /* *sp + offset; before V3 *(sp + offset) */
-	KC_ORC_REG_AX,
+	KC_ORC_REG_OTHER,	/* one that no frame saves */
 	KC_ORC_REG_BAD,
 };
 
 enum kc_orc_type {
 	KC_ORC_UNDEFINED,    /* no unwinding from here */
 	KC_ORC_END_OF_STACK, /* nothing below */
-	KC_ORC_CALL,	     /* return address at CFA - 8 */
+	KC_ORC_CALL,	     /* return address right below the CFA */
 	KC_ORC_REGS,	     /* struct pt_regs at the CFA */
 	KC_ORC_REGS_PARTIAL, /* only ip, cs, flags, sp, ss are valid in it */
 	KC_ORC_BAD,

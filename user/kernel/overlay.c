@@ -6,14 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "util/array.h"
-
-/* Bytes that an optimized kprobe overwrites: a jump. A breakpoint is one of them. */
-#define PATCH 5
 
 struct piece {
 	uint64_t addr;
-	uint8_t bytes[PATCH];
+	uint8_t bytes[KC_MAX_PATCH];
 };
 
 struct overlay {
@@ -31,7 +29,7 @@ static int overlay_read(const struct kc_mem *mem, uint64_t addr, void *buf, size
 	for (size_t i = 0; !err && i < overlay->count; i++) {
 		const struct piece *piece = &overlay->pieces[i];
 
-		for (size_t n = 0; n < PATCH; n++)
+		for (size_t n = 0; n < kc_arch()->patch_len; n++)
 			if (piece->addr + n - addr < len)
 				((uint8_t *)buf)[piece->addr + n - addr] = piece->bytes[n];
 	}
@@ -65,7 +63,7 @@ int kc_overlay_keep(struct kc_mem *mem, uint64_t addr)
 {
 	struct overlay *overlay = (struct overlay *)mem;
 	struct piece piece = { .addr = addr };
-	int err = kc_mem_read(mem, addr, piece.bytes, sizeof(piece.bytes));
+	int err = kc_mem_read(mem, addr, piece.bytes, kc_arch()->patch_len);
 
 	if (!err)
 		err = kc_grow(overlay->pieces, overlay->capacity, overlay->count + 1);
@@ -74,13 +72,11 @@ int kc_overlay_keep(struct kc_mem *mem, uint64_t addr)
 	return err;
 }
 
-/* A breakpoint, a jump or a call is there, as probes put them. */
 static bool is_patched(const struct overlay *overlay, const struct piece *piece)
 {
 	uint8_t now;
 
-	return !kc_mem_read(overlay->base, piece->addr, &now, 1) &&
-	       (now == 0xcc || now == 0xe9 || now == 0xe8);
+	return !kc_mem_read(overlay->base, piece->addr, &now, 1) && kc_arch()->is_patch(now);
 }
 
 void kc_overlay_forget(struct kc_mem *mem, uint64_t start, uint64_t end)

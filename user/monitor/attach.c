@@ -52,7 +52,7 @@ static void keep_text(struct kc_session *session, const struct kc_choice *choice
 	if (choice->refused)
 		return;
 	kc_overlay_keep(session->mem, choice->plan->sym->addr);
-	kc_overlay_keep(session->mem, choice->plan->sym->addr + 4); /* behind an endbr64 */
+	kc_overlay_keep(session->mem, choice->plan->sym->addr + kc_arch()->landing_pad);
 	for (size_t i = 0; i < choice->plan->nr_checks; i++)
 		if (choice->plan->checks[i].load)
 			kc_overlay_keep(session->mem, choice->plan->checks[i].load);

@@ -165,7 +165,7 @@ static void read_process(const struct kc_event *event, struct kc_finding *findin
 	/* What lies where user mode leaves its registers is none of those of a kernel thread. */
 	process->in_syscall = event->syscall >= 0 && !(event->task.flags & KC_RECORD_KTHREAD);
 	process->syscall_nr = event->syscall;
-	process->syscall_name = kc_syscall_name(event->syscall);
+	process->syscall_name = kc_arch()->syscall_name(event->syscall);
 	memcpy(process->args, event->args, sizeof(event->args));
 }
 

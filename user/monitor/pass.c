@@ -99,7 +99,7 @@ static size_t find_returns(const struct kc_kernel *kernel, const struct kc_recor
 
 	for (size_t i = 0; i < checked->count; i++)
 		if (!checked->frames[i].frame.exact)
-			returns[count++] = i ? checked->frames[i - 1].frame.cfa - 8
+			returns[count++] = i ? kc_return_slot(checked->frames[i - 1].frame.cfa)
 					     : record->sp + kernel->inactive.ret_addr;
 	return count;
 }

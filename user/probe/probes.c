@@ -17,9 +17,6 @@
 #include "util/array.h"
 #include "util/log.h"
 
-/* Of endbr64, which a kernel with IBT has before the place that is really probed. */
-#define ENDBR_SIZE 4
-
 /* What keeps probes attached: a perf event, or the BPF link that holds one or many. */
 struct holder {
 	int fd;
@@ -55,8 +52,8 @@ static int read_kprobe_type(void)
 }
 
 /*
- * Where each CPU keeps its guard: its per-CPU offset plus the symbol, which at
- * %gs:40 is 40 (fixed_percpu_data lies at the start of the per-CPU area).
+ * Where each CPU keeps its guard: its per-CPU offset plus the symbol, or plus the
+ * member's offset (its struct lies at the start of the per-CPU area).
  */
 static void find_guards(const struct kc_kernel *kernel, uint64_t *guards)
 {
@@ -271,8 +268,8 @@ static int describe(struct kc_probes *probes, uint64_t addr, struct kc_point *po
 	point->index = probes->nr_points;
 	if (bpf_map_update_elem(fd, &addr, point, BPF_ANY))
 		return -errno;
-	/* At a function's entry the kernel may put the probe behind an endbr64. */
-	addr += ENDBR_SIZE;
+	/* At a function's entry the kernel may put the probe behind the landing pad. */
+	addr += kc_arch()->landing_pad;
 	if ((point->kind == KC_POINT_ENTRY || point->kind == KC_POINT_PANIC) &&
 	    bpf_map_update_elem(fd, &addr, point, BPF_ANY))
 		return -errno;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "report/views.h"
 
-#include "guard/listing.h"
+#include "report/listing.h"
 #include "stack/place.h"
 
 /* Words shown below SP's side and above the CFA of the damaged frame. */
@@ -72,7 +72,8 @@ static void print_word(const struct kc_kernel *kernel, const struct kc_stack *st
 static const struct kc_frame *returned_to(const struct kc_checked_stack *checked, uint64_t addr)
 {
 	for (size_t i = 0; i + 1 < checked->count; i++)
-		if (checked->frames[i].frame.cfa == addr + 8 && !checked->frames[i + 1].frame.exact)
+		if (kc_return_slot(checked->frames[i].frame.cfa) == addr &&
+		    !checked->frames[i + 1].frame.exact)
 			return &checked->frames[i + 1].frame;
 	return NULL;
 }
@@ -102,7 +103,7 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 			print_word(kernel, &finding->stack, word, out);
 		if (addr == damaged->sp)
 			fprintf(out, "  <- SP");
-		if (addr == damaged->cfa - 8)
+		if (addr == kc_return_slot(damaged->cfa))
 			fprintf(out, "  <- return address%s",
 				finding->anomaly == KC_ANOMALY_RETURN ? ", OVERWRITTEN" : "");
 		fprintf(out, "\n");
@@ -114,6 +115,7 @@ void kc_view_disassembly(const struct kc_kernel *kernel, const struct kc_finding
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 
-	if (kc_listing(kernel, frame->plan, kc_frame_site(&frame->frame), KC_LISTING_AROUND, out))
+	if (kc_print_listing(kernel, frame->plan, kc_frame_site(&frame->frame), KC_LISTING_AROUND,
+			     out))
 		fprintf(out, "(the function's text can't be read)\n");
 }

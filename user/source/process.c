@@ -7,17 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "util/array.h"
 #include "util/cleanup.h"
-
-static const char *const syscall_names[] = {
-#include "syscalls.inc"
-};
-
-const char *kc_syscall_name(long nr)
-{
-	return nr >= 0 && (size_t)nr < kc_countof(syscall_names) ? syscall_names[nr] : NULL;
-}
 
 /* include/linux/sched.h: I am a kernel thread. */
 #define PF_KTHREAD 0x00200000
@@ -148,7 +140,7 @@ void kc_process_parse_syscall(const char *text, struct kc_process *process)
 		return;
 	process->in_syscall = true;
 	process->syscall_nr = nr;
-	process->syscall_name = kc_syscall_name(nr);
+	process->syscall_name = kc_arch()->syscall_name(nr);
 	memcpy(process->args, args, sizeof(args));
 }
 

@@ -27,9 +27,6 @@ struct kc_process {
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
 		     struct kc_process *ret_process);
 
-/* NULL if this build does not know the number. */
-const char *kc_syscall_name(long nr);
-
 /* Is it in the cgroup of this path (see kc_cgroup_id()) or below it? */
 bool kc_process_in_cgroup(const struct kc_process *process, const char *path);
 

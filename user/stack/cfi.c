@@ -32,11 +32,7 @@ struct kc_cfi_row kc_cfi_of_orc(const struct kc_orc *orc)
 	case KC_ORC_REG_SP_INDIRECT:
 		row.cfa = KC_CFA_AT_SP_PLUS;
 		break;
-	case KC_ORC_REG_R10:
-	case KC_ORC_REG_R13:
-	case KC_ORC_REG_DI:
-	case KC_ORC_REG_DX:
-	case KC_ORC_REG_AX:
+	case KC_ORC_REG_OTHER:
 		row.cfa = KC_CFA_UNSAVED;
 		break;
 	default:

@@ -20,9 +20,9 @@ enum kc_cfa_kind {
 };
 
 enum kc_caller_kind {
-	KC_CALLER_AT_CFA,	/* return address at CFA - 8, caller's SP is the CFA */
+	KC_CALLER_AT_CFA,	/* return address: kc_return_slot(), caller's SP is the CFA */
 	KC_CALLER_REGS,		/* struct pt_regs at the CFA */
-	KC_CALLER_REGS_PARTIAL, /* only ip, cs, flags, sp, ss of it are there */
+	KC_CALLER_REGS_PARTIAL, /* only what the processor saved of it are there */
 	KC_CALLER_NONE,		/* end of the stack */
 	KC_CALLER_UNDEFINED,	/* the tables say: no unwinding from here */
 	KC_CALLER_BAD,		/* the entry makes no sense */

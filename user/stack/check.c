@@ -76,7 +76,8 @@ static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 		return;
 	}
 	/* Below the return address, at or above SP: or something is wrong with us. */
-	if (checked->slot < frame->sp || checked->slot > frame->cfa - 16 ||
+	if (checked->slot < frame->sp ||
+	    checked->slot > kc_return_slot(frame->cfa) - sizeof(word) ||
 	    !kc_stack_word(stack, checked->slot, &word)) {
 		set_blind(checked, KC_BLIND_OUTSIDE);
 		return;
@@ -152,7 +153,8 @@ static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 		return;
 	last = &checked->frames[checked->count - 1];
 	if (!last->frame.cfa || !kc_kernel_orc(kernel, kc_frame_site(&last->frame), &orc) ||
-	    orc.type != KC_ORC_CALL || !kc_stack_word(stack, last->frame.cfa - 8, &word))
+	    orc.type != KC_ORC_CALL ||
+	    !kc_stack_word(stack, kc_return_slot(last->frame.cfa), &word))
 		return;
 	site = kc_plans_site(plans, last->frame.pc);
 	if (last->status != KC_CHECK_INTACT &&
@@ -160,7 +162,7 @@ static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 	     !site->unwound))
 		return;
 	checked->bad_return = true;
-	checked->return_slot = last->frame.cfa - 8;
+	checked->return_slot = kc_return_slot(last->frame.cfa);
 	checked->return_found = kc_classify_copied(stack, word);
 	/* A small negative number, for one. */
 	if (checked->return_found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))

@@ -105,18 +105,18 @@ static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t
 {
 	const struct kc_pt_regs *layout = &at->kernel->pt_regs;
 	struct kc_frame caller = { .bp = at->frame.bp, .exact = true };
-	uint64_t cs;
+	uint64_t mode;
 
 	/* A partial frame is the same struct with only its upper end filled in. */
 	if (row->caller == KC_CALLER_REGS_PARTIAL)
-		regs -= layout->ip;
-	if (!kc_stack_word(at->stack, regs + layout->ip, &caller.pc) ||
-	    !kc_stack_word(at->stack, regs + layout->cs, &cs) ||
+		regs -= layout->pc;
+	if (!kc_stack_word(at->stack, regs + layout->pc, &caller.pc) ||
+	    !kc_stack_word(at->stack, regs + layout->mode, &mode) ||
 	    !kc_stack_word(at->stack, regs + layout->sp, &caller.sp)) {
 		*ret_end = KC_UNWIND_LEAVES_STACK;
 		return false;
 	}
-	if ((cs & 3) == 3) {
+	if (kc_arch()->from_user(mode)) {
 		*ret_end = KC_UNWIND_COMPLETE;
 		return false;
 	}
@@ -173,7 +173,7 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
 	*ret_end = find_bp(at, &row, cfa, &caller.bp);
 	if (*ret_end != KC_UNWIND_COMPLETE)
 		return false;
-	if (!kc_stack_word(at->stack, cfa - 8, &caller.pc)) {
+	if (!kc_stack_word(at->stack, kc_return_slot(cfa), &caller.pc)) {
 		*ret_end = KC_UNWIND_LEAVES_STACK;
 		return false;
 	}

@@ -28,8 +28,8 @@ struct kc_stack {
 
 struct kc_frame {
 	uint64_t pc;  /* return address, or exact if `exact` */
-	uint64_t sp;  /* RSP while at pc; for a call site: before the call pushed */
-	uint64_t bp;  /* RBP, as far as the tables track it */
+	uint64_t sp;  /* SP while at pc; for a call site: before the call pushed */
+	uint64_t bp;  /* frame pointer, as far as the tables track it */
 	uint64_t cfa; /* 0: not known (last frame) */
 	bool exact;   /* interrupted here, or not yet begun */
 };

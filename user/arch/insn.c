@@ -1,10 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "guard/insn.h"
+#include "arch/insn.h"
 
 #include <capstone/capstone.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* General registers as instructions number them. */
+enum {
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP = KC_REG_SP,
+	RBP = KC_REG_BP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
+};
+
+/* Registers that a called function may change: all but rbx, rsp, rbp, r12-r15. */
+#define CALL_CLOBBERS 0x0fc7
 
 struct kc_decoder {
 	csh handle;
@@ -58,28 +81,28 @@ static uint8_t gpr_of(x86_reg reg)
 {
 	switch (reg) {
 #define PARTS(r, a, b, c, d) case a: case b: case c: case d: return r
-	PARTS(KC_RAX, X86_REG_RAX, X86_REG_EAX, X86_REG_AX, X86_REG_AL);
-	PARTS(KC_RCX, X86_REG_RCX, X86_REG_ECX, X86_REG_CX, X86_REG_CL);
-	PARTS(KC_RDX, X86_REG_RDX, X86_REG_EDX, X86_REG_DX, X86_REG_DL);
-	PARTS(KC_RBX, X86_REG_RBX, X86_REG_EBX, X86_REG_BX, X86_REG_BL);
-	PARTS(KC_RSP, X86_REG_RSP, X86_REG_ESP, X86_REG_SP, X86_REG_SPL);
-	PARTS(KC_RBP, X86_REG_RBP, X86_REG_EBP, X86_REG_BP, X86_REG_BPL);
-	PARTS(KC_RSI, X86_REG_RSI, X86_REG_ESI, X86_REG_SI, X86_REG_SIL);
-	PARTS(KC_RDI, X86_REG_RDI, X86_REG_EDI, X86_REG_DI, X86_REG_DIL);
-	PARTS(KC_R8, X86_REG_R8, X86_REG_R8D, X86_REG_R8W, X86_REG_R8B);
-	PARTS(KC_R9, X86_REG_R9, X86_REG_R9D, X86_REG_R9W, X86_REG_R9B);
-	PARTS(KC_R10, X86_REG_R10, X86_REG_R10D, X86_REG_R10W, X86_REG_R10B);
-	PARTS(KC_R11, X86_REG_R11, X86_REG_R11D, X86_REG_R11W, X86_REG_R11B);
-	PARTS(KC_R12, X86_REG_R12, X86_REG_R12D, X86_REG_R12W, X86_REG_R12B);
-	PARTS(KC_R13, X86_REG_R13, X86_REG_R13D, X86_REG_R13W, X86_REG_R13B);
-	PARTS(KC_R14, X86_REG_R14, X86_REG_R14D, X86_REG_R14W, X86_REG_R14B);
-	PARTS(KC_R15, X86_REG_R15, X86_REG_R15D, X86_REG_R15W, X86_REG_R15B);
+	PARTS(RAX, X86_REG_RAX, X86_REG_EAX, X86_REG_AX, X86_REG_AL);
+	PARTS(RCX, X86_REG_RCX, X86_REG_ECX, X86_REG_CX, X86_REG_CL);
+	PARTS(RDX, X86_REG_RDX, X86_REG_EDX, X86_REG_DX, X86_REG_DL);
+	PARTS(RBX, X86_REG_RBX, X86_REG_EBX, X86_REG_BX, X86_REG_BL);
+	PARTS(RSP, X86_REG_RSP, X86_REG_ESP, X86_REG_SP, X86_REG_SPL);
+	PARTS(RBP, X86_REG_RBP, X86_REG_EBP, X86_REG_BP, X86_REG_BPL);
+	PARTS(RSI, X86_REG_RSI, X86_REG_ESI, X86_REG_SI, X86_REG_SIL);
+	PARTS(RDI, X86_REG_RDI, X86_REG_EDI, X86_REG_DI, X86_REG_DIL);
+	PARTS(R8, X86_REG_R8, X86_REG_R8D, X86_REG_R8W, X86_REG_R8B);
+	PARTS(R9, X86_REG_R9, X86_REG_R9D, X86_REG_R9W, X86_REG_R9B);
+	PARTS(R10, X86_REG_R10, X86_REG_R10D, X86_REG_R10W, X86_REG_R10B);
+	PARTS(R11, X86_REG_R11, X86_REG_R11D, X86_REG_R11W, X86_REG_R11B);
+	PARTS(R12, X86_REG_R12, X86_REG_R12D, X86_REG_R12W, X86_REG_R12B);
+	PARTS(R13, X86_REG_R13, X86_REG_R13D, X86_REG_R13W, X86_REG_R13B);
+	PARTS(R14, X86_REG_R14, X86_REG_R14D, X86_REG_R14W, X86_REG_R14B);
+	PARTS(R15, X86_REG_R15, X86_REG_R15D, X86_REG_R15W, X86_REG_R15B);
 #undef PARTS
-	case X86_REG_AH: return KC_RAX;
-	case X86_REG_BH: return KC_RBX;
-	case X86_REG_CH: return KC_RCX;
-	case X86_REG_DH: return KC_RDX;
-	default: return KC_NO_GPR;
+	case X86_REG_AH: return RAX;
+	case X86_REG_BH: return RBX;
+	case X86_REG_CH: return RCX;
+	case X86_REG_DH: return RDX;
+	default: return KC_NO_REG;
 	}
 }
 /* clang-format on */
@@ -88,7 +111,7 @@ static uint16_t bit_of(x86_reg reg)
 {
 	uint8_t gpr = gpr_of(reg);
 
-	return gpr == KC_NO_GPR ? 0 : 1u << gpr;
+	return gpr == KC_NO_REG ? 0 : 1u << gpr;
 }
 
 static bool is_guard(const struct kc_guard *guard, const cs_insn *insn, const cs_x86_op *op)
@@ -96,7 +119,7 @@ static bool is_guard(const struct kc_guard *guard, const cs_insn *insn, const cs
 	if (op->type != X86_OP_MEM || op->mem.segment != X86_REG_GS ||
 	    op->mem.index != X86_REG_INVALID)
 		return false;
-	if (guard->rip_relative)
+	if (guard->pc_relative)
 		return op->mem.base == X86_REG_RIP &&
 		       insn->address + insn->size + op->mem.disp == guard->addr;
 	return op->mem.base == X86_REG_INVALID && (uint64_t)op->mem.disp == guard->addr;
@@ -104,7 +127,7 @@ static bool is_guard(const struct kc_guard *guard, const cs_insn *insn, const cs
 
 static bool is_reg64(const cs_x86_op *op)
 {
-	return op->type == X86_OP_REG && op->size == 8 && gpr_of(op->reg) != KC_NO_GPR;
+	return op->type == X86_OP_REG && op->size == 8 && gpr_of(op->reg) != KC_NO_REG;
 }
 
 /* A whole word at [rsp + disp] or [rbp + disp]. */
@@ -188,13 +211,16 @@ static void find_flow(csh handle, const cs_insn *insn, struct kc_insn *out)
 	else if (cs_insn_group(handle, insn, CS_GRP_JUMP) || insn->id == X86_INS_LOOP ||
 		 insn->id == X86_INS_JRCXZ)
 		out->flow = KC_FLOW_BRANCH;
+	else if (insn->id == X86_INS_RET)
+		out->flow = KC_FLOW_RETURN;
 	else if (cs_insn_group(handle, insn, CS_GRP_RET) ||
 		 cs_insn_group(handle, insn, CS_GRP_IRET) || insn->id == X86_INS_UD2 ||
 		 insn->id == X86_INS_UD2B || insn->id == X86_INS_INT3 ||
 		 insn->id == X86_INS_SYSRET || insn->id == X86_INS_SYSEXIT)
 		out->flow = KC_FLOW_STOP;
-	if (out->flow != KC_FLOW_NEXT && out->flow != KC_FLOW_STOP && x86->op_count == 1 &&
-	    x86->operands[0].type == X86_OP_IMM)
+	if ((out->flow == KC_FLOW_CALL || out->flow == KC_FLOW_JUMP ||
+	     out->flow == KC_FLOW_BRANCH) &&
+	    x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM)
 		out->target = x86->operands[0].imm;
 }
 
@@ -212,7 +238,7 @@ static void find_writes(const cs_insn *insn, struct kc_insn *out)
 			out->writes |= bit_of(op->reg);
 	}
 	if (out->flow == KC_FLOW_CALL)
-		out->writes = (out->writes | KC_CALL_CLOBBERS) & ~(1u << KC_RSP);
+		out->writes = (out->writes | CALL_CLOBBERS) & ~(1u << RSP);
 }
 
 /*
@@ -226,14 +252,14 @@ static const struct unknown {
 	uint8_t last_mask;
 	uint16_t writes;
 } unknown[] = {
-	{ "rdpkru", 3, { 0x0f, 0x01, 0xee }, 0xff, 1u << KC_RAX | 1u << KC_RDX },
+	{ "rdpkru", 3, { 0x0f, 0x01, 0xee }, 0xff, 1u << RAX | 1u << RDX },
 	{ "wrpkru", 3, { 0x0f, 0x01, 0xef }, 0xff, 0 },
 	{ "serialize", 3, { 0x0f, 0x01, 0xe8 }, 0xff, 0 },
-	{ "rmpadjust", 4, { 0xf3, 0x0f, 0x01, 0xfe }, 0xff, 1u << KC_RAX },
-	{ "rmpupdate", 4, { 0xf2, 0x0f, 0x01, 0xfe }, 0xff, 1u << KC_RAX },
-	{ "psmash", 4, { 0xf3, 0x0f, 0x01, 0xff }, 0xff, 1u << KC_RAX },
-	{ "pvalidate", 4, { 0xf2, 0x0f, 0x01, 0xff }, 0xff, 1u << KC_RAX },
-	{ "rdsspq", 5, { 0xf3, 0x48, 0x0f, 0x1e, 0xc8 }, 0xf8, 0xffff & ~(1u << KC_RSP) },
+	{ "rmpadjust", 4, { 0xf3, 0x0f, 0x01, 0xfe }, 0xff, 1u << RAX },
+	{ "rmpupdate", 4, { 0xf2, 0x0f, 0x01, 0xfe }, 0xff, 1u << RAX },
+	{ "psmash", 4, { 0xf3, 0x0f, 0x01, 0xff }, 0xff, 1u << RAX },
+	{ "pvalidate", 4, { 0xf2, 0x0f, 0x01, 0xff }, 0xff, 1u << RAX },
+	{ "rdsspq", 5, { 0xf3, 0x48, 0x0f, 0x1e, 0xc8 }, 0xf8, 0xffff & ~(1u << RSP) },
 };
 
 static const struct unknown *find_unknown(const uint8_t *bytes, size_t len)
@@ -300,7 +326,7 @@ bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uin
 {
 	cs_insn *insn = decoder->insn;
 	const cs_x86_op *ops = insn->detail->x86.operands;
-	struct kc_insn out = { .addr = addr, .reg = KC_NO_GPR, .base = KC_NO_GPR };
+	struct kc_insn out = { .addr = addr, .reg = KC_NO_REG, .base = KC_NO_REG };
 	const struct unknown *one = find_unknown(bytes, len);
 	uint8_t count, imul[MAX_INSN];
 	uint64_t next = addr;
@@ -334,7 +360,7 @@ bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uin
 		effect_on_word(insn, &ops[0], &ops[1], &out);
 	else if (count == 2 && is_stack_word(&ops[1]) && is_reg64(&ops[0]))
 		effect_on_word(insn, &ops[1], &ops[0], &out);
-	if (out.flow == KC_FLOW_NEXT && (out.writes & 1u << KC_RSP) && out.effect == KC_EFFECT_NONE)
+	if (out.flow == KC_FLOW_NEXT && (out.writes & 1u << RSP) && out.effect == KC_EFFECT_NONE)
 		effect_on_sp(insn, &out);
 	*ret_insn = out;
 	return true;
@@ -370,7 +396,7 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
  */
 size_t kc_guard_scan(const struct kc_guard *guard, const uint8_t *bytes, size_t len, uint64_t addr)
 {
-	size_t shortest = guard->rip_relative ? 8 : 9;
+	size_t shortest = guard->pc_relative ? 8 : 9;
 
 	for (size_t i = 0; i + shortest <= len; i++) {
 		const uint8_t *at = memchr(bytes + i, 0x65, len - i - shortest + 1);
@@ -381,7 +407,7 @@ size_t kc_guard_scan(const struct kc_guard *guard, const uint8_t *bytes, size_t 
 		i = at - bytes;
 		if ((at[1] & 0xfb) != 0x48 || !strchr("\x8b\x2b\x33\x3b\x39", at[2]) || !at[2])
 			continue;
-		if (guard->rip_relative) {
+		if (guard->pc_relative) {
 			memcpy(&disp, at + 4, sizeof(disp));
 			if ((at[3] & 0xc7) == 5 && addr + i + 8 + (int64_t)disp == guard->addr)
 				return i;

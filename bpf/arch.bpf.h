@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the BPF programs know of the processor, and nothing else of them does: registers
+ * at a probe, user mode's registers, the saved stack pointer. user/arch is the other side.
+ */
+#ifndef ARCH_BPF_H
+#define ARCH_BPF_H
+
+#include "loss.bpf.h"
+
+/* The probed address: the breakpoint, or the jump in its place, has moved ip by one byte. */
+static __always_inline __u64 probed_site(const struct pt_regs *ctx)
+{
+	return ctx->ip - 1;
+}
+
+/* SP and the frame pointer as the probed instruction finds them. */
+static __always_inline __u64 probed_sp(const struct pt_regs *ctx)
+{
+	return ctx->sp;
+}
+
+static __always_inline __u64 probed_bp(const struct pt_regs *ctx)
+{
+	return ctx->bp;
+}
+
+/* A function's first two arguments, at its entry. */
+static __always_inline __u64 first_argument(const struct pt_regs *ctx)
+{
+	return ctx->di;
+}
+
+static __always_inline __u64 second_argument(const struct pt_regs *ctx)
+{
+	return ctx->si;
+}
+
+/* Where the stack of a task that is not running was left: kc_arch()->inactive lies there. */
+static __always_inline __u64 saved_sp(const struct task_struct *task)
+{
+	return task->thread.sp;
+}
+
+/*
+ * Kernels that can use FRED leave 16 bytes above user mode's registers at the stack's top
+ * (TOP_OF_KERNEL_STACK_PADDING, Linux commit 65c9cc9e2c14 ("x86/fred: Reserve space for
+ * the FRED stack frame"), v6.9): what looks like user mode's segments there is taken for
+ * them.
+ */
+#define FRED_PADDING 16
+
+static __always_inline bool read_user_regs_at(__u64 at, struct pt_regs *regs)
+{
+	if (bpf_probe_read_kernel(regs, sizeof(*regs), (void *)at)) {
+		lose(KC_LOSS_REGS);
+		return false;
+	}
+	return (regs->cs & 3) == 3 && (regs->ss & 3) == 3 && regs->cs < 0x100 && regs->ss < 0x100;
+}
+
+/* The registers that user mode left at the top of this stack. */
+static __always_inline bool read_user_regs(__u64 top, struct pt_regs *regs)
+{
+	__u64 at = top - sizeof(*regs);
+
+	return read_user_regs_at(at, regs) || read_user_regs_at(at - FRED_PADDING, regs);
+}
+
+/* The system call that they ask for. */
+static __always_inline void fill_call(const struct pt_regs *regs, struct kc_event *event)
+{
+	event->syscall = regs->orig_ax;
+	event->args[0] = regs->di;
+	event->args[1] = regs->si;
+	event->args[2] = regs->dx;
+	event->args[3] = regs->r10;
+	event->args[4] = regs->r8;
+	event->args[5] = regs->r9;
+}
+
+#endif
