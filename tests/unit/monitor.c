@@ -11,6 +11,7 @@
 #include "fake_probe.h"
 #include "monitor/events.h"
 #include "monitor/pass.h"
+#include "source/live.h"
 
 #define TOP  0xffffc90000104000ULL
 #define SP   (TOP - FAKE_WORDS * 8)
@@ -64,9 +65,10 @@ static int see_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
 	return 0;
 }
 
-static int see_notice(struct kc_sink *sink, const char *text)
+static int see_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
 {
 	(void)sink;
+	(void)when;
 	seen.notices++;
 	snprintf(seen.notice, sizeof(seen.notice), "%s", text);
 	return 0;
@@ -93,6 +95,7 @@ static const struct kc_sink_ops ops = {
 };
 
 static struct kc_session session;
+static struct kc_source *source;
 static struct kc_sinks sinks;
 static struct kc_filter no_filter;
 static struct kc_desk *desk;
@@ -126,13 +129,17 @@ static int setup(void **state)
 	seen.sink.ops = &ops;
 	session = (struct kc_session){ .kernel = &fake->kernel, .plans = fake->plans };
 	session.lent = session.kernel;
-	sinks = (struct kc_sinks){};
+	assert_int_equal(kc_live_new(&(struct kc_live_options){ .kernel = &fake->kernel }, &failure,
+				     &source),
+			 0);
+	sinks = (struct kc_sinks){ .source = source };
 	kc_sinks_add(&sinks, &seen.sink);
 	assert_int_equal(kc_desk_new(&no_filter, &sinks, &desk), 0);
 	assert_int_equal(kc_passes_new(&(struct kc_passes_options){ .session = &session,
+								    .source = source,
 								    .desk = desk,
 								    .sinks = &sinks },
-				       &failure, &passes),
+				       &passes),
 			 0);
 	for (size_t i = 0; i < 3; i++)
 		put_to_sleep(&threads[i], 100 + i);
@@ -145,6 +152,7 @@ static int teardown(void **state)
 	kc_passes_free(passes);
 	kc_desk_free(desk);
 	kc_sinks_free(&sinks);
+	kc_source_free(source);
 	return fake_teardown(state);
 }
 

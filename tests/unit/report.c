@@ -13,6 +13,7 @@
 #include "fake.h"
 #include "report/report.h"
 #include "report/views.h"
+#include "source/live.h"
 #include "stack/place.h"
 
 extern const char simple_call[], last_call[];
@@ -215,6 +216,17 @@ static void names_of_frames(void **state)
 	free(text);
 }
 
+static struct kc_source *new_source(void)
+{
+	struct kc_failure failure;
+	struct kc_source *source;
+
+	assert_int_equal(kc_live_new(&(struct kc_live_options){ .kernel = &fake->kernel }, &failure,
+				     &source),
+			 0);
+	return source;
+}
+
 /* Every line parses, carries the contract's keys, and survives hostile names. */
 static void json_lines(void **state)
 {
@@ -225,14 +237,18 @@ static void json_lines(void **state)
 	struct kc_filter filter = { .comm = "\xfe\"", .cgroup = "/a\\b" };
 	struct kc_task_row row = { .task = finding.task, .place = "simple+0x1" };
 	const struct kc_tasks tasks = { .rows = &row, .count = 1 };
-	struct kc_sinks sinks = {};
+	struct kc_source *source kc_auto(kc_cleanup_source) = new_source();
+	struct kc_sinks sinks = { .source = source };
+	struct kc_host host = {};
+	struct kc_when when;
 	struct kc_report *report;
 	size_t count = 0;
 	FILE *file;
 
 	(void)state;
 	close(mkstemp(path));
-	assert_int_equal(kc_report_new(path, true, &report), 0);
+	kc_host_read(&host);
+	assert_int_equal(kc_report_new(path, true, &host, &report), 0);
 	kc_sinks_add(&sinks, kc_report_sink(report));
 	kc_judge(&finding, 0);
 	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ .filter = &filter }), 0);
@@ -240,7 +256,8 @@ static void json_lines(void **state)
 	finding.anomaly = KC_ANOMALY_RETURN;
 	kc_judge(&finding, 0);
 	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
-	assert_int_equal(kc_report_audit(report, &(struct kc_audit){ .tasks = &tasks }), 0);
+	when = kc_sinks_now(&sinks);
+	assert_int_equal(kc_report_audit(report, &when, &(struct kc_audit){ .tasks = &tasks }), 0);
 	assert_int_equal(kc_sinks_notice(&sinks, "a \"notice\"\n"), 0);
 	assert_int_equal(kc_sinks_stop(&sinks, &coverage, NULL, "stopped"), 0);
 	kc_sinks_free(&sinks);
@@ -271,12 +288,14 @@ static void json_lines(void **state)
 static void output_that_fails(void **state)
 {
 	const struct kc_filter filter = {};
-	struct kc_sinks sinks = {};
+	struct kc_source *source kc_auto(kc_cleanup_source) = new_source();
+	struct kc_sinks sinks = { .source = source };
+	struct kc_host host = {};
 	struct kc_report *report;
 
 	(void)state;
-	assert_int_equal(kc_report_new("/nonexistent/x", true, &report), -ENOENT);
-	assert_int_equal(kc_report_new("/dev/full", false, &report), 0);
+	assert_int_equal(kc_report_new("/nonexistent/x", true, &host, &report), -ENOENT);
+	assert_int_equal(kc_report_new("/dev/full", false, &host, &report), 0);
 	kc_sinks_add(&sinks, kc_report_sink(report));
 	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ .filter = &filter }), -ENOSPC);
 	kc_sinks_free(&sinks);

@@ -8,6 +8,7 @@
 #include "cli/common.h"
 #include "cli/output.h"
 #include "monitor/tasks.h"
+#include "source/live.h"
 #include "util/array.h"
 #include "util/log.h"
 
@@ -100,44 +101,56 @@ static int audit(const struct audit_options *options, struct kc_session *session
 		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_report *report;
+	struct kc_source *source kc_auto(kc_cleanup_source) = NULL;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
 	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
 	struct kc_tasks tasks kc_auto(kc_tasks_free) = { .session = session };
 	struct kc_coverage coverage = {};
+	struct kc_when when;
 	int err;
 
-	if (kc_desk_new(&options->filter, &sinks, &desk))
-		return kc_fail_nomem(ret_failure);
-	err = kc_open_report(options->output, options->json, ret_failure, &report);
+	err = kc_live_new(
+		&(struct kc_live_options){
+			.filter = options->filter,
+			.high_water = options->high_water,
+			.mem = session->mem,
+			.kernel = session->kernel,
+			.modules_hash = session->modules_hash,
+		},
+		ret_failure, &source);
+	if (err)
+		return err;
+	sinks.source = source;
+	err = kc_open_report(options->output, options->json, source, ret_failure, &report);
 	if (err)
 		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));
-	err = kc_passes_new(
-		&(struct kc_passes_options){
-			.filter = options->filter,
-			.high_water = options->high_water,
-			.session = session,
-			.desk = desk,
-			.sinks = &sinks,
-		},
-		ret_failure, &passes);
-	if (err)
-		return err;
+	if (kc_desk_new(&options->filter, &sinks, &desk) || kc_passes_new(
+								    &(struct kc_passes_options){
+									    .session = session,
+									    .source = source,
+									    .desk = desk,
+									    .sinks = &sinks,
+								    },
+								    &passes))
+		return kc_fail_nomem(ret_failure);
 	err = kc_sinks_start(&sinks, &(struct kc_start){ .filter = &options->filter });
 	if (!err)
 		err = kc_tasks_look(&tasks, passes, desk);
 	kc_passes_coverage(passes, &coverage);
 	if (tasks.count)
 		qsort(tasks.rows, tasks.count, sizeof(*tasks.rows), sort_key(options->sort));
+	when = kc_sinks_now(&sinks);
 	if (!err)
-		err = kc_report_audit(report, &(struct kc_audit){
-						      .tasks = &tasks,
-						      .high_water = options->high_water,
-						      .thread_size = session->kernel->thread_size,
-						      .pass = kc_passes_last(passes),
-						      .coverage = &coverage,
-					      });
+		err = kc_report_audit(report, &when,
+				      &(struct kc_audit){
+					      .tasks = &tasks,
+					      .high_water = options->high_water,
+					      .thread_size = session->kernel->thread_size,
+					      .pass = kc_passes_last(passes),
+					      .coverage = &coverage,
+				      });
 	if (!err && options->json)
 		err = kc_sinks_stop(&sinks, &coverage, NULL, "done");
 	if (err)

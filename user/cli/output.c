@@ -3,10 +3,14 @@
 
 #include "util/log.h"
 
-int kc_open_report(const char *path, bool json, struct kc_failure *ret_failure,
-		   struct kc_report **ret_report)
+int kc_open_report(const char *path, bool json, struct kc_source *source,
+		   struct kc_failure *ret_failure, struct kc_report **ret_report)
 {
-	int err = kc_report_new(path, json, ret_report);
+	struct kc_host host;
+	int err;
+
+	kc_source_host(source, &host);
+	err = kc_report_new(path, json, &host, ret_report);
 
 	if (!err)
 		return 0;
@@ -18,7 +22,7 @@ int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_failure *ret
 		  struct kc_sinks *sinks)
 {
 	struct kc_report *report;
-	int err = kc_open_report(path, json, ret_failure, &report);
+	int err = kc_open_report(path, json, sinks->source, ret_failure, &report);
 
 	if (err)
 		return err;

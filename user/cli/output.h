@@ -7,8 +7,8 @@
 #include "util/error.h"
 
 /* kc_report_new(), and why it failed. */
-int kc_open_report(const char *path, bool json, struct kc_failure *ret_failure,
-		   struct kc_report **ret_report);
+int kc_open_report(const char *path, bool json, struct kc_source *source,
+		   struct kc_failure *ret_failure, struct kc_report **ret_report);
 
 /*
  * All that a watch writes to: the report, to a file or to stdout; the kernel's log, if asked

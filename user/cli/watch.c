@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "monitor/lookers.h"
 #include "monitor/loop.h"
+#include "source/live.h"
 #include "util/log.h"
 
 #define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
@@ -228,6 +229,7 @@ static int watch(const struct watch_options *options, struct kc_session *session
 		 const struct kc_choices *choices, struct kc_failure *ret_failure,
 		 enum kc_exit *ret_status)
 {
+	struct kc_source *source kc_auto(kc_cleanup_source) = NULL;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
 	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
@@ -243,19 +245,30 @@ static int watch(const struct watch_options *options, struct kc_session *session
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (kc_desk_new(&options->filter, &sinks, &desk))
-		return kc_fail_nomem(ret_failure);
+	err = kc_live_new(
+		&(struct kc_live_options){
+			.filter = options->filter,
+			.mem = session->mem,
+			.kernel = session->kernel,
+			.modules_hash = session->modules_hash,
+		},
+		ret_failure, &source);
+	if (err)
+		return err;
+	sinks.source = source;
 	err = kc_open_sinks(options->output, options->json, options->kmsg, ret_failure, &sinks);
-	if (!err)
-		err = kc_passes_new(
-			&(struct kc_passes_options){
-				.filter = options->filter,
-				.session = session,
-				.desk = desk,
-				.sinks = &sinks,
-			},
-			ret_failure, &passes);
-	if (!err && !options->no_probes)
+	if (err)
+		return err;
+	if (kc_desk_new(&options->filter, &sinks, &desk) || kc_passes_new(
+								    &(struct kc_passes_options){
+									    .session = session,
+									    .source = source,
+									    .desk = desk,
+									    .sinks = &sinks,
+								    },
+								    &passes))
+		return kc_fail_nomem(ret_failure);
+	if (!options->no_probes)
 		err = arm(options, choices, session, desk, &sinks, ret_failure, &attach, &events);
 	if (attach && err)
 		kc_attach_stop(attach); /* before the events that nobody will look at */

@@ -35,6 +35,8 @@ struct kc_sym {
 
 struct kc_ksyms;
 
+#define KC_KALLSYMS_PATH "/proc/kallsyms"
+
 /*
  * Read a file in kallsyms' format. Errors: -EPERM if all addresses are zero
  * (kptr_restrict, or no CAP_SYSLOG), -EINVAL if it holds no text symbols or is

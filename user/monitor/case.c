@@ -154,12 +154,15 @@ static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 	return 0;
 }
 
-static void read_process(const struct kc_event *event, struct kc_finding *finding)
+static void read_process(const struct kc_desk *desk, const struct kc_event *event,
+			 struct kc_finding *finding)
 {
 	struct kc_process *process = &finding->process;
 
-	kc_process_read(finding->task.pid, finding->task.tid, finding->task.start_ns, !event,
-			process);
+	kc_source_process(desk->sinks->source,
+			  &(struct kc_whose){ finding->task.pid, finding->task.tid,
+					      finding->task.start_ns, !event },
+			  process);
 	if (!event)
 		return;
 	/* What lies where user mode leaves its registers is none of those of a kernel thread. */
@@ -242,7 +245,7 @@ int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const str
 		finding->seq = seq;
 		filed = KC_FILED_KNOWN;
 	} else {
-		read_process(event, finding);
+		read_process(desk, event, finding);
 		filed = filter(desk, finding);
 	}
 	count(desk, event != NULL, filed);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "util/cleanup.h"
 
@@ -94,28 +93,28 @@ static int cache_damaged(const struct evidence *evidence)
 	for (size_t i = 0; i < checked->count && facts.nr_slots < KC_TASK_SLOTS; i++)
 		if (checked->frames[i].status == KC_CHECK_DAMAGED)
 			slots[facts.nr_slots++] = checked->frames[i].slot;
-	return kc_sweep_cache(evidence->with->sweep, &evidence->record, &facts);
+	return kc_source_cache(evidence->with->source, &evidence->record, &facts);
 }
 
 /* The passes that struct evidence is about, each over this one thread. */
 static int look_again(struct evidence *evidence)
 {
-	struct kc_sweep *sweep = evidence->with->sweep;
+	struct kc_source *source = evidence->with->source;
 	uint32_t tid = evidence->sleep.tid;
 	struct kc_pass pass;
 	int err;
 
-	kc_sweep_uncache(sweep, tid);
-	err = kc_sweep_pass(sweep, tid, on_record, evidence, &pass);
+	kc_source_uncache(source, tid);
+	err = kc_source_pass(source, tid, on_record, evidence, &pass);
 	/* What does not fit into the cache is not confirmed, which is counted. */
 	if (!err && evidence->copied && evidence->checked.damaged && !cache_damaged(evidence)) {
-		err = kc_sweep_pass(sweep, tid, on_record, evidence, &pass);
+		err = kc_source_pass(source, tid, on_record, evidence, &pass);
 		/* The next pass looks at all of this stack's slots again. */
-		kc_sweep_uncache(sweep, tid);
+		kc_source_uncache(source, tid);
 	}
 	if (!err && evidence->copied &&
 	    (evidence->checked.bad_return || evidence->record.flags & KC_RECORD_END_GONE))
-		err = kc_sweep_pass(sweep, tid, on_record, evidence, &pass);
+		err = kc_source_pass(source, tid, on_record, evidence, &pass);
 	return err;
 }
 
@@ -148,7 +147,7 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 	};
 	int filed;
 
-	clock_gettime(CLOCK_REALTIME, &finding.time);
+	kc_source_clock(with->source, KC_CLOCK_REAL, &finding.time);
 	filed = kc_desk_file(with->desk, with->session->kernel, NULL, damaged, &finding);
 	if (filed == KC_FILED_WRITTEN)
 		filed = kc_sinks_sync(with->sinks);
@@ -198,7 +197,7 @@ int kc_confirm(const struct kc_confirm *confirm, const struct kc_sleep *sleep)
 	evidence->sleep = *sleep;
 	err = look_again(evidence);
 	/* Code that moved while we looked makes our own slots doubtful. */
-	if (err || kc_session_is_stale(confirm->session))
+	if (err || kc_source_is_stale(confirm->source))
 		return err;
 	return file_proven(evidence);
 }

@@ -10,7 +10,7 @@
 
 #include "monitor/case.h"
 #include "monitor/session.h"
-#include "probe/sweep.h"
+#include "source/source.h"
 
 /* One sleep of one thread. */
 struct kc_sleep {
@@ -28,7 +28,7 @@ static inline struct kc_sleep kc_sleep_of(const struct kc_record *record)
 /* What a confirmation works with; all borrowed. */
 struct kc_confirm {
 	struct kc_session *session;
-	struct kc_sweep *sweep;
+	struct kc_source *source;
 	struct kc_desk *desk;
 	const struct kc_sinks *sinks; /* synced after each finding */
 };

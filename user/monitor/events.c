@@ -69,6 +69,7 @@ static void secure(struct kc_events *events, struct parcel *parcel, unsigned int
 
 	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
 	evidence.number = kc_desk_number(events->with.desk);
+	clock_gettime(CLOCK_REALTIME, &evidence.time);
 	if (kc_sinks_evidence(events->with.sinks, events->with.session, &evidence)) {
 		events->late++;
 		return;
@@ -183,6 +184,7 @@ static int file(struct kc_events *events, const struct parcel *parcel,
 		return NOT_PROVED;
 	damaged = (struct kc_damaged){ ret_finding->anomaly,
 				       ret_finding->damage.slot ?: ret_finding->task.sp };
+	kc_source_clock(events->with.sinks->source, KC_CLOCK_REAL, &ret_finding->time);
 	ret_finding->seq = parcel->number;
 	ret_finding->had_evidence = parcel->number;
 	filed = kc_desk_file(events->with.desk, session->kernel, &parcel->event, damaged,

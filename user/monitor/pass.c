@@ -3,23 +3,20 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
-#include "probe/cgroup.h"
 #include "stack/place.h"
 #include "util/array.h"
 #include "util/log.h"
 
 struct kc_passes {
 	struct kc_session *session;
-	struct kc_sweep *sweep;
+	struct kc_source *source;
 	struct kc_desk *desk;
 	struct kc_confirm confirm;
-	const char *cgroup;  /* the filter's, or NULL */
 	struct kc_pass pass; /* the last one over all tasks */
 	struct kc_sweep_counts counts;
 	double first_cpu, cpu; /* seconds of CPU that the first and the last pass took */
-	struct timespec started;
+	double started;
 	struct kc_sleep *suspects;
 	size_t nr_suspects, suspects_capacity;
 	unsigned int failed_reloads; /* in a row */
@@ -27,49 +24,19 @@ struct kc_passes {
 	void *on_checked_arg;
 };
 
-/* The cgroup that the path names now. Before the first pass its absence is worth a word. */
-static int find_cgroup(struct kc_passes *passes)
+int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes)
 {
-	uint64_t id = 0;
-	int err;
-
-	if (!passes->cgroup)
-		return 0;
-	err = kc_cgroup_id(passes->cgroup, &id);
-	kc_sweep_set_cgroup(passes->sweep, id);
-	return err;
-}
-
-int kc_passes_new(const struct kc_passes_options *options, struct kc_failure *ret_failure,
-		  struct kc_passes **ret_passes)
-{
-	struct kc_passes *passes kc_auto(kc_cleanup_passes) = calloc(1, sizeof(*passes));
-	const struct kc_kernel *kernel = options->session->kernel;
-	struct kc_sweep_options sweep = {
-		.filter = options->filter,
-		.high_water = options->high_water,
-		.thread_size = kernel->thread_size,
-		.text = kernel->text,
-		.text_end = kernel->text_end,
-	};
-	int err;
+	struct kc_passes *passes = calloc(1, sizeof(*passes));
 
 	if (!passes)
-		return kc_fail_nomem(ret_failure);
+		return -ENOMEM;
 	passes->session = options->session;
+	passes->source = options->source;
 	passes->desk = options->desk;
-	passes->cgroup = options->filter.cgroup;
-	clock_gettime(CLOCK_MONOTONIC, &passes->started);
-	err = kc_sweep_new(&sweep, ret_failure, &passes->sweep);
-	if (err)
-		return err;
-	passes->confirm = (struct kc_confirm){ options->session, passes->sweep, options->desk,
+	passes->started = kc_source_seconds(passes->source, KC_CLOCK_MONOTONIC);
+	passes->confirm = (struct kc_confirm){ options->session, options->source, options->desk,
 					       options->sinks };
-	if (find_cgroup(passes) == -ENOTSUP)
-		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
-			       "no unified cgroup hierarchy (cgroup2) is mounted here: -c can't be "
-			       "used");
-	*ret_passes = kc_take(passes);
+	*ret_passes = passes;
 	return 0;
 }
 
@@ -77,7 +44,6 @@ void kc_passes_free(struct kc_passes *passes)
 {
 	if (!passes)
 		return;
-	kc_sweep_free(passes->sweep);
 	free(passes->suspects);
 	free(passes);
 }
@@ -138,7 +104,7 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 			return;
 		facts.returns_hash = kc_hash_word(facts.returns_hash, word);
 	}
-	if (kc_sweep_cache(passes->sweep, record, &facts))
+	if (kc_source_cache(passes->source, record, &facts))
 		passes->counts.uncached++;
 }
 
@@ -256,14 +222,17 @@ static int confirm_suspects(struct kc_passes *passes)
  */
 static void refresh(struct kc_passes *passes)
 {
+	struct kc_kernel *kernel;
 	int err;
 
-	if (!kc_session_is_stale(passes->session))
+	if (!kc_source_is_stale(passes->source))
 		return;
-	err = kc_session_reload(passes->session);
+	err = kc_source_reload(passes->source, &kernel);
+	if (!err)
+		err = kc_session_adopt(passes->session, kernel);
 	if (!err) {
 		kc_debug("modules changed: learned the kernel again");
-		kc_sweep_flush(passes->sweep);
+		kc_source_flush(passes->source);
 		passes->failed_reloads = 0;
 		return;
 	}
@@ -274,24 +243,15 @@ static void refresh(struct kc_passes *passes)
 			kc_strerror(err));
 }
 
-static double cpu_seconds(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 int kc_passes_run(struct kc_passes *passes)
 {
 	struct kc_sweep_counts *counts = &passes->counts;
 	struct kc_pass *pass = &passes->pass;
-	double before = cpu_seconds();
+	double before = kc_source_seconds(passes->source, KC_CLOCK_CPU);
 	int err;
 
 	refresh(passes);
-	find_cgroup(passes);
-	err = kc_sweep_pass(passes->sweep, 0, on_record, passes, pass);
+	err = kc_source_pass(passes->source, 0, on_record, passes, pass);
 	if (err)
 		return err;
 	counts->passes++;
@@ -303,8 +263,8 @@ int kc_passes_run(struct kc_passes *passes)
 	counts->checked += pass->copied + pass->cached;
 	counts->verified += pass->cached_slots;
 	err = confirm_suspects(passes);
-	kc_sweep_trim(passes->sweep);
-	passes->cpu = cpu_seconds() - before;
+	kc_source_trim(passes->source);
+	passes->cpu = kc_source_seconds(passes->source, KC_CLOCK_CPU) - before;
 	if (counts->passes == 1)
 		passes->first_cpu = passes->cpu;
 	return err;
@@ -323,16 +283,12 @@ void kc_passes_observe(struct kc_passes *passes, kc_checked_fn fn, void *arg)
 
 void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_coverage)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	ret_coverage->sweep = passes->counts;
-	for (size_t i = 0; i < KC_LOSS_NR; i++)
-		ret_coverage->sweep.losses[i] = kc_sweep_loss(passes->sweep, i);
+	kc_source_losses(passes->source, ret_coverage->sweep.losses);
 	kc_desk_counts(passes->desk, &ret_coverage->told, &ret_coverage->told_by_probes);
 	ret_coverage->first_pass_cpu = passes->first_cpu;
 	ret_coverage->pass_cpu = passes->cpu;
-	ret_coverage->cpu_seconds = cpu_seconds();
-	ret_coverage->seconds = (now.tv_sec - passes->started.tv_sec) +
-				(now.tv_nsec - passes->started.tv_nsec) / 1e9;
+	ret_coverage->cpu_seconds = kc_source_seconds(passes->source, KC_CLOCK_CPU);
+	ret_coverage->seconds =
+		kc_source_seconds(passes->source, KC_CLOCK_MONOTONIC) - passes->started;
 }

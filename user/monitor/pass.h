@@ -12,18 +12,16 @@
 
 struct kc_passes;
 
-/* All borrowed, the filter's strings included. */
+/* All borrowed. */
 struct kc_passes_options {
-	struct kc_filter filter;
-	bool high_water;
 	struct kc_session *session;
+	struct kc_source *source;
 	struct kc_desk *desk;
 	const struct kc_sinks *sinks;
 };
 
-/* 0, or -errno and why. */
-int kc_passes_new(const struct kc_passes_options *options, struct kc_failure *ret_failure,
-		  struct kc_passes **ret_passes);
+/* 0 or -ENOMEM. */
+int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes);
 void kc_passes_free(struct kc_passes *passes);
 KC_DEFINE_AUTO(passes, struct kc_passes, kc_passes_free)
 

@@ -4,16 +4,14 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "kernel/btf.h"
 #include "kernel/elfmem.h"
 #include "kernel/overlay.h"
 #include "probe/kmem.h"
+#include "source/live.h"
 #include "util/log.h"
-
-#define KALLSYMS "/proc/kallsyms"
 
 /* libbpf's words may be a verifier log of many lines. */
 static int log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -29,44 +27,6 @@ static int log_libbpf(enum libbpf_print_level level, const char *format, va_list
 		end += *end == '\n';
 	}
 	return 0;
-}
-
-static void hash_text(uint64_t *hash, const char *text)
-{
-	for (; *text; text++)
-		*hash = (*hash ^ (unsigned char)*text) * 0x100000001b3ULL; /* FNV-1a */
-}
-
-/*
- * What tells one set of loaded modules from another: /proc/modules without its
- * reference counts, and each module's folder in sysfs, which is a new inode with
- * every load, even of the same name at the same address. 0: this kernel has none.
- */
-#define UNREADABLE 1 /* asked again at the next pass */
-
-static uint64_t hash_modules(void)
-{
-	kc_auto_file FILE *file = fopen("/proc/modules", "re");
-	char name[128], size[32], state[32], addr[32], text[512];
-	uint64_t hash = 0xcbf29ce484222325ULL;
-	kc_auto_free char *line = NULL;
-	size_t line_size = 0;
-	struct stat status;
-
-	if (!file)
-		return errno == ENOENT ? 0 : UNREADABLE;
-	while (getline(&line, &line_size, file) > 0) {
-		/* name size references users state address */
-		if (sscanf(line, "%127s %31s %*s %*s %31s %31s", name, size, state, addr) != 4)
-			continue;
-		snprintf(text, sizeof(text), "/sys/module/%s", name);
-		if (stat(text, &status))
-			status = (struct stat){};
-		snprintf(text, sizeof(text), "%s %s %s %s %lu %ld.%ld\n", name, size, state, addr,
-			 status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-		hash_text(&hash, text);
-	}
-	return hash;
 }
 
 /* Task numbers in BPF are the initial namespace's; elsewhere they would name others. */
@@ -152,8 +112,8 @@ int kc_session_open(const struct kc_origin *source, struct kc_failure *ret_failu
 		return err;
 	if (kc_overlay_new(session.mem, &session.mem))
 		return kc_fail_nomem(ret_failure);
-	session.modules_hash = source->vmlinux ? 0 : hash_modules();
-	err = kc_kernel_load(session.mem, source->kallsyms ?: KALLSYMS,
+	session.modules_hash = source->vmlinux ? 0 : kc_modules_hash();
+	err = kc_kernel_load(session.mem, source->kallsyms ?: KC_KALLSYMS_PATH,
 			     source->vmlinux ?: KC_BTF_PATH, ret_failure, &session.kernel);
 	if (!err && kc_plans_new(session.kernel, &session.plans))
 		err = kc_fail_nomem(ret_failure);
@@ -179,11 +139,6 @@ void kc_session_close(struct kc_session *session)
 	*session = (struct kc_session){};
 }
 
-bool kc_session_is_stale(const struct kc_session *session)
-{
-	return session->modules_hash && hash_modules() != session->modules_hash;
-}
-
 /* Whoever has borrowed the kernel before now may still be reading the old one. */
 static void wait_for_borrowers(const struct kc_session *session)
 {
@@ -194,26 +149,20 @@ static void wait_for_borrowers(const struct kc_session *session)
 			nanosleep(&nap, NULL);
 }
 
-int kc_session_reload(struct kc_session *session)
+int kc_session_adopt(struct kc_session *session, struct kc_kernel *kernel)
 {
-	struct kc_session fresh = { .mem = session->mem, .modules_hash = hash_modules() };
-	struct kc_failure failure; /* the errno is enough: the old facts stay */
-	int err;
+	struct kc_plans *plans;
+	int err = kc_plans_new(kernel, &plans);
 
-	kc_overlay_forget(session->mem, session->kernel->text, session->kernel->text_end);
-	err = kc_kernel_load(fresh.mem, KALLSYMS, KC_BTF_PATH, &failure, &fresh.kernel);
-	if (!err)
-		err = kc_plans_new(fresh.kernel, &fresh.plans);
 	if (err) {
-		free_facts(&fresh);
+		kc_kernel_free(kernel);
 		return err;
 	}
-	session->lent = fresh.kernel;
+	session->lent = kernel;
 	wait_for_borrowers(session);
 	free_facts(session);
-	session->kernel = fresh.kernel;
-	session->plans = fresh.plans;
-	session->modules_hash = fresh.modules_hash;
+	session->kernel = kernel;
+	session->plans = plans;
 	return 0;
 }
 

@@ -17,8 +17,7 @@ struct kc_session {
 	struct kc_mem *mem; /* an overlay: see kc_overlay_keep() */
 	struct kc_kernel *kernel;
 	struct kc_plans *plans;
-	uint64_t modules_hash; /* of /proc/modules when the kernel was learned; 0: a file, or
-				* a kernel without modules: never stale */
+	uint64_t modules_hash; /* when the kernel was learned: see kc_modules_hash() */
 	_Atomic(const struct kc_kernel *) lent; /* the kernel, for those who borrow it */
 	_Atomic bool borrowed[KC_BORROWERS];
 };
@@ -35,11 +34,11 @@ int kc_session_open(const struct kc_origin *source, struct kc_failure *ret_failu
 		    struct kc_session *ret_session);
 void kc_session_close(struct kc_session *session);
 
-/* Have modules come or gone since the kernel was learned? */
-bool kc_session_is_stale(const struct kc_session *session);
-
-/* Learn the kernel again; the old facts stay if that fails. 0 or -errno. */
-int kc_session_reload(struct kc_session *session);
+/*
+ * Go on with another kernel, which is the session's from here on, also if that fails: then the
+ * old one stays. 0 or -ENOMEM.
+ */
+int kc_session_adopt(struct kc_session *session, struct kc_kernel *kernel);
 
 /*
  * The kernel's symbols and ranges for another thread than the main one, without a lock: a

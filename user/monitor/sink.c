@@ -15,6 +15,17 @@
 		first;                                                                    \
 	})
 
+struct kc_when kc_sinks_now(const struct kc_sinks *sinks)
+{
+	struct timespec boot;
+	struct kc_when when;
+
+	kc_source_clock(sinks->source, KC_CLOCK_REAL, &when.real);
+	kc_source_clock(sinks->source, KC_CLOCK_BOOT, &boot);
+	when.boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec;
+	return when;
+}
+
 void kc_sinks_add(struct kc_sinks *sinks, struct kc_sink *sink)
 {
 	assert(sinks->count < KC_MAX_SINKS);
@@ -26,12 +37,14 @@ void kc_sinks_free(struct kc_sinks *sinks)
 {
 	for (size_t i = 0; i < sinks->count; i++)
 		sinks->sinks[i]->ops->free(sinks->sinks[i]);
-	*sinks = (struct kc_sinks){};
+	sinks->count = 0;
 }
 
 int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start)
 {
-	return each(sinks, start, start);
+	const struct kc_when when = kc_sinks_now(sinks);
+
+	return each(sinks, start, &when, start);
 }
 
 int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
@@ -52,18 +65,24 @@ int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
 
 int kc_sinks_notice(const struct kc_sinks *sinks, const char *text)
 {
-	return each(sinks, notice, text);
+	const struct kc_when when = kc_sinks_now(sinks);
+
+	return each(sinks, notice, &when, text);
 }
 
 int kc_sinks_stats(const struct kc_sinks *sinks, const struct kc_coverage *coverage)
 {
-	return each(sinks, stats, coverage);
+	const struct kc_when when = kc_sinks_now(sinks);
+
+	return each(sinks, stats, &when, coverage);
 }
 
 int kc_sinks_stop(const struct kc_sinks *sinks, const struct kc_coverage *coverage,
 		  const struct kc_depths *depths, const char *why)
 {
-	return each(sinks, stop, coverage, depths ?: &(struct kc_depths){}, why);
+	const struct kc_when when = kc_sinks_now(sinks);
+
+	return each(sinks, stop, &when, coverage, depths ?: &(struct kc_depths){}, why);
 }
 
 int kc_sinks_sync(const struct kc_sinks *sinks)

@@ -8,7 +8,7 @@
 
 #include "monitor/coverage.h"
 #include "monitor/session.h"
-#include "probe/sweep.h"
+#include "source/source.h"
 #include "verdict/finding.h"
 
 /* A function with live probes on it. */
@@ -56,8 +56,15 @@ struct kc_depths {
  */
 struct kc_evidence {
 	uint64_t number;
+	struct timespec time;	      /* CLOCK_REALTIME */
 	const struct kc_event *event; /* its words behind it */
 	unsigned int looker;	      /* which one of KC_LOOKERS writes it */
+};
+
+/* When something was told. */
+struct kc_when {
+	struct timespec real;
+	uint64_t boot_ns;
 };
 
 struct kc_sink;
@@ -68,7 +75,8 @@ struct kc_sink;
  * all of them but one.
  */
 struct kc_sink_ops {
-	int (*start)(struct kc_sink *sink, const struct kc_start *start);
+	int (*start)(struct kc_sink *sink, const struct kc_when *when,
+		     const struct kc_start *start);
 	/* The kernel, for symbols and text, is the one that the finding was made with. */
 	int (*finding)(struct kc_sink *sink, const struct kc_kernel *kernel,
 		       const struct kc_finding *finding);
@@ -78,11 +86,13 @@ struct kc_sink_ops {
 	 */
 	int (*evidence)(struct kc_sink *sink, const struct kc_kernel *kernel,
 			const struct kc_evidence *evidence);
-	int (*notice)(struct kc_sink *sink, const char *text);
-	int (*stats)(struct kc_sink *sink, const struct kc_coverage *coverage);
+	int (*notice)(struct kc_sink *sink, const struct kc_when *when, const char *text);
+	int (*stats)(struct kc_sink *sink, const struct kc_when *when,
+		     const struct kc_coverage *coverage);
 	/* The end: totals, and why it ended. */
-	int (*stop)(struct kc_sink *sink, const struct kc_coverage *coverage,
-		    const struct kc_depths *depths, const char *why);
+	int (*stop)(struct kc_sink *sink, const struct kc_when *when,
+		    const struct kc_coverage *coverage, const struct kc_depths *depths,
+		    const char *why);
 	/* Returns when all that was written is on the disk; keeps nobody from writing. */
 	int (*sync)(struct kc_sink *sink);
 	void (*free)(struct kc_sink *sink);
@@ -94,8 +104,9 @@ struct kc_sink {
 
 #define KC_MAX_SINKS 4
 
-/* In the order in which they are written to. Owned. */
+/* In the order in which they are written to. Owned; the source, which tells the time, is not. */
 struct kc_sinks {
+	struct kc_source *source;
 	struct kc_sink *sinks[KC_MAX_SINKS];
 	size_t count;
 };
@@ -103,6 +114,9 @@ struct kc_sinks {
 /* Takes the sink over; it may be NULL, which is none. */
 void kc_sinks_add(struct kc_sinks *sinks, struct kc_sink *sink);
 void kc_sinks_free(struct kc_sinks *sinks);
+
+/* The time of what is told now. */
+struct kc_when kc_sinks_now(const struct kc_sinks *sinks);
 
 /* All of them; the first error, after the others have had it too. */
 int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start);

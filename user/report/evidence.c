@@ -110,10 +110,9 @@ void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 {
 	const struct kc_event *event = evidence->event;
 	enum kc_anomaly anomaly = anomaly_of(event);
-	struct timespec time;
+	const struct timespec time = evidence->time;
 	char place[160];
 
-	clock_gettime(CLOCK_REALTIME, &time);
 	kc_line_add(line, "{\"schema\":\"" KC_SCHEMA "\",\"type\":\"evidence\",\"time\":\"");
 	kc_line_add_time(line, time.tv_sec, 'T');
 	kc_line_add(line,
@@ -141,11 +140,10 @@ void kc_text_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 {
 	const struct kc_event *event = evidence->event;
 	size_t at = 0, count = 0;
-	struct timespec time;
+	const struct timespec time = evidence->time;
 	char place[160];
 
 	(void)report;
-	clock_gettime(CLOCK_REALTIME, &time);
 	kc_line_add(line, "\nEVIDENCE %" PRIu64 ": %s in %s, ", evidence->number,
 		    kc_anomaly_name(anomaly_of(event)),
 		    kc_place_text(kernel, site_of(event), place));

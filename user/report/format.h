@@ -30,17 +30,21 @@ struct kc_report {
 
 /* Each writes one event to report->out, or to the line. */
 struct kc_format {
-	void (*start)(struct kc_report *report, const struct kc_start *start);
+	void (*start)(struct kc_report *report, const struct kc_when *when,
+		      const struct kc_start *start);
 	void (*finding)(struct kc_report *report, const struct kc_kernel *kernel,
 			const struct kc_finding *finding);
 	/* Any thread: see struct kc_sink_ops. */
 	void (*evidence)(struct kc_report *report, const struct kc_kernel *kernel,
 			 const struct kc_evidence *evidence, struct kc_line *line);
-	void (*audit)(struct kc_report *report, const struct kc_audit *audit);
-	void (*notice)(struct kc_report *report, const char *text);
-	void (*stats)(struct kc_report *report, const struct kc_coverage *coverage);
-	void (*stop)(struct kc_report *report, const struct kc_coverage *coverage,
-		     const struct kc_depths *depths, const char *why);
+	void (*audit)(struct kc_report *report, const struct kc_when *when,
+		      const struct kc_audit *audit);
+	void (*notice)(struct kc_report *report, const struct kc_when *when, const char *text);
+	void (*stats)(struct kc_report *report, const struct kc_when *when,
+		      const struct kc_coverage *coverage);
+	void (*stop)(struct kc_report *report, const struct kc_when *when,
+		     const struct kc_coverage *coverage, const struct kc_depths *depths,
+		     const char *why);
 };
 
 /* "R" running or runnable, "S", "D", "T", "t", "I", "P", as ps has them. */

@@ -62,21 +62,10 @@ static json *new_event(struct kc_report *report, const char *type, const struct 
 		       uint64_t boot_ns)
 {
 	json *event = json_object_new_object();
-	struct timespec now;
 	char text[64];
 	struct tm tm;
 	size_t len;
 
-	if (!time) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		time = &now;
-	}
-	if (!boot_ns) {
-		struct timespec boot;
-
-		clock_gettime(CLOCK_BOOTTIME, &boot);
-		boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec;
-	}
 	gmtime_r(&time->tv_sec, &tm);
 	len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text + len, sizeof(text) - len, ".%09ldZ", time->tv_nsec);
@@ -140,9 +129,10 @@ static json *probes_array(const struct kc_start *start)
 	return array;
 }
 
-static void json_start(struct kc_report *report, const struct kc_start *start)
+static void json_start(struct kc_report *report, const struct kc_when *when,
+		       const struct kc_start *start)
 {
-	json *event = new_event(report, "start", NULL, 0);
+	json *event = new_event(report, "start", &when->real, when->boot_ns);
 	json *watch = json_object_new_object(), *views = json_object_new_object();
 	const struct kc_filter *filter = start->filter;
 
@@ -320,10 +310,10 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	emit(report, event);
 }
 
-static void json_task(struct kc_report *report, const struct kc_audit *audit,
-		      const struct kc_task_row *row)
+static void json_task(struct kc_report *report, const struct kc_when *when,
+		      const struct kc_audit *audit, const struct kc_task_row *row)
 {
-	json *event = new_event(report, "task", NULL, row->task.boot_ns);
+	json *event = new_event(report, "task", &when->real, row->task.boot_ns);
 
 	add_u64(event, "pid", row->task.pid);
 	add_u64(event, "tid", row->task.tid);
@@ -341,15 +331,16 @@ static void json_task(struct kc_report *report, const struct kc_audit *audit,
 	emit(report, event);
 }
 
-static void json_audit(struct kc_report *report, const struct kc_audit *audit)
+static void json_audit(struct kc_report *report, const struct kc_when *when,
+		       const struct kc_audit *audit)
 {
 	for (size_t i = 0; i < audit->tasks->count; i++)
-		json_task(report, audit, &audit->tasks->rows[i]);
+		json_task(report, when, audit, &audit->tasks->rows[i]);
 }
 
-static void json_notice(struct kc_report *report, const char *text)
+static void json_notice(struct kc_report *report, const struct kc_when *when, const char *text)
 {
-	json *event = new_event(report, "notice", NULL, 0);
+	json *event = new_event(report, "notice", &when->real, when->boot_ns);
 
 	add_string(event, "text", text);
 	emit(report, event);
@@ -412,9 +403,10 @@ static json *probes_object(const struct kc_coverage *coverage)
 	return object;
 }
 
-static void json_stats(struct kc_report *report, const struct kc_coverage *coverage)
+static void json_stats(struct kc_report *report, const struct kc_when *when,
+		       const struct kc_coverage *coverage)
 {
-	json *event = new_event(report, "stats", NULL, 0);
+	json *event = new_event(report, "stats", &when->real, when->boot_ns);
 
 	json_object_object_add(event, "coverage", coverage_object(coverage));
 	json_object_object_add(event, "probes", probes_object(coverage));
@@ -456,13 +448,14 @@ static json *thread_depths(const struct kc_depths *depths)
 	return array;
 }
 
-static void json_stop(struct kc_report *report, const struct kc_coverage *coverage,
-		      const struct kc_depths *depths, const char *why)
+static void json_stop(struct kc_report *report, const struct kc_when *when,
+		      const struct kc_coverage *coverage, const struct kc_depths *depths,
+		      const char *why)
 {
 	json *event;
 
-	json_stats(report, coverage);
-	event = new_event(report, "stop", NULL, 0);
+	json_stats(report, when, coverage);
+	event = new_event(report, "stop", &when->real, when->boot_ns);
 	add_string(event, "why", why);
 	add_u64(event, "findings", coverage->told.findings);
 	json_object_object_add(event, "function_depths", function_depths(depths));

@@ -70,11 +70,12 @@ static int report_sync(struct kc_sink *sink)
 	return report->regular && fdatasync(report->fd) ? -errno : 0;
 }
 
-static int report_start(struct kc_sink *sink, const struct kc_start *start)
+static int report_start(struct kc_sink *sink, const struct kc_when *when,
+			const struct kc_start *start)
 {
 	struct kc_report *report = report_of(sink);
 
-	report->format->start(report, start);
+	report->format->start(report, when, start);
 	return commit(report);
 }
 
@@ -123,34 +124,37 @@ static int report_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
 	return err;
 }
 
-static int report_notice(struct kc_sink *sink, const char *text)
+static int report_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
 {
 	struct kc_report *report = report_of(sink);
 
-	report->format->notice(report, text);
+	report->format->notice(report, when, text);
 	return commit(report);
 }
 
-static int report_stats(struct kc_sink *sink, const struct kc_coverage *coverage)
+static int report_stats(struct kc_sink *sink, const struct kc_when *when,
+			const struct kc_coverage *coverage)
 {
 	struct kc_report *report = report_of(sink);
 
-	report->format->stats(report, coverage);
+	report->format->stats(report, when, coverage);
 	return commit(report);
 }
 
-static int report_stop(struct kc_sink *sink, const struct kc_coverage *coverage,
-		       const struct kc_depths *depths, const char *why)
+static int report_stop(struct kc_sink *sink, const struct kc_when *when,
+		       const struct kc_coverage *coverage, const struct kc_depths *depths,
+		       const char *why)
 {
 	struct kc_report *report = report_of(sink);
 
-	report->format->stop(report, coverage, depths, why);
+	report->format->stop(report, when, coverage, depths, why);
 	return commit(report) ?: report_sync(sink);
 }
 
-int kc_report_audit(struct kc_report *report, const struct kc_audit *audit)
+int kc_report_audit(struct kc_report *report, const struct kc_when *when,
+		    const struct kc_audit *audit)
 {
-	report->format->audit(report, audit);
+	report->format->audit(report, when, audit);
 	return commit(report) ?: report_sync(&report->sink);
 }
 
@@ -195,7 +199,8 @@ static int open_output(struct kc_report *report, const char *path)
 	return report->out ? 0 : -ENOMEM;
 }
 
-int kc_report_new(const char *path, bool json, struct kc_report **ret_report)
+int kc_report_new(const char *path, bool json, const struct kc_host *host,
+		  struct kc_report **ret_report)
 {
 	struct kc_report *report = calloc(1, sizeof(*report));
 	int err;
@@ -206,7 +211,7 @@ int kc_report_new(const char *path, bool json, struct kc_report **ret_report)
 	report->format = json ? &kc_format_json : &kc_format_text;
 	report->fd = report->urgent_fd = -1;
 	pthread_mutex_init(&report->stream, NULL);
-	kc_host_read(&report->host);
+	report->host = *host;
 	err = open_output(report, path);
 	if (err) {
 		report_free(&report->sink);

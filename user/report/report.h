@@ -26,15 +26,18 @@ struct kc_audit {
 
 /*
  * path NULL: stdout; a file is appended to, since what it holds may be the last
- * words before a panic. json: one object a line. -errno if it can't be opened.
+ * words before a panic. json: one object a line. host: whose events these are. -errno if it
+ * can't be opened.
  */
-int kc_report_new(const char *path, bool json, struct kc_report **ret_report);
+int kc_report_new(const char *path, bool json, const struct kc_host *host,
+		  struct kc_report **ret_report);
 
 /* Its sink, which owns the report. */
 struct kc_sink *kc_report_sink(struct kc_report *report);
 
 /* The tables of an audit. */
-int kc_report_audit(struct kc_report *report, const struct kc_audit *audit);
+int kc_report_audit(struct kc_report *report, const struct kc_when *when,
+		    const struct kc_audit *audit);
 
 /*
  * One line to the kernel's log for each finding of a live probe: what is written there may

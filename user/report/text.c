@@ -39,11 +39,13 @@ const char *kc_state_text(uint32_t state)
 	return state ? "?" : "R";
 }
 
-static void text_start(struct kc_report *report, const struct kc_start *start)
+static void text_start(struct kc_report *report, const struct kc_when *when,
+		       const struct kc_start *start)
 {
 	const struct kc_host *host = &report->host;
 	const struct kc_filter *filter = start->filter;
 
+	(void)when;
 	fprintf(report->out,
 		"host %s, Linux %s %s, %ld CPUs, %.1f GiB, up %" PRIu64 ":%02" PRIu64
 		", load %.2f %.2f %.2f, %u tasks\n",
@@ -297,10 +299,12 @@ static void print_row(FILE *out, const struct kc_audit *audit, const struct kc_t
 	fprintf(out, "\n");
 }
 
-static void text_audit(struct kc_report *report, const struct kc_audit *audit)
+static void text_audit(struct kc_report *report, const struct kc_when *when,
+		       const struct kc_audit *audit)
 {
 	uint64_t verified = 0, blind = 0;
 
+	(void)when;
 	fprintf(report->out, "%7s %7s %-2s %6s%s %8s %4s  %-*s %s\n", "TID", "PID", "ST", "DEPTH",
 		audit->high_water ? " DEEPEST" : "", "VERIFIED", "NOT", KC_COMM_LEN, "COMM",
 		"ASLEEP IN");
@@ -323,14 +327,17 @@ static void text_audit(struct kc_report *report, const struct kc_audit *audit)
 		audit->coverage->cpu_seconds);
 }
 
-static void text_notice(struct kc_report *report, const char *text)
+static void text_notice(struct kc_report *report, const struct kc_when *when, const char *text)
 {
+	(void)when;
 	say(report, "%s", text);
 }
 
 /* Between start and end, a person at a terminal wants quiet; -v shows progress. */
-static void text_stats(struct kc_report *report, const struct kc_coverage *coverage)
+static void text_stats(struct kc_report *report, const struct kc_when *when,
+		       const struct kc_coverage *coverage)
 {
+	(void)when;
 	(void)report;
 	kc_debug("%" PRIu64 " passes, %" PRIu64 " frames verified, %" PRIu64
 		 " not verifiable, %" PRIu64 " findings, own CPU %.2f %%",
@@ -357,12 +364,14 @@ static void print_depths(const struct kc_depths *depths)
 			 depths->threads[i].function);
 }
 
-static void text_stop(struct kc_report *report, const struct kc_coverage *coverage,
-		      const struct kc_depths *depths, const char *why)
+static void text_stop(struct kc_report *report, const struct kc_when *when,
+		      const struct kc_coverage *coverage, const struct kc_depths *depths,
+		      const char *why)
 {
 	const struct kc_sweep_counts *sweep = &coverage->sweep;
 	uint64_t blind = kc_coverage_not_verifiable(coverage);
 
+	(void)when;
 	say(report, "%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why,
 	    coverage->seconds, sweep->passes, coverage->told.findings);
 	say(report,

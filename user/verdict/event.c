@@ -140,7 +140,6 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,
 		.stack = { event->task.sp, event->task.top, (const uint64_t *)(event + 1) },
 		.checked = checked,
 	};
-	clock_gettime(CLOCK_REALTIME, &ret_finding->time);
 	kc_check_stack(kernel, plans, &ret_finding->stack, &from, checked);
 	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(kernel, plans, event->caller, checked);

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "source/live.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kernel/btf.h"
+#include "kernel/overlay.h"
+#include "probe/cgroup.h"
+#include "util/array.h"
+
+struct live {
+	struct kc_source source; /* first: live_of() */
+	struct kc_sweep *sweep;
+	const char *cgroup; /* the filter's, or NULL */
+	struct kc_mem *mem;
+	uint64_t text, text_end;
+	uint64_t modules_hash;
+};
+
+static struct live *live_of(struct kc_source *source)
+{
+	return (struct live *)source;
+}
+
+static void hash_text(uint64_t *hash, const char *text)
+{
+	for (; *text; text++)
+		*hash = (*hash ^ (unsigned char)*text) * 0x100000001b3ULL; /* FNV-1a */
+}
+
+/*
+ * What tells one set of loaded modules from another: /proc/modules without its
+ * reference counts, and each module's folder in sysfs, which is a new inode with
+ * every load, even of the same name at the same address.
+ */
+#define UNREADABLE 1 /* asked again at the next pass */
+
+uint64_t kc_modules_hash(void)
+{
+	kc_auto_file FILE *file = fopen("/proc/modules", "re");
+	char name[128], size[32], state[32], addr[32], text[512];
+	uint64_t hash = 0xcbf29ce484222325ULL;
+	kc_auto_free char *line = NULL;
+	size_t line_size = 0;
+	struct stat status;
+
+	if (!file)
+		return errno == ENOENT ? 0 : UNREADABLE;
+	while (getline(&line, &line_size, file) > 0) {
+		/* name size references users state address */
+		if (sscanf(line, "%127s %31s %*s %*s %31s %31s", name, size, state, addr) != 4)
+			continue;
+		snprintf(text, sizeof(text), "/sys/module/%s", name);
+		if (stat(text, &status))
+			status = (struct stat){};
+		snprintf(text, sizeof(text), "%s %s %s %s %lu %ld.%ld\n", name, size, state, addr,
+			 status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+		hash_text(&hash, text);
+	}
+	return hash;
+}
+
+/* The cgroup that the path names now: a service that restarts gets a new one. */
+static int find_cgroup(const struct live *live)
+{
+	uint64_t id = 0;
+	int err;
+
+	if (!live->cgroup)
+		return 0;
+	err = kc_cgroup_id(live->cgroup, &id);
+	kc_sweep_set_cgroup(live->sweep, id);
+	return err;
+}
+
+static int live_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
+		     struct kc_pass *ret_pass)
+{
+	const struct live *live = live_of(source);
+
+	if (!only_tid)
+		find_cgroup(live);
+	return kc_sweep_pass(live->sweep, only_tid, fn, arg, ret_pass);
+}
+
+static int live_cache(struct kc_source *source, const struct kc_record *record,
+		      const struct kc_sleep_facts *facts)
+{
+	return kc_sweep_cache(live_of(source)->sweep, record, facts);
+}
+
+static void live_uncache(struct kc_source *source, uint32_t tid)
+{
+	kc_sweep_uncache(live_of(source)->sweep, tid);
+}
+
+static void live_flush(struct kc_source *source)
+{
+	kc_sweep_flush(live_of(source)->sweep);
+}
+
+static void live_trim(struct kc_source *source)
+{
+	kc_sweep_trim(live_of(source)->sweep);
+}
+
+static void live_losses(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR])
+{
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		ret_losses[i] = kc_sweep_loss(live_of(source)->sweep, i);
+}
+
+static bool live_is_stale(struct kc_source *source)
+{
+	const struct live *live = live_of(source);
+
+	return live->modules_hash && kc_modules_hash() != live->modules_hash;
+}
+
+static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
+{
+	struct kc_failure failure; /* the errno is enough: the old facts stay */
+	struct live *live = live_of(source);
+	uint64_t hash = kc_modules_hash();
+	int err;
+
+	kc_overlay_forget(live->mem, live->text, live->text_end);
+	err = kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
+	if (!err)
+		live->modules_hash = hash;
+	return err;
+}
+
+static void live_event(struct kc_source *source, const struct kc_event *event, uint64_t number)
+{
+	(void)source;
+	(void)event;
+	(void)number;
+}
+
+static void live_process(struct kc_source *source, const struct kc_whose *whose,
+			 struct kc_process *ret_process)
+{
+	(void)source;
+	kc_process_read(whose->pid, whose->tid, whose->start_ns, whose->asleep, ret_process);
+}
+
+static void live_host(struct kc_source *source, struct kc_host *ret_host)
+{
+	(void)source;
+	kc_host_read(ret_host);
+}
+
+static void live_clock(struct kc_source *source, enum kc_clock clock, struct timespec *ret_time)
+{
+	static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_MONOTONIC,
+					 CLOCK_PROCESS_CPUTIME_ID };
+	_Static_assert(kc_countof(ids) == KC_CLOCK_NR, "the kernel's number of each clock");
+
+	(void)source;
+	clock_gettime(ids[clock], ret_time);
+}
+
+static void live_free(struct kc_source *source)
+{
+	struct live *live = live_of(source);
+
+	kc_sweep_free(live->sweep);
+	free(live);
+}
+
+static const struct kc_source_ops live_ops = {
+	.pass = live_pass,
+	.cache = live_cache,
+	.uncache = live_uncache,
+	.flush = live_flush,
+	.trim = live_trim,
+	.losses = live_losses,
+	.is_stale = live_is_stale,
+	.reload = live_reload,
+	.event = live_event,
+	.process = live_process,
+	.host = live_host,
+	.clock = live_clock,
+	.free = live_free,
+};
+
+int kc_live_new(const struct kc_live_options *options, struct kc_failure *ret_failure,
+		struct kc_source **ret_source)
+{
+	const struct kc_kernel *kernel = options->kernel;
+	struct kc_sweep_options sweep = {
+		.filter = options->filter,
+		.high_water = options->high_water,
+		.thread_size = kernel->thread_size,
+		.text = kernel->text,
+		.text_end = kernel->text_end,
+	};
+	struct live *live = calloc(1, sizeof(*live));
+	int err;
+
+	if (!live)
+		return kc_fail_nomem(ret_failure);
+	*live = (struct live){
+		.source.ops = &live_ops,
+		.cgroup = options->filter.cgroup,
+		.mem = options->mem,
+		.text = kernel->text,
+		.text_end = kernel->text_end,
+		.modules_hash = options->modules_hash,
+	};
+	err = kc_sweep_new(&sweep, ret_failure, &live->sweep);
+	if (!err && find_cgroup(live) == -ENOTSUP)
+		err = kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+			      "no unified cgroup hierarchy (cgroup2) is mounted here: -c can't be "
+			      "used");
+	if (err) {
+		live_free(&live->source);
+		return err;
+	}
+	*ret_source = &live->source;
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where all comes from that the monitor takes from a kernel: records of passes, second looks
+ * at one thread, what changed of the kernel itself, facts about host and processes, the time. A
+ * live kernel (live.c), one that is written down meanwhile (monitor/record.c), or what was
+ * written down (monitor/replay.c).
+ *
+ * The main thread calls. An answer that may differ from one call to the next is asked for
+ * through here, or a recording can't be replayed.
+ */
+#ifndef KC_SOURCE_SOURCE_H
+#define KC_SOURCE_SOURCE_H
+
+#include <time.h>
+
+#include "kernel/kernel.h"
+#include "probe/sweep.h"
+#include "source/host.h"
+#include "source/process.h"
+#include "util/error.h"
+
+/* Which thread of which process; start_ns tells it from a later one of the same number. */
+struct kc_whose {
+	uint32_t pid, tid;
+	uint64_t start_ns;
+	bool asleep; /* its system call can be asked for */
+};
+
+enum kc_clock {
+	KC_CLOCK_REAL, /* CLOCK_REALTIME */
+	KC_CLOCK_BOOT,
+	KC_CLOCK_MONOTONIC,
+	KC_CLOCK_CPU, /* of this process */
+	KC_CLOCK_NR,
+};
+
+struct kc_source;
+
+/* See the functions below. */
+struct kc_source_ops {
+	int (*pass)(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
+		    struct kc_pass *ret_pass);
+	int (*cache)(struct kc_source *source, const struct kc_record *record,
+		     const struct kc_sleep_facts *facts);
+	void (*uncache)(struct kc_source *source, uint32_t tid);
+	void (*flush)(struct kc_source *source);
+	void (*trim)(struct kc_source *source);
+	void (*losses)(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR]);
+	bool (*is_stale)(struct kc_source *source);
+	int (*reload)(struct kc_source *source, struct kc_kernel **ret_kernel);
+	void (*event)(struct kc_source *source, const struct kc_event *event, uint64_t number);
+	void (*process)(struct kc_source *source, const struct kc_whose *whose,
+			struct kc_process *ret_process);
+	void (*host)(struct kc_source *source, struct kc_host *ret_host);
+	void (*clock)(struct kc_source *source, enum kc_clock clock, struct timespec *ret_time);
+	void (*free)(struct kc_source *source);
+};
+
+struct kc_source {
+	const struct kc_source_ops *ops;
+};
+
+/* NULL is fine. */
+static inline void kc_source_free(struct kc_source *source)
+{
+	if (source)
+		source->ops->free(source);
+}
+KC_DEFINE_AUTO(source, struct kc_source, kc_source_free)
+
+/* As kc_sweep_pass(). */
+static inline int kc_source_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn,
+				 void *arg, struct kc_pass *ret_pass)
+{
+	return source->ops->pass(source, only_tid, fn, arg, ret_pass);
+}
+
+/* As kc_sweep_cache(), kc_sweep_uncache(), kc_sweep_flush(), kc_sweep_trim(). */
+static inline int kc_source_cache(struct kc_source *source, const struct kc_record *record,
+				  const struct kc_sleep_facts *facts)
+{
+	return source->ops->cache(source, record, facts);
+}
+
+static inline void kc_source_uncache(struct kc_source *source, uint32_t tid)
+{
+	source->ops->uncache(source, tid);
+}
+
+static inline void kc_source_flush(struct kc_source *source)
+{
+	source->ops->flush(source);
+}
+
+static inline void kc_source_trim(struct kc_source *source)
+{
+	source->ops->trim(source);
+}
+
+/* What the sweep could not do so far, by enum kc_loss. */
+static inline void kc_source_losses(struct kc_source *source,
+				    uint64_t ret_losses[static KC_LOSS_NR])
+{
+	source->ops->losses(source, ret_losses);
+}
+
+/* Have modules come or gone since the kernel was learned? */
+static inline bool kc_source_is_stale(struct kc_source *source)
+{
+	return source->ops->is_stale(source);
+}
+
+/* Learn the kernel again; the new one is the caller's. 0 or -errno. */
+static inline int kc_source_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
+{
+	return source->ops->reload(source, ret_kernel);
+}
+
+/* A live probe's event is about to be handled; number: of its evidence, or 0. */
+static inline void kc_source_event(struct kc_source *source, const struct kc_event *event,
+				   uint64_t number)
+{
+	source->ops->event(source, event, number);
+}
+
+/* As kc_process_read(). */
+static inline void kc_source_process(struct kc_source *source, const struct kc_whose *whose,
+				     struct kc_process *ret_process)
+{
+	source->ops->process(source, whose, ret_process);
+}
+
+static inline void kc_source_host(struct kc_source *source, struct kc_host *ret_host)
+{
+	source->ops->host(source, ret_host);
+}
+
+static inline void kc_source_clock(struct kc_source *source, enum kc_clock clock,
+				   struct timespec *ret_time)
+{
+	source->ops->clock(source, clock, ret_time);
+}
+
+/* In seconds. */
+static inline double kc_source_seconds(struct kc_source *source, enum kc_clock clock)
+{
+	struct timespec time;
+
+	kc_source_clock(source, clock, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+#endif
