@@ -66,6 +66,7 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
+# For user/arch/x86_64.c.
 $(B)/gen/syscalls.inc:
 	@mkdir -p $(@D)
 	$(Q)echo '#include <asm/unistd_64.h>' | $(CC) -E -dM - | \

@@ -88,8 +88,7 @@ struct kc_arch {
 	 */
 	const char *pc_operand;
 
-	/* Bytes of an entry of the tables of static keys and of exception fixups, see
-	 * kernel/edges.c. */
+	/* Bytes of an entry in the tables of static keys and of fixups: kernel/edges.c. */
 	uint32_t jump_entry_size, fixup_size;
 
 	/* A system call's name; NULL: there is none of this number, or it is newer than we are. */

@@ -107,7 +107,7 @@ static uint8_t gpr_of(x86_reg reg)
 }
 /* clang-format on */
 
-static uint16_t bit_of(x86_reg reg)
+static uint16_t gpr_bit(x86_reg reg)
 {
 	uint8_t gpr = gpr_of(reg);
 
@@ -229,13 +229,13 @@ static void find_writes(const cs_insn *insn, struct kc_insn *out)
 	const cs_detail *detail = insn->detail;
 
 	for (uint8_t i = 0; i < detail->regs_write_count; i++)
-		out->writes |= bit_of(detail->regs_write[i]);
+		out->writes |= gpr_bit(detail->regs_write[i]);
 	for (uint8_t i = 0; i < detail->x86.op_count; i++) {
 		const cs_x86_op *op = &detail->x86.operands[i];
 
 		/* Capstone 4 knows no access for some: the first is then a target. */
 		if (op->type == X86_OP_REG && ((op->access & CS_AC_WRITE) || (!i && !op->access)))
-			out->writes |= bit_of(op->reg);
+			out->writes |= gpr_bit(op->reg);
 	}
 	if (out->flow == KC_FLOW_CALL)
 		out->writes = (out->writes | CALL_CLOBBERS) & ~(1u << RSP);

@@ -22,7 +22,7 @@ enum {
 };
 _Static_assert(CALL_MAX <= KC_MAX_CALL && JMP_SIZE <= KC_MAX_PATCH, "room for the longest");
 
-/* A breakpoint, the jump of an optimized probe, the call of one that ftrace makes. */
+/* A breakpoint, a jump or a call, as probes and tracers put them. */
 static bool is_patch(uint8_t first)
 {
 	return first == INT3 || first == JMP || first == CALL;

@@ -88,7 +88,7 @@ static const struct kc_option rows[] = {
 };
 
 /* What is sorted by must have been looked for. */
-static int check(void *given, struct kc_failure *ret_failure)
+static int check_audit(void *given, struct kc_failure *ret_failure)
 {
 	struct audit_options *options = given;
 
@@ -160,7 +160,7 @@ static int audit(const struct audit_options *options, struct kc_session *session
 	return 0;
 }
 
-static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+static int run_audit(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	const struct audit_options *options = given;
 	struct kc_session session = {};
@@ -190,6 +190,6 @@ const struct kc_command kc_cmd_audit = {
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
-	.check = check,
-	.run = run,
+	.check = check_audit,
+	.run = run_audit,
 };

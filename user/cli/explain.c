@@ -24,7 +24,7 @@ static const struct kc_option rows[] = {
 	{},
 };
 
-static int check(void *given, struct kc_failure *ret_failure)
+static int check_explain(void *given, struct kc_failure *ret_failure)
 {
 	const struct explain_options *options = given;
 
@@ -116,7 +116,7 @@ static int explain(const struct explain_options *options, struct kc_session *ses
 	return 0;
 }
 
-static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+static int run_explain(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	const struct explain_options *options = given;
 	struct kc_session session = {};
@@ -144,6 +144,6 @@ const struct kc_command kc_cmd_explain = {
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
-	.check = check,
-	.run = run,
+	.check = check_explain,
+	.run = run_explain,
 };

@@ -29,7 +29,7 @@ static const struct kc_option rows[] = {
 	{},
 };
 
-static int check(void *given, struct kc_failure *ret_failure)
+static int check_functions(void *given, struct kc_failure *ret_failure)
 {
 	const struct functions_options *options = given;
 
@@ -97,7 +97,8 @@ static int functions(const struct functions_options *options, struct kc_session 
 	return 0;
 }
 
-static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+static int run_functions(const void *given, struct kc_failure *ret_failure,
+			 enum kc_exit *ret_status)
 {
 	const struct functions_options *options = given;
 	struct kc_session session = {};
@@ -128,6 +129,6 @@ const struct kc_command kc_cmd_functions = {
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
-	.check = check,
-	.run = run,
+	.check = check_functions,
+	.run = run_functions,
 };

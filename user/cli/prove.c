@@ -57,8 +57,8 @@ static bool is_wanted(const struct prove_options *options, const char *name)
 }
 
 /* All functions that are wanted, in random order; most of them may have no canary. */
-static int choose(const struct prove_options *options, const struct kc_session *session,
-		  const struct kc_sym ***ret_syms, size_t *ret_count)
+static int choose_functions(const struct prove_options *options, const struct kc_session *session,
+			    const struct kc_sym ***ret_syms, size_t *ret_count)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	kc_auto_free const struct kc_sym **syms = NULL;
@@ -148,7 +148,7 @@ static int prove(const struct prove_options *options, struct kc_session *session
 	int err;
 
 	srandom(options->seed);
-	if (choose(options, session, &syms, &available))
+	if (choose_functions(options, session, &syms, &available))
 		return kc_fail_nomem(ret_failure);
 	if (!available)
 		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
@@ -191,7 +191,7 @@ static int prove(const struct prove_options *options, struct kc_session *session
 	return err;
 }
 
-static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+static int run_prove(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct prove_options options = *(const struct prove_options *)given;
 	struct kc_session session = {};
@@ -220,5 +220,5 @@ const struct kc_command kc_cmd_prove = {
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
-	.run = run,
+	.run = run_prove,
 };

@@ -291,7 +291,7 @@ static int watch(const struct watch_options *options, struct kc_session *session
 	return conclude(&loop, err, why, ret_failure, ret_status);
 }
 
-static int run(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
+static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	const struct watch_options *options = given;
 	struct kc_session session = {};
@@ -338,5 +338,5 @@ const struct kc_command kc_cmd_watch = {
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
-	.run = run,
+	.run = run_watch,
 };

@@ -33,8 +33,8 @@ static size_t direct_callees(const struct kc_kernel *kernel, struct kc_decoder *
 	return count;
 }
 
-static void add(struct kc_callee *callees, size_t *count, size_t max, const struct kc_sym *sym,
-		const struct kc_sym *via)
+static void add_callee(struct kc_callee *callees, size_t *count, size_t max,
+		       const struct kc_sym *sym, const struct kc_sym *via)
 {
 	for (size_t i = 0; i < *count; i++)
 		if (callees[i].sym == sym)
@@ -55,14 +55,14 @@ size_t kc_guarded_callees(const struct kc_kernel *kernel, struct kc_plans *plans
 	nr_first = direct_callees(kernel, decoder, sym, first);
 	for (size_t i = 0; i < nr_first; i++)
 		if (kc_plans_of(plans, first[i])->reason == KC_PLAN_OK)
-			add(ret_callees, &count, max, first[i], NULL);
+			add_callee(ret_callees, &count, max, first[i], NULL);
 	for (size_t i = 0; i < nr_first; i++) {
 		if (kc_plans_of(plans, first[i])->reason != KC_PLAN_UNGUARDED)
 			continue;
 		nr_second = direct_callees(kernel, decoder, first[i], second);
 		for (size_t j = 0; j < nr_second; j++)
 			if (kc_plans_of(plans, second[j])->reason == KC_PLAN_OK)
-				add(ret_callees, &count, max, second[j], first[i]);
+				add_callee(ret_callees, &count, max, second[j], first[i]);
 	}
 	return count;
 }

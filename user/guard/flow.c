@@ -201,7 +201,7 @@ static void move_sp(const struct kc_insn *insn, struct kc_flow_state *state)
 }
 
 /* The state after an instruction. */
-static struct kc_flow_state step(struct kc_flow *flow, const struct kc_flow_insn *at)
+static struct kc_flow_state state_after(struct kc_flow *flow, const struct kc_flow_insn *at)
 {
 	const struct kc_insn *insn = &at->insn;
 	struct kc_flow_state state = at->in;
@@ -230,7 +230,7 @@ static void follow(struct kc_flow *flow, uint32_t i)
 {
 	struct kc_insn insn = flow->insns[i].insn; /* the array may move below */
 	struct kc_flow_state in = flow->insns[i].in;
-	struct kc_flow_state out = step(flow, &flow->insns[i]);
+	struct kc_flow_state out = state_after(flow, &flow->insns[i]);
 	bool falls_through = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH;
 	const struct kc_edge *edges;
 	size_t nr_edges = kc_kernel_edges(flow->kernel, insn.addr, &edges);

@@ -215,7 +215,7 @@ static int read_lines(struct listing *listing, struct kc_decoder *decoder, const
 	return 0;
 }
 
-static void choose(struct listing *listing, enum kc_listing_scope scope)
+static void choose_lines(struct listing *listing, enum kc_listing_scope scope)
 {
 	for (size_t i = 0; i < listing->count; i++) {
 		if (scope == KC_LISTING_ALL) {
@@ -273,7 +273,7 @@ int kc_listing(const struct kc_kernel *kernel, const struct kc_plan *plan, uint6
 	if (!err) {
 		for (size_t i = 0; i < listing.count; i++)
 			annotate(&listing, &listing.lines[i]);
-		choose(&listing, scope);
+		choose_lines(&listing, scope);
 		err = hand_out(&listing, ret_listing);
 	}
 	free(listing.lines);

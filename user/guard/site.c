@@ -39,7 +39,7 @@ static int compare_sites(const void *a, const void *b)
 	return x->pc < y->pc ? -1 : x->pc > y->pc;
 }
 
-static enum kc_site_kind kind_of(const struct kc_sites *sites, uint64_t pc)
+static enum kc_site_kind kind_before(const struct kc_sites *sites, uint64_t pc)
 {
 	const struct kc_arch *arch = kc_arch();
 	uint32_t max = arch->call_max;
@@ -66,7 +66,7 @@ struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc)
 	if (!site)
 		return NULL;
 	site->pc = pc;
-	site->kind = kind_of(sites, pc);
+	site->kind = kind_before(sites, pc);
 	if (!tsearch(site, &sites->tree, compare_sites)) {
 		free(site);
 		return NULL;

@@ -221,8 +221,8 @@ static bool is_settled(const struct kc_desk *desk, const struct kc_finding *find
 	       (desk->all.findings >= KC_MAX_FINDINGS && damaged.anomaly != KC_ANOMALY_PANIC);
 }
 
-static int tell(struct kc_desk *desk, const struct kc_kernel *kernel, struct kc_damaged damaged,
-		struct kc_finding *finding)
+static int tell_finding(struct kc_desk *desk, const struct kc_kernel *kernel,
+			struct kc_damaged damaged, struct kc_finding *finding)
 {
 	size_t others = desk->nr_victims - (find_victim(desk, &finding->task) != NULL);
 	int err;
@@ -251,7 +251,7 @@ int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const str
 	count(desk, event != NULL, filed);
 	if (filed != KC_FILED_WRITTEN)
 		return filed;
-	return tell(desk, kernel, damaged, finding) ?: KC_FILED_WRITTEN;
+	return tell_finding(desk, kernel, damaged, finding) ?: KC_FILED_WRITTEN;
 }
 
 void kc_desk_counts(struct kc_desk *desk, struct kc_told_counts *ret_all,

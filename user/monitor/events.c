@@ -42,7 +42,7 @@ struct kc_events {
 };
 
 /* The next event of the ring buffer, in the inbox or beside it. NULL: see ret_more. */
-static struct parcel *take(struct kc_events *events, unsigned int looker, bool *ret_more)
+static struct parcel *receive(struct kc_events *events, unsigned int looker, bool *ret_more)
 {
 	uint32_t put = events->put;
 	bool full = put - events->taken == NR_PARCELS;
@@ -105,7 +105,7 @@ static bool look(void *arg, unsigned int looker)
 	do {
 		if (pthread_mutex_trylock(&events->ring))
 			return false;
-		parcel = take(events, looker, &more);
+		parcel = receive(events, looker, &more);
 		pthread_mutex_unlock(&events->ring);
 		if (!parcel)
 			continue;
@@ -148,8 +148,8 @@ int kc_events_fd(const struct kc_events *events)
 }
 
 /* What became of a first record that no finding follows. */
-static int explain(const struct kc_events *events, const struct parcel *parcel, int filed,
-		   const struct kc_finding *finding)
+static int tell_outcome(const struct kc_events *events, const struct parcel *parcel, int filed,
+			const struct kc_finding *finding)
 {
 	char text[160];
 
@@ -199,7 +199,7 @@ static int handle(struct kc_events *events, const struct parcel *parcel)
 	int filed = file(events, parcel, &finding), err;
 
 	events->unproven += filed == NOT_PROVED || filed == KC_FILED_NOBODYS;
-	err = filed < 0 ? filed : explain(events, parcel, filed, &finding);
+	err = filed < 0 ? filed : tell_outcome(events, parcel, filed, &finding);
 	/* One sink that failed is no reason not to sync another. */
 	if (filed == KC_FILED_WRITTEN || filed < 0)
 		err = kc_sinks_sync(events->with.sinks) ?: err;

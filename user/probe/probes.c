@@ -259,7 +259,7 @@ static int open_kprobe(const struct kc_probes *probes, const struct bpf_program 
 }
 
 /* Say what to do at this address; the point gets its index here. */
-static int describe(struct kc_probes *probes, uint64_t addr, struct kc_point *point)
+static int describe_point(struct kc_probes *probes, uint64_t addr, struct kc_point *point)
 {
 	int fd = bpf_map__fd(probes->skel->maps.points);
 
@@ -288,7 +288,7 @@ static void add_point(struct kc_probes *probes, struct kc_points *points)
 static int attach(struct kc_probes *probes, const struct bpf_program *program, uint64_t addr,
 		  struct kc_point point, struct kc_points *points)
 {
-	int err = describe(probes, addr, &point), fd;
+	int err = describe_point(probes, addr, &point), fd;
 
 	if (err)
 		return err;
@@ -347,7 +347,7 @@ static int attach_multi(struct kc_probes *probes, struct kc_entry *entries, size
 		struct kc_point point = entry_point(&entries[i]);
 
 		entries[i].points = (struct kc_points){};
-		err = describe(probes, entries[i].addr, &point);
+		err = describe_point(probes, entries[i].addr, &point);
 		if (!err)
 			add_point(probes, &entries[i].points);
 		addrs[i] = entries[i].addr;

@@ -18,7 +18,7 @@ static int written(FILE *out)
 	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
 }
 
-static int emit(struct json_object *object, FILE *out)
+static int print_object(struct json_object *object, FILE *out)
 {
 	fprintf(out, "%s\n",
 		json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
@@ -65,7 +65,7 @@ static int print_json(const struct kc_kernel *kernel, const struct kc_plan *plan
 		add_offset(checks, plan->checks[i].compare, plan->sym);
 	json_object_object_add(object, "seals", seals);
 	json_object_object_add(object, "checks", checks);
-	return emit(object, out);
+	return print_object(object, out);
 }
 
 void kc_plans_print_header(FILE *out)
@@ -82,7 +82,7 @@ static void print_offset(const struct kc_plan *plan, uint64_t addr, FILE *out)
 		fprintf(out, " +0x%lx", addr - plan->sym->addr);
 }
 
-static int print_row(const struct kc_kernel *kernel, const struct kc_plan *plan, FILE *out)
+static int print_plan(const struct kc_kernel *kernel, const struct kc_plan *plan, FILE *out)
 {
 	const char *module = kc_sym_module(kernel->ksyms, plan->sym);
 	char name[160], rule[24];
@@ -107,7 +107,7 @@ static int print_row(const struct kc_kernel *kernel, const struct kc_plan *plan,
 int kc_plans_print(const struct kc_kernel *kernel, const struct kc_plan *plan, bool json,
 		   bool addresses, FILE *out)
 {
-	return json ? print_json(kernel, plan, addresses, out) : print_row(kernel, plan, out);
+	return json ? print_json(kernel, plan, addresses, out) : print_plan(kernel, plan, out);
 }
 
 static size_t guarded(const struct kc_plan_totals *totals)
@@ -132,7 +132,7 @@ int kc_plans_print_totals(const struct kc_plan_totals *totals, bool json, FILE *
 					       json_object_new_int64(totals->by_reason[i]));
 		json_object_object_add(object, "by_reason", reasons);
 		json_object_object_add(object, "seconds", json_object_new_double(totals->seconds));
-		emit(object, out);
+		print_object(object, out);
 		return written(out);
 	}
 	fprintf(out, "%zu guarded of %zu functions: %zu planned", guarded(totals),

@@ -140,8 +140,8 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 }
 
 /* Is the last frame's return address what ended the unwinding, provably? */
-static void judge_return(const struct kc_kernel *kernel, struct kc_plans *plans,
-			 const struct kc_stack *stack, struct kc_checked_stack *checked)
+static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *plans,
+			    const struct kc_stack *stack, struct kc_checked_stack *checked)
 {
 	const struct kc_checked_frame *last;
 	const struct kc_site *site;
@@ -192,5 +192,5 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	judge_return(kernel, plans, stack, ret_checked);
+	find_bad_return(kernel, plans, stack, ret_checked);
 }

@@ -86,8 +86,8 @@ static bool is_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 	return site && site->kind == KC_SITE_NO_CALL;
 }
 
-static bool prove(const struct kc_kernel *kernel, struct kc_plans *plans,
-		  const struct kc_event *event, struct kc_finding *finding)
+static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
+		      const struct kc_event *event, struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
 
@@ -143,5 +143,5 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,
 	kc_check_stack(kernel, plans, &ret_finding->stack, &from, checked);
 	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(kernel, plans, event->caller, checked);
-	return prove(kernel, plans, event, ret_finding);
+	return is_proved(kernel, plans, event, ret_finding);
 }
