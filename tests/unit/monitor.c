@@ -60,7 +60,7 @@ static int see_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
 {
 	(void)sink;
 	(void)kernel;
-	seen.numbered[evidence->number] = true;
+	seen.numbered[evidence->first.number] = true;
 	seen.evidence++;
 	return 0;
 }
@@ -132,9 +132,9 @@ static int setup(void **state)
 	assert_int_equal(kc_live_new(&(struct kc_live_options){ .kernel = &fake->kernel }, &failure,
 				     &source),
 			 0);
-	sinks = (struct kc_sinks){ .source = source };
+	sinks = (struct kc_sinks){};
 	kc_sinks_add(&sinks, &seen.sink);
-	assert_int_equal(kc_desk_new(&no_filter, &sinks, &desk), 0);
+	assert_int_equal(kc_desk_new(&no_filter, source, &sinks, &desk), 0);
 	assert_int_equal(kc_passes_new(&(struct kc_passes_options){ .session = &session,
 								    .source = source,
 								    .desk = desk,
@@ -300,6 +300,7 @@ static struct kc_events *start_events(void)
 
 	assert_int_equal(kc_events_start(&(struct kc_events_options){ .session = &session,
 								      .probes = fake_probes(),
+								      .source = source,
 								      .desk = desk,
 								      .sinks = &sinks,
 								      .hold_off = 5 },

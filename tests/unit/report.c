@@ -13,7 +13,7 @@
 #include "fake.h"
 #include "report/report.h"
 #include "report/views.h"
-#include "source/live.h"
+#include "source/host.h"
 #include "stack/place.h"
 
 extern const char simple_call[], last_call[];
@@ -216,17 +216,6 @@ static void names_of_frames(void **state)
 	free(text);
 }
 
-static struct kc_source *new_source(void)
-{
-	struct kc_failure failure;
-	struct kc_source *source;
-
-	assert_int_equal(kc_live_new(&(struct kc_live_options){ .kernel = &fake->kernel }, &failure,
-				     &source),
-			 0);
-	return source;
-}
-
 /* Every line parses, carries the contract's keys, and survives hostile names. */
 static void json_lines(void **state)
 {
@@ -237,8 +226,7 @@ static void json_lines(void **state)
 	struct kc_filter filter = { .comm = "\xfe\"", .cgroup = "/a\\b" };
 	struct kc_task_row row = { .task = finding.task, .place = "simple+0x1" };
 	const struct kc_tasks tasks = { .rows = &row, .count = 1 };
-	struct kc_source *source kc_auto(kc_cleanup_source) = new_source();
-	struct kc_sinks sinks = { .source = source };
+	struct kc_sinks sinks = {};
 	struct kc_host host = {};
 	struct kc_when when;
 	struct kc_report *report;
@@ -288,8 +276,7 @@ static void json_lines(void **state)
 static void output_that_fails(void **state)
 {
 	const struct kc_filter filter = {};
-	struct kc_source *source kc_auto(kc_cleanup_source) = new_source();
-	struct kc_sinks sinks = { .source = source };
+	struct kc_sinks sinks = {};
 	struct kc_host host = {};
 	struct kc_report *report;
 

@@ -121,19 +121,19 @@ static int audit(const struct audit_options *options, struct kc_session *session
 		ret_failure, &source);
 	if (err)
 		return err;
-	sinks.source = source;
 	err = kc_open_report(options->output, options->json, source, ret_failure, &report);
 	if (err)
 		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));
-	if (kc_desk_new(&options->filter, &sinks, &desk) || kc_passes_new(
-								    &(struct kc_passes_options){
-									    .session = session,
-									    .source = source,
-									    .desk = desk,
-									    .sinks = &sinks,
-								    },
-								    &passes))
+	if (kc_desk_new(&options->filter, source, &sinks, &desk) ||
+	    kc_passes_new(
+		    &(struct kc_passes_options){
+			    .session = session,
+			    .source = source,
+			    .desk = desk,
+			    .sinks = &sinks,
+		    },
+		    &passes))
 		return kc_fail_nomem(ret_failure);
 	err = kc_sinks_start(&sinks, &(struct kc_start){ .filter = &options->filter });
 	if (!err)

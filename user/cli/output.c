@@ -18,11 +18,11 @@ int kc_open_report(const char *path, bool json, struct kc_source *source,
 		       kc_strerror(err));
 }
 
-int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_failure *ret_failure,
-		  struct kc_sinks *sinks)
+int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_source *source,
+		  struct kc_failure *ret_failure, struct kc_sinks *sinks)
 {
 	struct kc_report *report;
-	int err = kc_open_report(path, json, sinks->source, ret_failure, &report);
+	int err = kc_open_report(path, json, source, ret_failure, &report);
 
 	if (err)
 		return err;

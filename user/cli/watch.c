@@ -187,9 +187,9 @@ static int say_start(const struct watch_options *options, const struct kc_choice
 
 /* Probes placed, events looked at, CPUs held: in this order. */
 static int arm(const struct watch_options *options, const struct kc_choices *choices,
-	       struct kc_session *session, struct kc_desk *desk, const struct kc_sinks *sinks,
-	       struct kc_failure *ret_failure, struct kc_attach **ret_attach,
-	       struct kc_events **ret_events)
+	       struct kc_session *session, struct kc_source *source, struct kc_desk *desk,
+	       const struct kc_sinks *sinks, struct kc_failure *ret_failure,
+	       struct kc_attach **ret_attach, struct kc_events **ret_events)
 {
 	unsigned int hold_off = kc_lookers_are_possible() ? options->hold_off : 0;
 	int err;
@@ -213,6 +213,7 @@ static int arm(const struct watch_options *options, const struct kc_choices *cho
 		&(struct kc_events_options){
 			.session = session,
 			.probes = kc_attach_probes(*ret_attach),
+			.source = source,
 			.desk = desk,
 			.sinks = sinks,
 			.hold_off = hold_off,
@@ -255,21 +256,23 @@ static int watch(const struct watch_options *options, struct kc_session *session
 		ret_failure, &source);
 	if (err)
 		return err;
-	sinks.source = source;
-	err = kc_open_sinks(options->output, options->json, options->kmsg, ret_failure, &sinks);
+	err = kc_open_sinks(options->output, options->json, options->kmsg, source, ret_failure,
+			    &sinks);
 	if (err)
 		return err;
-	if (kc_desk_new(&options->filter, &sinks, &desk) || kc_passes_new(
-								    &(struct kc_passes_options){
-									    .session = session,
-									    .source = source,
-									    .desk = desk,
-									    .sinks = &sinks,
-								    },
-								    &passes))
+	if (kc_desk_new(&options->filter, source, &sinks, &desk) ||
+	    kc_passes_new(
+		    &(struct kc_passes_options){
+			    .session = session,
+			    .source = source,
+			    .desk = desk,
+			    .sinks = &sinks,
+		    },
+		    &passes))
 		return kc_fail_nomem(ret_failure);
 	if (!options->no_probes)
-		err = arm(options, choices, session, desk, &sinks, ret_failure, &attach, &events);
+		err = arm(options, choices, session, source, desk, &sinks, ret_failure, &attach,
+			  &events);
 	if (attach && err)
 		kc_attach_stop(attach); /* before the events that nobody will look at */
 	if (err)

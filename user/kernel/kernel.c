@@ -6,6 +6,7 @@
 
 #include "kernel/btf.h"
 #include "kernel/edges.h"
+#include "kernel/found.h"
 #include "kernel/modules.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -214,7 +215,37 @@ void kc_kernel_free(struct kc_kernel *kernel)
 	kc_orc_table_free(&kernel->orc);
 	kc_modules_free(kernel->modules, kernel->nr_modules);
 	free(kernel->edges);
+	free(kernel->found_edges);
 	free(kernel);
+}
+
+static int note_orc(struct kc_orc_table *table)
+{
+	table->found = table->count ? calloc(table->count, 1) : NULL;
+	return table->found || !table->count ? 0 : -ENOMEM;
+}
+
+int kc_kernel_note(struct kc_kernel *kernel, const struct kc_mem *mem)
+{
+	int err = kc_ksyms_note(kernel->ksyms) ?: note_orc(&kernel->orc);
+
+	for (size_t i = 0; !err && i < kernel->nr_modules; i++)
+		err = note_orc(&kernel->modules[i].orc);
+	if (!err && kernel->nr_edges) {
+		kernel->found_edges = calloc(kernel->nr_edges, 1);
+		err = kernel->found_edges ? 0 : -ENOMEM;
+	}
+	if (!err)
+		kernel->mem = mem;
+	return err;
+}
+
+bool kc_kernel_noted_edge(const struct kc_kernel *kernel, size_t *cursor, struct kc_edge *ret_edge)
+{
+	if (!kc_found_next(kernel->found_edges, kernel->nr_edges, cursor))
+		return false;
+	*ret_edge = kernel->edges[*cursor];
+	return true;
 }
 
 static const struct kc_module *module_at(const struct kc_kernel *kernel, uint64_t addr)
@@ -263,5 +294,7 @@ size_t kc_kernel_edges(const struct kc_kernel *kernel, uint64_t code,
 	while (count <= last && kernel->edges[last - count].code == code)
 		count++;
 	*ret_first = &kernel->edges[last + 1 - count];
+	for (size_t i = 0; i < count; i++)
+		kc_found_note(kernel->found_edges, last - i);
 	return count;
 }

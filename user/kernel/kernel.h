@@ -72,6 +72,7 @@ struct kc_kernel {
 	struct kc_bug_entry bug_entry; /* size 0: not known */
 	uint32_t thread_size;	       /* bytes */
 	uint64_t text, text_end;
+	uint8_t *found_edges; /* for a recording: see kc_kernel_note(); else NULL */
 };
 
 /*
@@ -83,6 +84,15 @@ int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const ch
 		   struct kc_failure *ret_failure, struct kc_kernel **ret_kernel);
 void kc_kernel_free(struct kc_kernel *kernel);
 KC_DEFINE_AUTO(kernel, struct kc_kernel, kc_kernel_free)
+
+/*
+ * For a recording: from here on remember which symbols, ORC entries and edges were found, and
+ * read text through mem. 0 or -ENOMEM.
+ */
+int kc_kernel_note(struct kc_kernel *kernel, const struct kc_mem *mem);
+
+/* As kc_ksyms_noted(), of edges. */
+bool kc_kernel_noted_edge(const struct kc_kernel *kernel, size_t *cursor, struct kc_edge *ret_edge);
 
 /* The ORC entry of a text address, of vmlinux or a module. */
 bool kc_kernel_orc(const struct kc_kernel *kernel, uint64_t pc, struct kc_orc *ret_orc);

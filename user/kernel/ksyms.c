@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "kernel/found.h"
 #include "util/array.h"
 
 /* The symbols other than functions that somebody asks for. */
@@ -46,6 +47,7 @@ struct kc_ksyms {
 	uint32_t *modules; /* pool offsets */
 	size_t nr_modules, modules_capacity;
 	uint64_t data[kc_countof(kept)];
+	uint8_t *found_syms, *found_names; /* see found.h */
 };
 
 /* What parsing needs and nobody else: symbols before they are made unique. */
@@ -271,6 +273,8 @@ void kc_ksyms_free(struct kc_ksyms *ksyms)
 	free(ksyms->by_name);
 	free(ksyms->pool);
 	free(ksyms->modules);
+	free(ksyms->found_syms);
+	free(ksyms->found_names);
 	free(ksyms);
 }
 
@@ -292,6 +296,7 @@ const struct kc_sym *kc_ksyms_find(const struct kc_ksyms *ksyms, uint64_t addr)
 
 	if (i == ksyms->count || addr - ksyms->syms[i].addr >= ksyms->syms[i].size)
 		return NULL;
+	kc_found_note(ksyms->found_syms, i);
 	return &ksyms->syms[i];
 }
 
@@ -313,6 +318,8 @@ size_t kc_ksyms_by_name(const struct kc_ksyms *ksyms, const char *name,
 			break;
 		if (found < max)
 			ret_syms[found] = &ksyms->syms[ksyms->by_name[low].sym];
+		kc_found_note(ksyms->found_syms, ksyms->by_name[low].sym);
+		kc_found_note(ksyms->found_names, low);
 		found++;
 	}
 	return found;
@@ -341,6 +348,83 @@ bool kc_sym_is_generated(const struct kc_ksyms *ksyms, const struct kc_sym *sym)
 	const char *module = kc_sym_module(ksyms, sym);
 
 	return !strcmp(module, "bpf") || !strncmp(module, "__builtin__", 11);
+}
+
+int kc_ksyms_note(struct kc_ksyms *ksyms)
+{
+	if (!ksyms->found_syms)
+		ksyms->found_syms = calloc(ksyms->count, 1);
+	if (!ksyms->found_names)
+		ksyms->found_names = calloc(ksyms->nr_names, 1);
+	return ksyms->found_syms && ksyms->found_names ? 0 : -ENOMEM;
+}
+
+bool kc_ksyms_noted(const struct kc_ksyms *ksyms, size_t *cursor, const struct kc_sym **ret_sym,
+		    const char **ret_name)
+{
+	size_t name = *cursor > ksyms->count ? *cursor - ksyms->count : 0;
+
+	if (*cursor < ksyms->count && kc_found_next(ksyms->found_syms, ksyms->count, cursor)) {
+		*ret_sym = &ksyms->syms[*cursor];
+		*ret_name = ksyms->pool + (*ret_sym)->name;
+		return true;
+	}
+	if (!kc_found_next(ksyms->found_names, ksyms->nr_names, &name))
+		return false;
+	*cursor = ksyms->count + name;
+	*ret_sym = &ksyms->syms[ksyms->by_name[name].sym];
+	*ret_name = ksyms->pool + ksyms->by_name[name].name;
+	return true;
+}
+
+/* By address; of one address in the order given: the first is its name, the others aliases. */
+static int compare_rows(const void *a, const void *b)
+{
+	const struct kc_ksyms_row *x = *(const struct kc_ksyms_row *const *)a;
+	const struct kc_ksyms_row *y = *(const struct kc_ksyms_row *const *)b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static int add_row(struct kc_ksyms *ksyms, const struct kc_ksyms_row *row)
+{
+	struct kc_sym sym = { .addr = row->addr, .size = row->size, .type = row->type };
+	bool alias = ksyms->count && ksyms->syms[ksyms->count - 1].addr == row->addr;
+	int err = intern(ksyms, row->name, &sym.name);
+
+	if (!err)
+		err = intern_module(ksyms, row->module, &sym.module);
+	if (!err && !alias)
+		err = kc_grow(ksyms->syms, ksyms->capacity, ksyms->count + 1);
+	if (!err && !alias)
+		ksyms->syms[ksyms->count++] = sym;
+	return err ?: add_alias(ksyms, sym.name, ksyms->count - 1);
+}
+
+int kc_ksyms_make(const struct kc_ksyms_row *rows, size_t count, struct kc_ksyms **ret_ksyms)
+{
+	struct kc_ksyms *ksyms kc_auto(kc_cleanup_ksyms) = calloc(1, sizeof(*ksyms));
+	kc_auto_free const struct kc_ksyms_row **sorted = calloc(count + 1, sizeof(*sorted));
+	uint16_t vmlinux;
+	int err;
+
+	if (!ksyms || !sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &rows[i];
+	qsort(sorted, count, sizeof(*sorted), compare_rows);
+	err = intern_module(ksyms, "", &vmlinux);
+	for (size_t i = 0; !err && i < count; i++)
+		err = add_row(ksyms, sorted[i]);
+	if (err)
+		return err;
+	if (ksyms->nr_names)
+		qsort_r(ksyms->by_name, ksyms->nr_names, sizeof(*ksyms->by_name), compare_alias,
+			ksyms->pool);
+	*ret_ksyms = kc_take(ksyms);
+	return 0;
 }
 
 size_t kc_sym_cold_stem(const char *name)

@@ -72,6 +72,30 @@ const char *kc_sym_module(const struct kc_ksyms *ksyms, const struct kc_sym *sym
 /* Made at run time (BPF programs, trampolines): no ORC, no fixed text. */
 bool kc_sym_is_generated(const struct kc_ksyms *ksyms, const struct kc_sym *sym);
 
+/*
+ * For a recording: from here on remember which symbols, under which names, somebody found.
+ * 0 or -ENOMEM.
+ */
+int kc_ksyms_note(struct kc_ksyms *ksyms);
+
+/*
+ * The next one that was found and not handed out yet; false: that was the last so far. From
+ * *cursor on, at first 0; who has had all of them begins again later.
+ */
+bool kc_ksyms_noted(const struct kc_ksyms *ksyms, size_t *cursor, const struct kc_sym **ret_sym,
+		    const char **ret_name);
+
+/* One of a set that is not kallsyms': with its own extent. */
+struct kc_ksyms_row {
+	uint64_t addr;
+	uint32_t size;
+	char type;
+	const char *name, *module;
+};
+
+/* Symbols out of rows, in any order; a name twice at one address is an alias. 0 or -errno. */
+int kc_ksyms_make(const struct kc_ksyms_row *rows, size_t count, struct kc_ksyms **ret_ksyms);
+
 /* Length of the name without the compiler's ".cold", or 0 if it has none. */
 size_t kc_sym_cold_stem(const char *name);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/btf.h"
+#include "kernel/found.h"
 #include "util/array.h"
 
 /* The largest table seen has 503,500 entries (Debian's 7.2). */
@@ -137,6 +138,7 @@ void kc_orc_table_free(struct kc_orc_table *table)
 		return;
 	free(table->ip);
 	free(table->entries);
+	free(table->found);
 	*table = (struct kc_orc_table){};
 }
 
@@ -146,6 +148,57 @@ bool kc_orc_find(const struct kc_orc_table *table, uint64_t pc, struct kc_orc *r
 
 	if (i == table->count)
 		return false;
+	kc_found_note(table->found, i);
 	*ret_orc = kc_orc_decode(&table->entries[i], table->layout);
 	return true;
+}
+
+bool kc_orc_noted(const struct kc_orc_table *table, size_t *cursor, struct kc_orc_row *ret_row)
+{
+	if (!kc_found_next(table->found, table->count, cursor))
+		return false;
+	*ret_row = (struct kc_orc_row){
+		.start = pc_at(table, *cursor),
+		.end = *cursor + 1 < table->count ? pc_at(table, *cursor + 1) : 0,
+		.raw = table->entries[*cursor],
+	};
+	return true;
+}
+
+static bool append(struct kc_orc_table *table, uint64_t pc, struct kc_orc_raw raw)
+{
+	int64_t relative = pc - table->ip_addr - 4 * table->count;
+
+	if (relative != (int32_t)relative)
+		return false;
+	table->ip[table->count] = relative;
+	table->entries[table->count++] = raw;
+	return true;
+}
+
+int kc_orc_table_make(const struct kc_orc_row *rows, size_t count, enum kc_orc_layout layout,
+		      struct kc_orc_table *ret_table)
+{
+	/* Bits of 0: undefined, in every layout. */
+	struct kc_orc_table table = { .layout = layout, .ip_addr = count ? rows[0].start : 0 };
+	bool fits = true;
+
+	table.ip = calloc(2 * count + 1, sizeof(*table.ip));
+	table.entries = calloc(2 * count + 1, sizeof(*table.entries));
+	if (!table.ip || !table.entries) {
+		kc_orc_table_free(&table);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; fits && i < count; i++) {
+		fits = (!i || rows[i].start > rows[i - 1].start) &&
+		       append(&table, rows[i].start, rows[i].raw);
+		if (fits && rows[i].end && (i + 1 == count || rows[i].end < rows[i + 1].start))
+			fits = append(&table, rows[i].end, (struct kc_orc_raw){});
+	}
+	if (!fits) {
+		kc_orc_table_free(&table);
+		return -EBADMSG;
+	}
+	*ret_table = table;
+	return 0;
 }

@@ -100,6 +100,7 @@ struct kc_orc_table {
 	enum kc_orc_layout layout;
 	int32_t *ip; /* pc(i) = ip_addr + 4 * i + ip[i], ascending */
 	struct kc_orc_raw *entries;
+	uint8_t *found; /* for a recording: see kc_orc_noted(); else NULL */
 };
 
 /*
@@ -110,6 +111,20 @@ struct kc_orc_table {
 int kc_orc_table_read(const struct kc_mem *mem, uint64_t ip_addr, uint64_t entries_addr,
 		      uint64_t count, enum kc_orc_layout layout, struct kc_orc_table *ret_table);
 void kc_orc_table_free(struct kc_orc_table *table);
+
+/*
+ * For a recording: the entries that were found since the table got its `found`, each once: its
+ * range and its bits. Cursor as in kc_ksyms_noted().
+ */
+struct kc_orc_row {
+	uint64_t start, end; /* 0: to the end of the table's object */
+	struct kc_orc_raw raw;
+};
+bool kc_orc_noted(const struct kc_orc_table *table, size_t *cursor, struct kc_orc_row *ret_row);
+
+/* A table of rows, which are sorted; what lies between them is not covered. 0 or -errno. */
+int kc_orc_table_make(const struct kc_orc_row *rows, size_t count, enum kc_orc_layout layout,
+		      struct kc_orc_table *ret_table);
 
 /* The entry that covers pc; false if pc lies before the table. */
 bool kc_orc_find(const struct kc_orc_table *table, uint64_t pc, struct kc_orc *ret_orc);

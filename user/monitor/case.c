@@ -25,6 +25,7 @@ struct victim {
 
 struct kc_desk {
 	const struct kc_filter *filter;
+	struct kc_source *source;
 	const struct kc_sinks *sinks;
 	struct victim *buckets[NR_BUCKETS];
 	size_t nr_victims;
@@ -32,14 +33,15 @@ struct kc_desk {
 	_Atomic uint64_t numbered; /* findings, and evidence that may become one */
 };
 
-int kc_desk_new(const struct kc_filter *filter, const struct kc_sinks *sinks,
-		struct kc_desk **ret_desk)
+int kc_desk_new(const struct kc_filter *filter, struct kc_source *source,
+		const struct kc_sinks *sinks, struct kc_desk **ret_desk)
 {
 	struct kc_desk *desk = calloc(1, sizeof(*desk));
 
 	if (!desk)
 		return -ENOMEM;
 	desk->filter = filter;
+	desk->source = source;
 	desk->sinks = sinks;
 	*ret_desk = desk;
 	return 0;
@@ -159,7 +161,7 @@ static void read_process(const struct kc_desk *desk, const struct kc_event *even
 {
 	struct kc_process *process = &finding->process;
 
-	kc_source_process(desk->sinks->source,
+	kc_source_process(desk->source,
 			  &(struct kc_whose){ finding->task.pid, finding->task.tid,
 					      finding->task.start_ns, !event },
 			  process);

@@ -147,7 +147,7 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 	};
 	int filed;
 
-	kc_source_clock(with->source, KC_CLOCK_REAL, &finding.time);
+	kc_source_now(with->source, &finding.time);
 	filed = kc_desk_file(with->desk, with->session->kernel, NULL, damaged, &finding);
 	if (filed == KC_FILED_WRITTEN)
 		filed = kc_sinks_sync(with->sinks);

@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "monitor/hearing.h"
 #include "monitor/lookers.h"
-#include "verdict/event.h"
 
 /* Room for a flood that comes while the main thread is at something else; a power of two. */
 #define NR_PARCELS 64
@@ -18,7 +17,7 @@
 /* An event on its way from a looker to the main thread. */
 struct parcel {
 	_Atomic bool ready; /* the looker is done with it */
-	uint64_t number;    /* of the first record; 0: there is none */
+	struct kc_first first;
 	struct kc_event event;
 	uint64_t words[KC_STACK_WORDS];
 };
@@ -38,7 +37,7 @@ struct kc_events {
 	struct parcel spare[KC_LOOKERS]; /* when the inbox is full */
 	int wake;
 	_Atomic uint64_t senseless, overflowed, late;
-	uint64_t unproven;
+	struct kc_hearing hearing;
 };
 
 /* The next event of the ring buffer, in the inbox or beside it. NULL: see ret_more. */
@@ -55,7 +54,7 @@ static struct parcel *receive(struct kc_events *events, unsigned int looker, boo
 	if (got <= 0)
 		return NULL;
 	parcel->ready = false;
-	parcel->number = 0;
+	parcel->first = (struct kc_first){};
 	memcpy(&parcel->event, event, event->task.size);
 	if (!full)
 		events->put = put + 1;
@@ -68,13 +67,13 @@ static void secure(struct kc_events *events, struct parcel *parcel, unsigned int
 	struct kc_evidence evidence = { .event = &parcel->event, .looker = looker };
 
 	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
-	evidence.number = kc_desk_number(events->with.desk);
-	clock_gettime(CLOCK_REALTIME, &evidence.time);
+	evidence.first.number = kc_desk_number(events->with.desk);
+	clock_gettime(CLOCK_REALTIME, &evidence.first.time);
 	if (kc_sinks_evidence(events->with.sinks, events->with.session, &evidence)) {
 		events->late++;
 		return;
 	}
-	parcel->number = evidence.number;
+	parcel->first = evidence.first;
 	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SAFE);
 }
 
@@ -124,6 +123,12 @@ int kc_events_start(const struct kc_events_options *options, struct kc_events **
 	if (!events)
 		return -ENOMEM;
 	events->with = *options;
+	events->hearing = (struct kc_hearing){
+		.session = options->session,
+		.source = options->source,
+		.desk = options->desk,
+		.sinks = options->sinks,
+	};
 	pthread_mutex_init(&events->ring, NULL);
 	events->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (events->wake < 0)
@@ -147,67 +152,6 @@ int kc_events_fd(const struct kc_events *events)
 	return events->wake;
 }
 
-/* What became of a first record that no finding follows. */
-static int tell_outcome(const struct kc_events *events, const struct parcel *parcel, int filed,
-			const struct kc_finding *finding)
-{
-	char text[160];
-
-	if (!parcel->number || filed == KC_FILED_WRITTEN || filed < 0)
-		return 0;
-	if (filed == KC_FILED_KNOWN && finding->seq)
-		snprintf(text, sizeof(text), "evidence %lu is of finding %lu, seen again",
-			 parcel->number, finding->seq);
-	else
-		snprintf(text, sizeof(text), "evidence %lu is no finding: %s", parcel->number,
-			 filed == KC_FILED_UNWANTED ? "its thread is not among those watched"
-			 : filed == KC_FILED_NOBODYS
-				 ? "its thread was gone before its cgroup could be read"
-			 : filed == KC_FILED_KNOWN ? "there were too many"
-						   : "its own copy of the stack does not bear it "
-						     "out");
-	return kc_sinks_notice(events->with.sinks, text);
-}
-
-/* As enum kc_filed, or -errno; KC_FILED_NOBODYS and this: nothing was proved. */
-#define NOT_PROVED (KC_FILED_NOBODYS + 1)
-
-static int file(struct kc_events *events, const struct parcel *parcel,
-		struct kc_finding *ret_finding)
-{
-	struct kc_session *session = events->with.session;
-	struct kc_checked_stack checked;
-	struct kc_damaged damaged;
-	int filed;
-
-	if (!kc_event_prove(session->kernel, session->plans, &parcel->event, &checked, ret_finding))
-		return NOT_PROVED;
-	damaged = (struct kc_damaged){ ret_finding->anomaly,
-				       ret_finding->damage.slot ?: ret_finding->task.sp };
-	kc_source_clock(events->with.sinks->source, KC_CLOCK_REAL, &ret_finding->time);
-	ret_finding->seq = parcel->number;
-	ret_finding->had_evidence = parcel->number;
-	filed = kc_desk_file(events->with.desk, session->kernel, &parcel->event, damaged,
-			     ret_finding);
-	ret_finding->checked = NULL;
-	return filed;
-}
-
-static int handle(struct kc_events *events, const struct parcel *parcel)
-{
-	struct kc_finding finding;
-	int filed = file(events, parcel, &finding), err;
-
-	events->unproven += filed == NOT_PROVED || filed == KC_FILED_NOBODYS;
-	err = filed < 0 ? filed : tell_outcome(events, parcel, filed, &finding);
-	/* One sink that failed is no reason not to sync another. */
-	if (filed == KC_FILED_WRITTEN || filed < 0)
-		err = kc_sinks_sync(events->with.sinks) ?: err;
-	if (!err)
-		kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
-	return err;
-}
-
 int kc_events_handle(struct kc_events *events)
 {
 	int first_err = 0;
@@ -221,7 +165,9 @@ int kc_events_handle(struct kc_events *events)
 
 		if (!parcel->ready)
 			break; /* the looker will wake us */
-		err = handle(events, parcel);
+		err = kc_event_handle(&events->hearing, &parcel->event, &parcel->first);
+		if (!err)
+			kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
 		first_err = first_err ?: err;
 		events->taken++;
 	}
@@ -250,7 +196,7 @@ void kc_events_free(struct kc_events *events)
 
 void kc_events_counts(const struct kc_events *events, struct kc_probe_counts *counts)
 {
-	counts->unproven += events->unproven + events->senseless;
+	counts->unproven += events->hearing.unproven + events->senseless;
 	counts->overflowed = events->overflowed;
 	counts->late = events->late;
 }

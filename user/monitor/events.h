@@ -25,6 +25,7 @@ struct kc_events;
 struct kc_events_options {
 	struct kc_session *session;
 	struct kc_probes *probes;
+	struct kc_source *source;
 	struct kc_desk *desk;
 	const struct kc_sinks *sinks;
 	unsigned int

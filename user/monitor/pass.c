@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "stack/place.h"
 #include "util/array.h"
@@ -24,6 +25,14 @@ struct kc_passes {
 	void *on_checked_arg;
 };
 
+static double seconds_of(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
 int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes)
 {
 	struct kc_passes *passes = calloc(1, sizeof(*passes));
@@ -33,7 +42,7 @@ int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **re
 	passes->session = options->session;
 	passes->source = options->source;
 	passes->desk = options->desk;
-	passes->started = kc_source_seconds(passes->source, KC_CLOCK_MONOTONIC);
+	passes->started = seconds_of(CLOCK_MONOTONIC);
 	passes->confirm = (struct kc_confirm){ options->session, options->source, options->desk,
 					       options->sinks };
 	*ret_passes = passes;
@@ -247,7 +256,7 @@ int kc_passes_run(struct kc_passes *passes)
 {
 	struct kc_sweep_counts *counts = &passes->counts;
 	struct kc_pass *pass = &passes->pass;
-	double before = kc_source_seconds(passes->source, KC_CLOCK_CPU);
+	double before = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	int err;
 
 	refresh(passes);
@@ -264,7 +273,7 @@ int kc_passes_run(struct kc_passes *passes)
 	counts->verified += pass->cached_slots;
 	err = confirm_suspects(passes);
 	kc_source_trim(passes->source);
-	passes->cpu = kc_source_seconds(passes->source, KC_CLOCK_CPU) - before;
+	passes->cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
 	if (counts->passes == 1)
 		passes->first_cpu = passes->cpu;
 	return err;
@@ -288,7 +297,6 @@ void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_covera
 	kc_desk_counts(passes->desk, &ret_coverage->told, &ret_coverage->told_by_probes);
 	ret_coverage->first_pass_cpu = passes->first_cpu;
 	ret_coverage->pass_cpu = passes->cpu;
-	ret_coverage->cpu_seconds = kc_source_seconds(passes->source, KC_CLOCK_CPU);
-	ret_coverage->seconds =
-		kc_source_seconds(passes->source, KC_CLOCK_MONOTONIC) - passes->started;
+	ret_coverage->cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	ret_coverage->seconds = seconds_of(CLOCK_MONOTONIC) - passes->started;
 }

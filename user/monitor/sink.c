@@ -20,8 +20,10 @@ struct kc_when kc_sinks_now(const struct kc_sinks *sinks)
 	struct timespec boot;
 	struct kc_when when;
 
-	kc_source_clock(sinks->source, KC_CLOCK_REAL, &when.real);
-	kc_source_clock(sinks->source, KC_CLOCK_BOOT, &boot);
+	if (sinks->when)
+		return *sinks->when;
+	clock_gettime(CLOCK_REALTIME, &when.real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
 	when.boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec;
 	return when;
 }

@@ -55,8 +55,7 @@ struct kc_depths {
  * of it. The finding that may follow has the same number.
  */
 struct kc_evidence {
-	uint64_t number;
-	struct timespec time;	      /* CLOCK_REALTIME */
+	struct kc_first first;
 	const struct kc_event *event; /* its words behind it */
 	unsigned int looker;	      /* which one of KC_LOOKERS writes it */
 };
@@ -104,9 +103,9 @@ struct kc_sink {
 
 #define KC_MAX_SINKS 4
 
-/* In the order in which they are written to. Owned; the source, which tells the time, is not. */
+/* In the order in which they are written to. Owned. */
 struct kc_sinks {
-	struct kc_source *source;
+	const struct kc_when *when; /* borrowed: of what is told again; NULL: now */
 	struct kc_sink *sinks[KC_MAX_SINKS];
 	size_t count;
 };

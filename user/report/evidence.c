@@ -110,7 +110,7 @@ void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 {
 	const struct kc_event *event = evidence->event;
 	enum kc_anomaly anomaly = anomaly_of(event);
-	const struct timespec time = evidence->time;
+	const struct timespec time = evidence->first.time;
 	char place[160];
 
 	kc_line_add(line, "{\"schema\":\"" KC_SCHEMA "\",\"type\":\"evidence\",\"time\":\"");
@@ -118,7 +118,7 @@ void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 	kc_line_add(line,
 		    ".%09ldZ\",\"boot_ns\":%" PRIu64 ",\"seq\":%" PRIu64 ",\"finding\":%" PRIu64
 		    ",\"engine\":\"%s\",\"anomaly\":\"%s\",\"lost_before\":%" PRIu64,
-		    time.tv_nsec, event->task.boot_ns, ++report->seq, evidence->number,
+		    time.tv_nsec, event->task.boot_ns, ++report->seq, evidence->first.number,
 		    engine_of(event), kc_anomaly_name(anomaly), event->lost);
 	add_task(line, &event->task);
 	add_syscall(line, event);
@@ -140,11 +140,11 @@ void kc_text_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 {
 	const struct kc_event *event = evidence->event;
 	size_t at = 0, count = 0;
-	const struct timespec time = evidence->time;
+	const struct timespec time = evidence->first.time;
 	char place[160];
 
 	(void)report;
-	kc_line_add(line, "\nEVIDENCE %" PRIu64 ": %s in %s, ", evidence->number,
+	kc_line_add(line, "\nEVIDENCE %" PRIu64 ": %s in %s, ", evidence->first.number,
 		    kc_anomaly_name(anomaly_of(event)),
 		    kc_place_text(kernel, site_of(event), place));
 	kc_line_add_time(line, time.tv_sec, ' ');

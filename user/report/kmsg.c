@@ -45,7 +45,7 @@ static int kmsg_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
 	len = snprintf(line, sizeof(line),
 		       "<1>kcanary: evidence %lu: damaged stack frame in %s, thread %u of process "
 		       "%u\n",
-		       evidence->number,
+		       evidence->first.number,
 		       kc_place_text(kernel, panics ? event->caller : event->site, place),
 		       event->task.tid, event->task.pid);
 	if (write(kmsg->fd, line, len) < 0)

@@ -8,7 +8,6 @@
 #include "kernel/btf.h"
 #include "kernel/overlay.h"
 #include "probe/cgroup.h"
-#include "util/array.h"
 
 struct live {
 	struct kc_source source; /* first: live_of() */
@@ -133,11 +132,12 @@ static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 	return err;
 }
 
-static void live_event(struct kc_source *source, const struct kc_event *event, uint64_t number)
+static void live_event(struct kc_source *source, const struct kc_event *event,
+		       const struct kc_first *first)
 {
 	(void)source;
 	(void)event;
-	(void)number;
+	(void)first;
 }
 
 static void live_process(struct kc_source *source, const struct kc_whose *whose,
@@ -153,14 +153,10 @@ static void live_host(struct kc_source *source, struct kc_host *ret_host)
 	kc_host_read(ret_host);
 }
 
-static void live_clock(struct kc_source *source, enum kc_clock clock, struct timespec *ret_time)
+static void live_now(struct kc_source *source, struct timespec *ret_time)
 {
-	static const clockid_t ids[] = { CLOCK_REALTIME, CLOCK_BOOTTIME, CLOCK_MONOTONIC,
-					 CLOCK_PROCESS_CPUTIME_ID };
-	_Static_assert(kc_countof(ids) == KC_CLOCK_NR, "the kernel's number of each clock");
-
 	(void)source;
-	clock_gettime(ids[clock], ret_time);
+	clock_gettime(CLOCK_REALTIME, ret_time);
 }
 
 static void live_free(struct kc_source *source)
@@ -183,7 +179,7 @@ static const struct kc_source_ops live_ops = {
 	.event = live_event,
 	.process = live_process,
 	.host = live_host,
-	.clock = live_clock,
+	.now = live_now,
 	.free = live_free,
 };
 

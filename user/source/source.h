@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where all comes from that the monitor takes from a kernel: records of passes, second looks
- * at one thread, what changed of the kernel itself, facts about host and processes, the time. A
- * live kernel (live.c), one that is written down meanwhile (monitor/record.c), or what was
- * written down (monitor/replay.c).
+ * at one thread, what changed of the kernel itself, facts about host and processes, the time of a
+ * finding. A live kernel (live.c), one that is written down meanwhile (monitor/record.c), or what
+ * was written down (monitor/replay.c).
  *
  * The main thread calls. An answer that may differ from one call to the next is asked for
  * through here, or a recording can't be replayed.
@@ -26,12 +26,10 @@ struct kc_whose {
 	bool asleep; /* its system call can be asked for */
 };
 
-enum kc_clock {
-	KC_CLOCK_REAL, /* CLOCK_REALTIME */
-	KC_CLOCK_BOOT,
-	KC_CLOCK_MONOTONIC,
-	KC_CLOCK_CPU, /* of this process */
-	KC_CLOCK_NR,
+/* The first record of an event that a CPU was held for; number 0: there is none. */
+struct kc_first {
+	uint64_t number;
+	struct timespec time; /* CLOCK_REALTIME */
 };
 
 struct kc_source;
@@ -48,11 +46,12 @@ struct kc_source_ops {
 	void (*losses)(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR]);
 	bool (*is_stale)(struct kc_source *source);
 	int (*reload)(struct kc_source *source, struct kc_kernel **ret_kernel);
-	void (*event)(struct kc_source *source, const struct kc_event *event, uint64_t number);
+	void (*event)(struct kc_source *source, const struct kc_event *event,
+		      const struct kc_first *first);
 	void (*process)(struct kc_source *source, const struct kc_whose *whose,
 			struct kc_process *ret_process);
 	void (*host)(struct kc_source *source, struct kc_host *ret_host);
-	void (*clock)(struct kc_source *source, enum kc_clock clock, struct timespec *ret_time);
+	void (*now)(struct kc_source *source, struct timespec *ret_time);
 	void (*free)(struct kc_source *source);
 };
 
@@ -116,11 +115,11 @@ static inline int kc_source_reload(struct kc_source *source, struct kc_kernel **
 	return source->ops->reload(source, ret_kernel);
 }
 
-/* A live probe's event is about to be handled; number: of its evidence, or 0. */
+/* A live probe's event is about to be handled. */
 static inline void kc_source_event(struct kc_source *source, const struct kc_event *event,
-				   uint64_t number)
+				   const struct kc_first *first)
 {
-	source->ops->event(source, event, number);
+	source->ops->event(source, event, first);
 }
 
 /* As kc_process_read(). */
@@ -135,19 +134,10 @@ static inline void kc_source_host(struct kc_source *source, struct kc_host *ret_
 	source->ops->host(source, ret_host);
 }
 
-static inline void kc_source_clock(struct kc_source *source, enum kc_clock clock,
-				   struct timespec *ret_time)
+/* CLOCK_REALTIME, for a finding. */
+static inline void kc_source_now(struct kc_source *source, struct timespec *ret_time)
 {
-	source->ops->clock(source, clock, ret_time);
-}
-
-/* In seconds. */
-static inline double kc_source_seconds(struct kc_source *source, enum kc_clock clock)
-{
-	struct timespec time;
-
-	kc_source_clock(source, clock, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
+	source->ops->now(source, ret_time);
 }
 
 #endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/hearing.h"
+
+#include <stdio.h>
+
+#include "verdict/event.h"
+
+/* As enum kc_filed: nothing was proved. */
+#define NOT_PROVED (KC_FILED_NOBODYS + 1)
+
+/* Why a first record is no finding. */
+static const char *why_not(int filed)
+{
+	switch (filed) {
+	case KC_FILED_KNOWN:
+		return "there were too many";
+	case KC_FILED_UNWANTED:
+		return "its thread is not among those watched";
+	case KC_FILED_NOBODYS:
+		return "its thread was gone before its cgroup could be read";
+	}
+	return "its own copy of the stack does not bear it out";
+}
+
+/* What became of a first record that no finding follows. */
+static int tell_outcome(const struct kc_hearing *hearing, uint64_t number, int filed, uint64_t seq)
+{
+	char text[160];
+
+	if (!number || filed == KC_FILED_WRITTEN || filed < 0)
+		return 0;
+	if (filed == KC_FILED_KNOWN && seq)
+		snprintf(text, sizeof(text), "evidence %lu is of finding %lu, seen again", number,
+			 seq);
+	else
+		snprintf(text, sizeof(text), "evidence %lu is no finding: %s", number,
+			 why_not(filed));
+	return kc_sinks_notice(hearing->sinks, text);
+}
+
+/* As kc_desk_file(), and NOT_PROVED. */
+static int file_event(const struct kc_hearing *hearing, const struct kc_event *event,
+		      const struct kc_first *first, uint64_t *ret_seq)
+{
+	const struct kc_session *session = hearing->session;
+	struct kc_checked_stack checked;
+	struct kc_finding finding;
+	struct kc_damaged damaged;
+	int filed;
+
+	*ret_seq = 0;
+	if (!kc_event_prove(session->kernel, session->plans, event, &checked, &finding))
+		return NOT_PROVED;
+	damaged = (struct kc_damaged){ finding.anomaly, finding.damage.slot ?: finding.task.sp };
+	kc_source_now(hearing->source, &finding.time);
+	finding.seq = first->number;
+	finding.had_evidence = first->number;
+	filed = kc_desk_file(hearing->desk, session->kernel, event, damaged, &finding);
+	*ret_seq = finding.seq;
+	return filed;
+}
+
+int kc_event_handle(struct kc_hearing *hearing, const struct kc_event *event,
+		    const struct kc_first *first)
+{
+	uint64_t seq;
+	int filed, err;
+
+	kc_source_event(hearing->source, event, first);
+	filed = file_event(hearing, event, first, &seq);
+	hearing->unproven += filed == NOT_PROVED || filed == KC_FILED_NOBODYS;
+	err = filed < 0 ? filed : tell_outcome(hearing, first->number, filed, seq);
+	/* One sink that failed is no reason not to sync another. */
+	if (filed == KC_FILED_WRITTEN || filed < 0)
+		err = kc_sinks_sync(hearing->sinks) ?: err;
+	return err;
+}
