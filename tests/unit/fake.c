@@ -104,6 +104,7 @@ struct fake *fake_new(bool rip_relative)
 	it->kernel.ksyms = make_ksyms();
 	it->kernel.text = (uint64_t)__start_kc_text;
 	it->kernel.text_end = (uint64_t)kc_text_end;
+	it->kernel.modules_start = kc_arch()->modules;
 	it->kernel.thread_size = 16384;
 	it->kernel.inactive = (struct kc_inactive_frame){ .bp = 40, .ret_addr = 48, .size = 56 };
 	it->kernel.pt_regs =

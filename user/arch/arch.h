@@ -58,6 +58,9 @@ struct kc_arch {
 	 */
 	uint64_t modules, modules_end, kernel_half;
 
+	/* Where vmlinux's text is linked to, and where modules begin if that can change. */
+	uint64_t linked_text, modules_behind_kaslr;
+
 	/* Bytes of the landing pad that may begin a function; a probe at it lies behind. */
 	uint32_t landing_pad;
 

@@ -389,6 +389,71 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
 	return decoder->text;
 }
 
+/* A number of 4 or 8 bytes in an instruction: as it is, extended to 64 bits; and another. */
+static uint64_t get_number(const uint8_t *at, uint8_t size)
+{
+	int32_t small;
+	uint64_t large;
+
+	if (size == sizeof(large)) {
+		memcpy(&large, at, sizeof(large));
+		return large;
+	}
+	memcpy(&small, at, sizeof(small));
+	return (int64_t)small;
+}
+
+static bool is_distance(const struct kc_decoder *decoder, const cs_insn *insn, bool displacement)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	if (displacement)
+		for (uint8_t i = 0; i < x86->op_count; i++)
+			if (x86->operands[i].type == X86_OP_MEM &&
+			    x86->operands[i].mem.base == X86_REG_RIP)
+				return true;
+	return !displacement && (cs_insn_group(decoder->handle, insn, CS_GRP_CALL) ||
+				 cs_insn_group(decoder->handle, insn, CS_GRP_JUMP));
+}
+
+static void move_number(const struct kc_decoder *decoder, uint8_t *bytes, uint8_t offset,
+			uint8_t size, bool displacement, uint64_t (*move)(const void *, uint64_t),
+			const void *arg)
+{
+	const cs_insn *insn = decoder->insn;
+	uint64_t next = insn->address + insn->size, number;
+
+	if (!offset || (size != 4 && size != 8) || offset + size > insn->size)
+		return;
+	number = get_number(bytes + offset, size);
+	if (is_distance(decoder, insn, displacement))
+		number = move(arg, next + number) - move(arg, next);
+	else
+		number = move(arg, number);
+	memcpy(bytes + offset, &number, size);
+}
+
+void kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64_t addr,
+		  uint64_t (*move)(const void *arg, uint64_t addr), const void *arg)
+{
+	for (size_t at = 0, step; at < len; at += step) {
+		const cs_x86_encoding *encoding = &decoder->insn->detail->x86.encoding;
+		const uint8_t *code = bytes + at;
+		uint64_t next = addr + at;
+		size_t left = len - at;
+
+		step = 1;
+		if (find_unknown(code, left) ||
+		    !cs_disasm_iter(decoder->handle, &code, &left, &next, decoder->insn))
+			continue;
+		step = decoder->insn->size;
+		move_number(decoder, bytes + at, encoding->imm_offset, encoding->imm_size, false,
+			    move, arg);
+		move_number(decoder, bytes + at, encoding->disp_offset, encoding->disp_size, true,
+			    move, arg);
+	}
+}
+
 /*
  * 65 48|4c 8b|2b|33|3b|39 modrm ..., modrm one of
  *	00 reg 100, SIB 25, disp32	%gs:disp

@@ -73,6 +73,14 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
 			   uint64_t addr);
 
 /*
+ * Code that lies at addr, whole instructions, as it would look at move(addr), what it refers to
+ * being moved too: absolute operands and distances are changed in place. move() returns what
+ * it does not move as it is.
+ */
+void kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64_t addr,
+		  uint64_t (*move)(const void *arg, uint64_t addr), const void *arg);
+
+/*
  * Offset of the first byte sequence in `bytes` that could refer to the guard,
  * or len. Fast, with no misses for 64-bit moves and compares; a hit may be
  * something else.

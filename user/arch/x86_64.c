@@ -70,8 +70,11 @@ const struct kc_arch kc_arch_x86_64 = {
 	.inactive = { "inactive_task_frame", "bp", "ret_addr" },
 	.regs = { "pt_regs", .pc = "ip", .sp = "sp", .bp = "bp", .mode = "cs" },
 	.from_user = from_user,
-	.return_below_cfa = 8,		  /* the call pushes it, and the CFA is SP before that */
-	.modules = 0xffffffffa0000000ULL, /* without KASLR; with it, higher */
+	.return_below_cfa = 8, /* the call pushes it, and the CFA is SP before that */
+	.modules = 0xffffffffa0000000ULL,
+	/* KERNEL_IMAGE_SIZE is 1 GiB then, else 512 MiB (asm/page_64_types.h). */
+	.modules_behind_kaslr = 0xffffffffc0000000ULL,
+	.linked_text = 0xffffffff81000000ULL, /* CONFIG_PHYSICAL_START is 16 MiB */
 	.modules_end = 0xffffffffff000000ULL, /* MODULES_END */
 	.kernel_half = ~0ULL << KC_KERNEL_BITS,
 	.landing_pad = ENDBR_SIZE,

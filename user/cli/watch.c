@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "monitor/lookers.h"
 #include "monitor/loop.h"
+#include "monitor/record.h"
 #include "source/live.h"
 #include "util/log.h"
 
@@ -31,16 +32,24 @@ struct watch_options {
 	unsigned int hold_off; /* ms; 0: never hold a CPU */
 	unsigned int hold_max; /* ms */
 	bool kmsg;	       /* a line to /dev/kmsg for each finding */
+	const char *record;    /* a file, or NULL */
+	unsigned int max_size; /* of it, MiB */
 };
 
-static const struct watch_options defaults = {
-	.period = 1000,
-	.max_cpu = 5,
-	.max_probes = 64,
-	.headroom = 2048,
-	.hold_off = 50,
-	.hold_max = 1000,
+/* Of `watch` and of `record`. */
+struct watch_command {
+	struct watch_options watch;
 };
+
+static const struct watch_command defaults = { .watch = {
+						       .period = 1000,
+						       .max_cpu = 5,
+						       .max_probes = 64,
+						       .headroom = 2048,
+						       .hold_off = 50,
+						       .hold_max = 1000,
+						       .max_size = 256,
+					       } };
 
 static int check_hold_off(const struct kc_option *row, const char *arg, void *given,
 			  struct kc_failure *ret_failure)
@@ -55,7 +64,7 @@ static int check_hold_off(const struct kc_option *row, const char *arg, void *gi
 		       MIN_HOLD_OFF);
 }
 
-static const struct kc_option rows[] = {
+static const struct kc_option shared_rows[] = {
 	{ KC_ROWS(struct watch_options, filter, struct kc_filter, kc_filter_rows) },
 	{ "function", 'f', "FUNC|GLOB", KC_TEXTS(struct watch_options, functions),
 	  .help = "put live probes on these functions", .none = kc_default_functions,
@@ -79,6 +88,8 @@ static const struct kc_option rows[] = {
 	  .help = "... and this long for that first record, once it was seen" },
 	{ "kmsg", 0, NULL, KC_FLAG(struct watch_options, kmsg),
 	  .help = "a line to the kernel's log for findings of live probes" },
+	{ "max-size", 0, "MB", KC_NUMBER(struct watch_options, max_size, 1, 4095),
+	  .help = "end a recording, and not the watch, before its file is larger" },
 	KC_ROW_DURATION(struct watch_options, 1 << 30, "end after this time"),
 	{ "sweep", 's', "MS", KC_NUMBER(struct watch_options, period, 10, 3600 * 1000),
 	  .help = "time from one pass to the next" },
@@ -87,6 +98,19 @@ static const struct kc_option rows[] = {
 	KC_ROW_JSON(struct watch_options, "text"),
 	KC_ROW_OUTPUT(struct watch_options, "; findings are synced"),
 	KC_ROW_VERBOSE(struct watch_options, "say more on stderr; twice: libbpf's words too"),
+	{},
+};
+
+static const struct kc_option watch_rows[] = {
+	{ "record", 0, "FILE", KC_TEXT(struct watch_command, watch.record),
+	  .help = "write down what was seen, for 'kcanary replay FILE'" },
+	{ KC_ROWS(struct watch_command, watch, struct watch_options, shared_rows) },
+	{},
+};
+
+static const struct kc_option record_rows[] = {
+	{ .arg = "FILE", KC_TEXT(struct watch_command, watch.record), .required = true },
+	{ KC_ROWS(struct watch_command, watch, struct watch_options, shared_rows) },
 	{},
 };
 
@@ -227,10 +251,10 @@ static int arm(const struct watch_options *options, const struct kc_choices *cho
 }
 
 static int watch(const struct watch_options *options, struct kc_session *session,
-		 const struct kc_choices *choices, struct kc_failure *ret_failure,
-		 enum kc_exit *ret_status)
+		 struct kc_recorder *recorder, const struct kc_choices *choices,
+		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct kc_source *source kc_auto(kc_cleanup_source) = NULL;
+	struct kc_source *live kc_auto(kc_cleanup_source) = NULL, *source;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
 	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
@@ -253,13 +277,16 @@ static int watch(const struct watch_options *options, struct kc_session *session
 			.kernel = session->kernel,
 			.modules_hash = session->modules_hash,
 		},
-		ret_failure, &source);
+		ret_failure, &live);
 	if (err)
 		return err;
+	source = recorder ? kc_recorder_source(recorder, live) : live;
 	err = kc_open_sinks(options->output, options->json, options->kmsg, source, ret_failure,
 			    &sinks);
 	if (err)
 		return err;
+	if (recorder)
+		kc_sinks_add(&sinks, kc_recorder_sink(recorder));
 	if (kc_desk_new(&options->filter, source, &sinks, &desk) ||
 	    kc_passes_new(
 		    &(struct kc_passes_options){
@@ -294,11 +321,34 @@ static int watch(const struct watch_options *options, struct kc_session *session
 	return conclude(&loop, err, why, ret_failure, ret_status);
 }
 
+/* Before the first plan is made: what it is made of belongs into the recording. */
+static int begin_recording(const struct watch_options *options, struct kc_session *session,
+			   struct kc_failure *ret_failure, struct kc_tape **ret_tape,
+			   struct kc_recorder **ret_recorder)
+{
+	int err;
+
+	if (!options->record || options->dry_run)
+		return 0;
+	err = kc_tape_create(options->record, kc_recorder_layouts(),
+			     (uint64_t)options->max_size << 20, ret_tape);
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot record to %s: %s",
+			       options->record,
+			       err == -EEXIST ? "there is something of that name"
+					      : kc_strerror(err));
+	err = kc_recorder_new(session, *ret_tape, ret_recorder);
+	return err ? kc_fail_nomem(ret_failure) : 0;
+}
+
 static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	const struct watch_options *options = given;
+	const struct watch_command *command = given;
+	const struct watch_options *options = &command->watch;
+	struct kc_tape *tape kc_auto(kc_cleanup_tape) = NULL;
+	struct kc_recorder *recorder = NULL;
 	struct kc_session session = {};
-	struct kc_choices choices;
+	struct kc_choices choices = {};
 	int err;
 
 	kc_set_verbosity(options->verbose);
@@ -307,11 +357,14 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 	if (err)
 		return err;
 	*ret_status = KC_EXIT_CLEAN;
-	err = choose(options, &session, ret_failure, &choices);
+	err = begin_recording(options, &session, ret_failure, &tape, &recorder);
+	if (!err)
+		err = choose(options, &session, ret_failure, &choices);
 	if (!err && options->dry_run)
 		print_choices(&choices);
 	else if (!err)
-		err = watch(options, &session, &choices, ret_failure, ret_status);
+		err = watch(options, &session, recorder, &choices, ret_failure, ret_status);
+	kc_recorder_free(recorder);
 	kc_choices_free(&choices);
 	kc_session_close(&session);
 	return err;
@@ -338,7 +391,24 @@ const struct kc_command kc_cmd_watch = {
 	       "  kcanary watch -c /system.slice/app01.service\n"
 	       "  kcanary watch --preset futex --dry-run\n"
 	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
-	.rows = rows,
+	.rows = watch_rows,
+	.defaults = &defaults,
+	.size = sizeof(defaults),
+	.run = run_watch,
+};
+
+const struct kc_command kc_cmd_record = {
+	.name = "record",
+	.summary = "watch, and write down what was seen",
+	.doc = "As 'kcanary watch', and write to FILE what was seen: for 'kcanary replay FILE', "
+	       "anywhere and as any user."
+	       "\vFILE must not exist. It holds scrubbed copies of kernel stacks, names of processes, "
+	       "and of the kernel what was needed to judge them: no canary, and no address that "
+	       "tells where this kernel lies.\n\n"
+	       "Examples:\n"
+	       "  kcanary record app01.kcr -n App01 -d 60\n"
+	       "  kcanary replay app01.kcr -j",
+	.rows = record_rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
 	.run = run_watch,

@@ -157,6 +157,9 @@ static int load_symbols(struct kc_kernel *kernel, const char *path, struct kc_fa
 			    err == -EINVAL ? "not in kallsyms' format" : kc_strerror(err));
 	kernel->text = kc_ksyms_data(kernel->ksyms, "_stext");
 	kernel->text_end = kc_ksyms_data(kernel->ksyms, "_etext");
+	/* Where modules could be without KASLR there is vmlinux: there is KASLR. */
+	kernel->modules_start = kernel->text < kc_arch()->modules ? kc_arch()->modules
+								  : kc_arch()->modules_behind_kaslr;
 	if (!kernel->text || kernel->text_end <= kernel->text)
 		return fail(ret_failure, -ENOENT, "%s does not say where kernel text is", path);
 	return 0;
@@ -278,7 +281,7 @@ bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr)
 bool kc_kernel_may_be_code(const struct kc_kernel *kernel, uint64_t addr)
 {
 	return kc_kernel_is_text(kernel, addr) || kc_ksyms_find(kernel->ksyms, addr) ||
-	       (addr >= kc_arch()->modules && addr < kc_arch()->modules_end);
+	       (addr >= kernel->modules_start && addr < kc_arch()->modules_end);
 }
 
 #define edge_code(edges, i) ((edges)[i].code)

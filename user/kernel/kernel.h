@@ -72,7 +72,8 @@ struct kc_kernel {
 	struct kc_bug_entry bug_entry; /* size 0: not known */
 	uint32_t thread_size;	       /* bytes */
 	uint64_t text, text_end;
-	uint8_t *found_edges; /* for a recording: see kc_kernel_note(); else NULL */
+	uint64_t modules_start; /* of the area for modules and generated code, or below it */
+	uint8_t *found_edges;	/* for a recording: see kc_kernel_note(); else NULL */
 };
 
 /*

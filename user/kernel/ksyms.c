@@ -388,7 +388,7 @@ static int compare_rows(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int add_row(struct kc_ksyms *ksyms, const struct kc_ksyms_row *row)
+static int add_symbol_row(struct kc_ksyms *ksyms, const struct kc_ksyms_row *row)
 {
 	struct kc_sym sym = { .addr = row->addr, .size = row->size, .type = row->type };
 	bool alias = ksyms->count && ksyms->syms[ksyms->count - 1].addr == row->addr;
@@ -417,7 +417,7 @@ int kc_ksyms_make(const struct kc_ksyms_row *rows, size_t count, struct kc_ksyms
 	qsort(sorted, count, sizeof(*sorted), compare_rows);
 	err = intern_module(ksyms, "", &vmlinux);
 	for (size_t i = 0; !err && i < count; i++)
-		err = add_row(ksyms, sorted[i]);
+		err = add_symbol_row(ksyms, sorted[i]);
 	if (err)
 		return err;
 	if (ksyms->nr_names)

@@ -238,7 +238,7 @@ static bool next_block(struct kc_tape *tape)
 	return true;
 }
 
-bool kc_tape_next(struct kc_tape *tape, struct kc_entry *ret_entry)
+bool kc_tape_next(struct kc_tape *tape, struct kc_tape_entry *ret_entry)
 {
 	struct entry_head head;
 	const uint8_t *block;
@@ -251,7 +251,7 @@ bool kc_tape_next(struct kc_tape *tape, struct kc_entry *ret_entry)
 	memcpy(&head, block + tape->at, sizeof(head));
 	if (head.len > tape->len - tape->at - sizeof(head))
 		return damaged(tape, "an entry's length makes no sense");
-	*ret_entry = (struct kc_entry){ head.kind, block + tape->at + sizeof(head), head.len };
+	*ret_entry = (struct kc_tape_entry){ head.kind, block + tape->at + sizeof(head), head.len };
 	tape->at += (sizeof(head) + head.len + 7) & ~(size_t)7;
 	if (tape->at > tape->len)
 		return damaged(tape, "an entry was cut");

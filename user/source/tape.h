@@ -33,18 +33,17 @@ enum kc_tape_kind {
 	KC_TAPE_CACHED = 12,  /* int32_t: what a call of kc_source_cache() returned */
 	KC_TAPE_STALE = 13,   /* uint8_t: what kc_source_is_stale() returned */
 	KC_TAPE_RELOAD = 14,  /* int32_t: what kc_source_reload() returned; 0: KERNEL follows */
-	KC_TAPE_LOSSES = 15,  /* uint64_t each */
-	KC_TAPE_EVENT = 16,   /* struct kc_tape_event, struct kc_event and its words */
-	KC_TAPE_PROCESS = 17, /* struct kc_tape_process */
+	KC_TAPE_EVENT = 15,   /* struct kc_tape_event, struct kc_event and its words */
+	KC_TAPE_PROCESS = 16, /* struct kc_tape_process */
 	/* What went to the sinks beside findings, which are found again. */
-	KC_TAPE_START = 18,  /* struct kc_tape_start, strings */
-	KC_TAPE_PROBED = 19, /* struct kc_tape_probed, strings */
-	KC_TAPE_NOTICE = 20, /* text, NUL */
-	KC_TAPE_STATS = 21,  /* struct kc_probe_counts */
-	KC_TAPE_STOP = 22,   /* struct kc_tape_stop, why, NUL */
-	KC_TAPE_DEPTH = 23,  /* struct kc_depth, function, NUL */
-	KC_TAPE_DEEP = 24,   /* struct kc_tape_deep, function, NUL */
-	KC_TAPE_NR = 25,
+	KC_TAPE_START = 17,  /* struct kc_tape_start, strings */
+	KC_TAPE_PROBED = 18, /* struct kc_tape_probed, strings */
+	KC_TAPE_NOTICE = 19, /* text, NUL */
+	KC_TAPE_STATS = 20,  /* struct kc_probe_counts */
+	KC_TAPE_STOP = 21,   /* struct kc_tape_stop, why, NUL */
+	KC_TAPE_DEPTH = 22,  /* struct kc_depth, function, NUL */
+	KC_TAPE_DEEP = 23,   /* struct kc_tape_deep, function, NUL */
+	KC_TAPE_NR = 24,
 };
 
 #define KC_TAPE_VERSION 1
@@ -75,14 +74,14 @@ void kc_tape_add(struct kc_tape *tape, enum kc_tape_kind kind, const void *head,
 int kc_tape_flush(struct kc_tape *tape);
 bool kc_tape_is_full(const struct kc_tape *tape);
 
-struct kc_entry {
+struct kc_tape_entry {
 	enum kc_tape_kind kind;
 	const void *data; /* aligned to 8 bytes; the tape's, until it is freed */
 	uint32_t len;
 };
 
 /* The next entry. False: that was the last; then kc_tape_damage() says if there was more. */
-bool kc_tape_next(struct kc_tape *tape, struct kc_entry *ret_entry);
+bool kc_tape_next(struct kc_tape *tape, struct kc_tape_entry *ret_entry);
 
 /* NULL, or what is wrong with the file from here on. */
 const char *kc_tape_damage(const struct kc_tape *tape);

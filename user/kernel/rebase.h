@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Addresses of kernel code as if there were no KASLR: vmlinux at its linked place, modules and
+ * generated code at one of ours. Distances within each stay as they are.
+ */
+#ifndef KC_KERNEL_REBASE_H
+#define KC_KERNEL_REBASE_H
+
+#include "kernel/kernel.h"
+
+struct kc_rebase {
+	uint64_t text_by, modules_by; /* taken off, modulo 2^64 */
+	uint64_t modules;	      /* where theirs begin */
+};
+
+struct kc_rebase kc_rebase_of(const struct kc_kernel *kernel);
+
+/* An address of anything else, and a number, stay. */
+uint64_t kc_rebase(const struct kc_rebase *rebase, uint64_t addr);
+
+#endif

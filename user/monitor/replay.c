@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/replay.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "monitor/hearing.h"
+#include "monitor/onrecord.h"
+#include "monitor/pass.h"
+#include "source/facts.h"
+#include "util/array.h"
+
+/* Answers are given in the order in which they were: one place in the tape for each kind. */
+struct kc_replay {
+	struct kc_source source; /* first: replay_of() */
+	struct kc_tape *tape;
+	struct kc_tape_entry *entries;
+	size_t count, capacity;
+	size_t at[KC_TAPE_NR];
+	struct kc_session session;
+	struct kc_mem *mem, *old_mem; /* of the session's kernel, and of the one before */
+	const char *damage;
+	/* The engine, from the start on. */
+	struct kc_filter filter;
+	struct kc_sink forward; /* findings of the engine go on to `sinks` */
+	struct kc_sinks inner, *sinks;
+	struct kc_desk *desk;
+	struct kc_passes *passes;
+	struct kc_hearing hearing;
+	struct kc_when when;
+	/* Told before the start, and before the stop. */
+	struct kc_probed *probed;
+	size_t nr_probed, probed_capacity;
+	struct kc_function_depth *functions;
+	size_t nr_functions, functions_capacity;
+	struct kc_deep_thread *threads;
+	size_t nr_threads, threads_capacity;
+	bool stopped;
+};
+
+static struct kc_replay *replay_of(struct kc_source *source)
+{
+	return (struct kc_replay *)source;
+}
+
+static void blame(struct kc_replay *replay, const char *what)
+{
+	replay->damage = replay->damage ?: what;
+}
+
+/* The next entry of this kind that has at least len bytes; NULL: there is none. */
+static const struct kc_tape_entry *next_of(struct kc_replay *replay, enum kc_tape_kind kind,
+					   size_t len)
+{
+	size_t *at = &replay->at[kind];
+
+	while (*at < replay->count && replay->entries[*at].kind != kind)
+		(*at)++;
+	if (*at == replay->count || replay->entries[*at].len < len) {
+		blame(replay, "it lacks an answer that is needed");
+		return NULL;
+	}
+	return &replay->entries[(*at)++];
+}
+
+/* As in user/probe/sweep.c: the disk is a border, too. */
+static bool is_record(const struct kc_tape_entry *entry, uint32_t thread_size)
+{
+	const struct kc_record *record = entry->data;
+	size_t each;
+
+	if (entry->len < sizeof(*record) || record->size != entry->len)
+		return false;
+	each = record->kind == KC_RECORD_STACK	  ? sizeof(uint64_t)
+	       : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
+						  : 0;
+	if (!each || record->size != sizeof(*record) + record->count * each)
+		return false;
+	return record->kind == KC_RECORD_DAMAGE ||
+	       (record->count * each == record->top - record->sp &&
+		record->count * each <= thread_size && record->count <= KC_STACK_WORDS);
+}
+
+static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
+		       struct kc_pass *ret_pass)
+{
+	struct kc_replay *replay = replay_of(source);
+	const struct kc_tape_entry *entry = next_of(replay, KC_TAPE_PASS, sizeof(only_tid));
+	const struct kc_tape_passed *passed;
+	int err = 0;
+
+	*ret_pass = (struct kc_pass){};
+	if (!entry || *(const uint32_t *)entry->data != only_tid)
+		return -EBADMSG;
+	for (size_t i = replay->at[KC_TAPE_PASS]; i < replay->count; i++) {
+		entry = &replay->entries[i];
+		if (entry->kind == KC_TAPE_RECORD && !err) {
+			err = is_record(entry, replay->session.kernel->thread_size)
+				      ? fn(entry->data, arg)
+				      : -EBADMSG;
+		} else if (entry->kind == KC_TAPE_PASSED) {
+			passed = entry->data;
+			if (entry->len != sizeof(*passed))
+				return -EBADMSG;
+			*ret_pass = passed->pass;
+			return err ?: passed->err;
+		}
+	}
+	return -EBADMSG;
+}
+
+static int replay_cache(struct kc_source *source, const struct kc_record *record,
+			const struct kc_sleep_facts *facts)
+{
+	const struct kc_tape_entry *entry =
+		next_of(replay_of(source), KC_TAPE_CACHED, sizeof(int32_t));
+
+	(void)record;
+	(void)facts;
+	return entry ? *(const int32_t *)entry->data : 0;
+}
+
+static void replay_uncache(struct kc_source *source, uint32_t tid)
+{
+	(void)source;
+	(void)tid;
+}
+
+static void replay_nothing(struct kc_source *source)
+{
+	(void)source;
+}
+
+/* Told with the other counts. */
+static void replay_losses(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR])
+{
+	(void)source;
+	memset(ret_losses, 0, KC_LOSS_NR * sizeof(*ret_losses));
+}
+
+static bool replay_is_stale(struct kc_source *source)
+{
+	const struct kc_tape_entry *entry =
+		next_of(replay_of(source), KC_TAPE_STALE, sizeof(uint8_t));
+
+	return entry && *(const uint8_t *)entry->data;
+}
+
+/* The next kernel on the tape. */
+static int load_kernel(struct kc_replay *replay, struct kc_kernel **ret_kernel)
+{
+	const struct kc_tape_entry *entry = next_of(replay, KC_TAPE_KERNEL, 0);
+	struct kc_mem *mem;
+	int err = entry ? kc_facts_load(entry, replay->entries + replay->count - entry, ret_kernel,
+					&mem)
+			: -EBADMSG;
+
+	if (err)
+		return err;
+	kc_mem_destroy(replay->old_mem);
+	replay->old_mem = replay->mem;
+	replay->mem = mem;
+	return 0;
+}
+
+static int replay_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
+{
+	struct kc_replay *replay = replay_of(source);
+	const struct kc_tape_entry *entry = next_of(replay, KC_TAPE_RELOAD, sizeof(int32_t));
+	int32_t err = entry ? *(const int32_t *)entry->data : -EBADMSG;
+
+	return err ?: load_kernel(replay, ret_kernel);
+}
+
+static void replay_event(struct kc_source *source, const struct kc_event *event,
+			 const struct kc_first *first)
+{
+	(void)source;
+	(void)event;
+	(void)first;
+}
+
+static void replay_process(struct kc_source *source, const struct kc_whose *whose,
+			   struct kc_process *ret_process)
+{
+	const struct kc_tape_entry *entry =
+		next_of(replay_of(source), KC_TAPE_PROCESS, sizeof(struct kc_tape_process));
+	const struct kc_tape_process *process = entry ? entry->data : NULL;
+
+	*ret_process = (struct kc_process){};
+	if (!process || process->whose.tid != whose->tid ||
+	    process->whose.start_ns != whose->start_ns)
+		return;
+	*ret_process = process->process;
+	ret_process->executable[sizeof(ret_process->executable) - 1] = '\0';
+	ret_process->cgroup[sizeof(ret_process->cgroup) - 1] = '\0';
+	ret_process->unit[sizeof(ret_process->unit) - 1] = '\0';
+	ret_process->container_id[sizeof(ret_process->container_id) - 1] = '\0';
+	ret_process->in_syscall = *(const uint8_t *)&process->process.in_syscall == 1;
+	ret_process->syscall_name = kc_arch()->syscall_name(ret_process->syscall_nr);
+}
+
+static void replay_host(struct kc_source *source, struct kc_host *ret_host)
+{
+	kc_replay_host(replay_of(source), ret_host);
+}
+
+static void replay_now(struct kc_source *source, struct timespec *ret_time)
+{
+	const struct kc_tape_entry *entry =
+		next_of(replay_of(source), KC_TAPE_NOW, sizeof(*ret_time));
+
+	*ret_time = (struct timespec){};
+	if (entry)
+		memcpy(ret_time, entry->data, sizeof(*ret_time));
+}
+
+static const struct kc_source_ops replay_ops = {
+	.pass = replay_pass,
+	.cache = replay_cache,
+	.uncache = replay_uncache,
+	.flush = replay_nothing,
+	.trim = replay_nothing,
+	.losses = replay_losses,
+	.is_stale = replay_is_stale,
+	.reload = replay_reload,
+	.event = replay_event,
+	.process = replay_process,
+	.host = replay_host,
+	.now = replay_now,
+	.free = replay_nothing,
+};
+
+static int forward_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
+			   const struct kc_finding *finding)
+{
+	const struct kc_replay *replay =
+		(const struct kc_replay *)((const char *)sink -
+					   offsetof(struct kc_replay, forward));
+
+	return kc_sinks_finding(replay->sinks, kernel, finding);
+}
+
+static void forward_free(struct kc_sink *sink)
+{
+	(void)sink;
+}
+
+/* What the engine says beside findings is on the tape: it is told from there. */
+static const struct kc_sink_ops forward_ops = { .finding = forward_finding, .free = forward_free };
+
+static int read_entries(struct kc_replay *replay)
+{
+	struct kc_tape_entry entry;
+	int err = 0;
+
+	while (!err && kc_tape_next(replay->tape, &entry)) {
+		err = kc_grow(replay->entries, replay->capacity, replay->count + 1);
+		if (!err)
+			replay->entries[replay->count++] = entry;
+	}
+	replay->damage = kc_tape_damage(replay->tape);
+	return err;
+}
+
+int kc_replay_new(struct kc_tape *tape, struct kc_failure *ret_failure,
+		  struct kc_replay **ret_replay)
+{
+	struct kc_replay *replay kc_auto(kc_cleanup_replay) = calloc(1, sizeof(*replay));
+	struct kc_kernel *kernel;
+	int err;
+
+	if (!replay)
+		return kc_fail_nomem(ret_failure);
+	replay->source.ops = &replay_ops;
+	replay->forward.ops = &forward_ops;
+	replay->tape = tape;
+	if (read_entries(replay))
+		return kc_fail_nomem(ret_failure);
+	err = load_kernel(replay, &kernel);
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -EBADMSG,
+			       "the recording is damaged from its beginning on: there is no kernel "
+			       "in it");
+	err = kc_session_adopt(&replay->session, kernel);
+	if (err)
+		return kc_fail_nomem(ret_failure);
+	*ret_replay = kc_take(replay);
+	return 0;
+}
+
+void kc_replay_free(struct kc_replay *replay)
+{
+	if (!replay)
+		return;
+	kc_passes_free(replay->passes);
+	kc_desk_free(replay->desk);
+	kc_session_close(&replay->session);
+	kc_mem_destroy(replay->mem);
+	kc_mem_destroy(replay->old_mem);
+	free(replay->probed);
+	free(replay->functions);
+	free(replay->threads);
+	free(replay->entries);
+	free(replay);
+}
+
+static void terminate(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+}
+
+void kc_replay_host(const struct kc_replay *replay, struct kc_host *ret_host)
+{
+	*ret_host = (struct kc_host){};
+	for (size_t i = 0; i < replay->count; i++)
+		if (replay->entries[i].kind == KC_TAPE_HOST &&
+		    replay->entries[i].len == sizeof(*ret_host)) {
+			memcpy(ret_host, replay->entries[i].data, sizeof(*ret_host));
+			break;
+		}
+	terminate(ret_host->name, sizeof(ret_host->name));
+	terminate(ret_host->release, sizeof(ret_host->release));
+	terminate(ret_host->version, sizeof(ret_host->version));
+	terminate(ret_host->machine, sizeof(ret_host->machine));
+	terminate(ret_host->boot_id, sizeof(ret_host->boot_id));
+}
+
+/* The nth text behind a head of so many bytes; NULL: it is not there. */
+static const char *text_of(const struct kc_tape_entry *entry, size_t head, size_t nth)
+{
+	const char *text = (const char *)entry->data + head,
+		   *end = (const char *)entry->data + entry->len;
+
+	if (entry->len <= head || end[-1])
+		return NULL;
+	while (nth-- && text < end)
+		text += strlen(text) + 1;
+	return text < end ? text : NULL;
+}
+
+/* Of damage in an entry. */
+#define MALFORMED -EBADMSG
+
+static int add_probed(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	const struct kc_tape_probed *row = entry->data;
+	const char *function = text_of(entry, sizeof(*row), 0);
+	const char *instead_of = text_of(entry, sizeof(*row), 1);
+
+	if (!function || !instead_of)
+		return MALFORMED;
+	if (kc_grow(replay->probed, replay->probed_capacity, replay->nr_probed + 1))
+		return -ENOMEM;
+	replay->probed[replay->nr_probed++] =
+		(struct kc_probed){ function, instead_of, row->checks, row->returns };
+	return 0;
+}
+
+/* The engine, for the threads that the watch was about. */
+static int start_engine(struct kc_replay *replay)
+{
+	int err;
+
+	kc_sinks_add(&replay->inner, &replay->forward);
+	err = kc_desk_new(&replay->filter, &replay->source, &replay->inner, &replay->desk);
+	if (!err)
+		err = kc_passes_new(
+			&(struct kc_passes_options){
+				.session = &replay->session,
+				.source = &replay->source,
+				.desk = replay->desk,
+				.sinks = &replay->inner,
+			},
+			&replay->passes);
+	replay->hearing = (struct kc_hearing){
+		.session = &replay->session,
+		.source = &replay->source,
+		.desk = replay->desk,
+		.sinks = &replay->inner,
+	};
+	return err;
+}
+
+static int tell_start(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	const struct kc_tape_start *head = entry->data;
+	const char *comm = text_of(entry, sizeof(*head), 0);
+	const char *cgroup = text_of(entry, sizeof(*head), 1);
+	int err;
+
+	if (!comm || !cgroup || replay->desk)
+		return MALFORMED;
+	replay->filter = (struct kc_filter){
+		.pid = head->pid,
+		.tid = head->tid,
+		.comm = *comm ? comm : NULL,
+		.cgroup = *cgroup ? cgroup : NULL,
+	};
+	err = start_engine(replay);
+	if (err)
+		return err;
+	replay->when = head->when;
+	return kc_sinks_start(replay->sinks, &(struct kc_start){
+						     .filter = &replay->filter,
+						     .period = head->period,
+						     .probed = replay->probed,
+						     .nr_probed = replay->nr_probed,
+						     .tripwire = head->tripwire,
+					     });
+}
+
+static int tell_notice(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	const char *text = text_of(entry, sizeof(replay->when), 0);
+
+	if (!text)
+		return MALFORMED;
+	memcpy(&replay->when, entry->data, sizeof(replay->when));
+	return kc_sinks_notice(replay->sinks, text);
+}
+
+/* Counted again, or as it was. */
+static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *entry,
+		       struct kc_coverage *ret_coverage)
+{
+	const struct kc_tape_counts *counts = entry->data;
+
+	if (entry->len < sizeof(*counts) || !replay->passes)
+		return MALFORMED;
+	*ret_coverage = (struct kc_coverage){};
+	kc_passes_coverage(replay->passes, ret_coverage);
+	ret_coverage->probes = counts->probes;
+	terminate(ret_coverage->probes.deepest, sizeof(ret_coverage->probes.deepest));
+	memcpy(ret_coverage->sweep.losses, counts->sweep_losses, sizeof(counts->sweep_losses));
+	ret_coverage->cpu_seconds = counts->cpu_seconds;
+	ret_coverage->first_pass_cpu = counts->first_pass_cpu;
+	ret_coverage->pass_cpu = counts->pass_cpu;
+	ret_coverage->seconds = counts->seconds;
+	replay->when = counts->when;
+	if (ret_coverage->told.findings != counts->findings)
+		blame(replay, "it leads to another number of findings than were told");
+	return 0;
+}
+
+static int tell_stats(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	struct kc_coverage coverage;
+	int err = take_counts(replay, entry, &coverage);
+
+	return err ?: kc_sinks_stats(replay->sinks, &coverage);
+}
+
+static int add_depth(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	struct kc_function_depth depth = { .function = text_of(entry, sizeof(depth.depth), 0) };
+
+	if (!depth.function)
+		return MALFORMED;
+	memcpy(&depth.depth, entry->data, sizeof(depth.depth));
+	if (kc_grow(replay->functions, replay->functions_capacity, replay->nr_functions + 1))
+		return -ENOMEM;
+	replay->functions[replay->nr_functions++] = depth;
+	return 0;
+}
+
+static int add_deep(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	const struct kc_tape_deep *deep = entry->data;
+	const char *function = text_of(entry, sizeof(*deep), 0);
+
+	if (!function)
+		return MALFORMED;
+	if (kc_grow(replay->threads, replay->threads_capacity, replay->nr_threads + 1))
+		return -ENOMEM;
+	replay->threads[replay->nr_threads++] =
+		(struct kc_deep_thread){ deep->tid, deep->depth, function };
+	return 0;
+}
+
+static int tell_stop(struct kc_replay *replay, const struct kc_tape_entry *entry,
+		     struct kc_coverage *ret_coverage)
+{
+	const char *why = text_of(entry, sizeof(struct kc_tape_counts), 0);
+	int err = why ? take_counts(replay, entry, ret_coverage) : MALFORMED;
+
+	if (err)
+		return err;
+	replay->stopped = true;
+	return kc_sinks_stop(replay->sinks, ret_coverage,
+			     &(struct kc_depths){
+				     .functions = replay->functions,
+				     .nr_functions = replay->nr_functions,
+				     .threads = replay->threads,
+				     .nr_threads = replay->nr_threads,
+			     },
+			     why);
+}
+
+/* As in user/probe/probes.c. */
+static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	const struct kc_tape_event *head = entry->data;
+	const struct kc_event *event = (const struct kc_event *)(head + 1);
+	struct kc_evidence evidence = { .event = event };
+
+	if (entry->len < sizeof(*head) + sizeof(*event) ||
+	    event->task.size != entry->len - sizeof(*head) || event->task.count > KC_STACK_WORDS ||
+	    event->task.size != sizeof(*event) + event->task.count * sizeof(uint64_t) ||
+	    event->task.top - event->task.sp != event->task.count * sizeof(uint64_t) ||
+	    !replay->desk)
+		return MALFORMED;
+	evidence.first = head->first;
+	if (head->first.number)
+		kc_sinks_evidence(replay->sinks, &replay->session, &evidence);
+	return kc_event_handle(&replay->hearing, event, &head->first);
+}
+
+static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *entry,
+			struct kc_coverage *ret_coverage)
+{
+	switch (entry->kind) {
+	case KC_TAPE_PASS:
+		/* Those of one thread are asked for by the pass over all. */
+		if (entry->len != sizeof(uint32_t) || !replay->passes)
+			return MALFORMED;
+		return *(const uint32_t *)entry->data ? 0 : kc_passes_run(replay->passes);
+	case KC_TAPE_EVENT:
+		return hear_event(replay, entry);
+	case KC_TAPE_PROBED:
+		return add_probed(replay, entry);
+	case KC_TAPE_START:
+		return tell_start(replay, entry);
+	case KC_TAPE_NOTICE:
+		return tell_notice(replay, entry);
+	case KC_TAPE_STATS:
+		return tell_stats(replay, entry);
+	case KC_TAPE_DEPTH:
+		return add_depth(replay, entry);
+	case KC_TAPE_DEEP:
+		return add_deep(replay, entry);
+	case KC_TAPE_STOP:
+		return tell_stop(replay, entry, ret_coverage);
+	default:
+		return 0;
+	}
+}
+
+int kc_replay_run(struct kc_replay *replay, struct kc_sinks *sinks,
+		  struct kc_replayed *ret_replayed)
+{
+	int err = 0;
+
+	*ret_replayed = (struct kc_replayed){};
+	replay->sinks = sinks;
+	sinks->when = &replay->when;
+	for (size_t i = 0; !err && !replay->stopped && i < replay->count; i++)
+		err = replay_entry(replay, &replay->entries[i], &ret_replayed->coverage);
+	if (err == MALFORMED) {
+		blame(replay, "an entry makes no sense");
+		err = 0;
+	}
+	if (!replay->stopped)
+		blame(replay, "its end is missing");
+	if (!replay->stopped && replay->passes)
+		kc_passes_coverage(replay->passes, &ret_replayed->coverage);
+	ret_replayed->damage = replay->damage;
+	return err;
+}

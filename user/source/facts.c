@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "source/facts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "arch/insn.h"
+#include "util/array.h"
+
+struct tape_kernel {
+	struct kc_guard guard;
+	struct kc_inactive_frame inactive;
+	struct kc_pt_regs pt_regs;
+	uint32_t thread_size, orc_layout;
+	uint64_t text, text_end, modules_start;
+};
+
+struct tape_module {
+	char name[64];
+	uint64_t text, text_end;
+};
+
+struct tape_sym {
+	uint64_t addr;
+	uint32_t size;
+	char type, pad[3];
+};
+
+const uint32_t kc_facts_layouts = sizeof(struct tape_kernel) + sizeof(struct tape_module) +
+				  sizeof(struct tape_sym) + sizeof(struct kc_orc_row) +
+				  sizeof(struct kc_edge);
+
+/* Functions larger than this have no plan either. */
+#define MAX_TEXT (256 * 1024)
+
+struct kc_facts {
+	struct kc_mem mem; /* first: in the kernel's place, and notes what is read */
+	const struct kc_mem *base;
+	struct kc_kernel *kernel;
+	struct kc_tape *tape;
+	struct kc_rebase rebase;
+	struct kc_decoder *decoder;
+	uint64_t *functions; /* addresses of those whose text is on the tape */
+	size_t nr_functions, capacity;
+};
+
+static uint64_t move(const void *arg, uint64_t addr)
+{
+	return kc_rebase(arg, addr);
+}
+
+static bool has_text(const struct kc_facts *facts, uint64_t function)
+{
+	for (size_t i = 0; i < facts->nr_functions; i++)
+		if (facts->functions[i] == function)
+			return true;
+	return false;
+}
+
+/* The whole function that covers addr: operands can't be told apart in a part of it. */
+static void write_text(struct kc_facts *facts, uint64_t addr)
+{
+	const struct kc_sym *sym = kc_ksyms_find(facts->kernel->ksyms, addr);
+	kc_auto_free uint8_t *bytes = NULL;
+	uint64_t at;
+
+	if (!sym || sym->size > MAX_TEXT || has_text(facts, sym->addr) ||
+	    kc_grow(facts->functions, facts->capacity, facts->nr_functions + 1))
+		return;
+	bytes = malloc(sym->size);
+	if (!bytes || kc_mem_read(facts->base, sym->addr, bytes, sym->size))
+		return;
+	facts->functions[facts->nr_functions++] = sym->addr;
+	kc_move_code(facts->decoder, bytes, sym->size, sym->addr, move, &facts->rebase);
+	at = kc_rebase(&facts->rebase, sym->addr);
+	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, sym->size);
+}
+
+static int facts_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	struct kc_facts *facts = (struct kc_facts *)mem;
+	int err = kc_mem_read(facts->base, addr, buf, len);
+
+	if (!err && len) {
+		write_text(facts, addr);
+		write_text(facts, addr + len - 1);
+	}
+	return err;
+}
+
+static void write_kernel(const struct kc_facts *facts)
+{
+	const struct kc_kernel *kernel = facts->kernel;
+	struct tape_kernel head = {
+		.guard = kernel->guard,
+		.inactive = kernel->inactive,
+		.pt_regs = kernel->pt_regs,
+		.thread_size = kernel->thread_size,
+		.orc_layout = kernel->orc.layout,
+		.text = kc_rebase(&facts->rebase, kernel->text),
+		.text_end = kc_rebase(&facts->rebase, kernel->text_end),
+		.modules_start = kernel->modules_start,
+	};
+
+	head.guard.addr = kc_rebase(&facts->rebase, kernel->guard.addr);
+	kc_tape_add(facts->tape, KC_TAPE_KERNEL, &head, sizeof(head), NULL, 0);
+	for (size_t i = 0; i < kernel->nr_modules; i++) {
+		struct tape_module module = {
+			.text = kc_rebase(&facts->rebase, kernel->modules[i].text),
+			.text_end = kc_rebase(&facts->rebase, kernel->modules[i].text_end),
+		};
+
+		memcpy(module.name, kernel->modules[i].name, sizeof(module.name));
+		kc_tape_add(facts->tape, KC_TAPE_MODULE, &module, sizeof(module), NULL, 0);
+	}
+}
+
+int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, struct kc_facts **ret_facts)
+{
+	struct kc_facts *facts = calloc(1, sizeof(*facts));
+	int err;
+
+	if (!facts)
+		return -ENOMEM;
+	*facts = (struct kc_facts){
+		.mem = { facts_read, NULL, kernel->mem->name },
+		.base = kernel->mem,
+		.kernel = kernel,
+		.tape = tape,
+		.rebase = kc_rebase_of(kernel),
+	};
+	err = kc_decoder_new(&kernel->guard, &facts->decoder);
+	if (!err)
+		err = kc_kernel_note(kernel, &facts->mem);
+	if (err) {
+		kc_facts_end(facts);
+		return err;
+	}
+	write_kernel(facts);
+	*ret_facts = facts;
+	return 0;
+}
+
+static void write_symbols(struct kc_facts *facts)
+{
+	const struct kc_ksyms *ksyms = facts->kernel->ksyms;
+	const struct kc_sym *sym;
+	size_t cursor = 0;
+	const char *name;
+
+	while (kc_ksyms_noted(ksyms, &cursor, &sym, &name)) {
+		struct tape_sym head = {
+			kc_rebase(&facts->rebase, sym->addr), sym->size, sym->type, {}
+		};
+		const char *module = kc_sym_module(ksyms, sym);
+		char names[512];
+		int len = snprintf(names, sizeof(names), "%s%c%s", name, '\0', module);
+
+		if (len > 0 && (size_t)len < sizeof(names))
+			kc_tape_add(facts->tape, KC_TAPE_SYM, &head, sizeof(head), names, len + 1);
+	}
+}
+
+static void write_orc(struct kc_facts *facts, const struct kc_orc_table *table)
+{
+	struct kc_orc_row row;
+	size_t cursor = 0;
+
+	while (kc_orc_noted(table, &cursor, &row)) {
+		row.start = kc_rebase(&facts->rebase, row.start);
+		row.end = kc_rebase(&facts->rebase, row.end);
+		kc_tape_add(facts->tape, KC_TAPE_ORC, &row, sizeof(row), NULL, 0);
+	}
+}
+
+void kc_facts_write(struct kc_facts *facts)
+{
+	const struct kc_kernel *kernel = facts->kernel;
+	struct kc_edge edge;
+	size_t cursor = 0;
+
+	write_symbols(facts);
+	write_orc(facts, &kernel->orc);
+	for (size_t i = 0; i < kernel->nr_modules; i++)
+		write_orc(facts, &kernel->modules[i].orc);
+	while (kc_kernel_noted_edge(kernel, &cursor, &edge)) {
+		edge.code = kc_rebase(&facts->rebase, edge.code);
+		edge.target = kc_rebase(&facts->rebase, edge.target);
+		kc_tape_add(facts->tape, KC_TAPE_EDGE, &edge, sizeof(edge), NULL, 0);
+	}
+}
+
+const struct kc_rebase *kc_facts_rebase(const struct kc_facts *facts)
+{
+	return &facts->rebase;
+}
+
+void kc_facts_end(struct kc_facts *facts)
+{
+	if (!facts)
+		return;
+	kc_decoder_free(facts->decoder);
+	free(facts->functions);
+	free(facts);
+}
+
+/* The other way round. */
+
+struct piece {
+	uint64_t addr, len;
+	const uint8_t *bytes;
+};
+
+/* All that was loaded. */
+struct loaded {
+	struct kc_mem mem;
+	struct piece *pieces;
+	size_t nr_pieces, pieces_capacity;
+	struct kc_ksyms_row *syms;
+	size_t nr_syms, syms_capacity;
+	struct kc_orc_row *rows;
+	size_t nr_rows, rows_capacity;
+	struct kc_module *modules;
+	size_t nr_modules, modules_capacity;
+	struct kc_edge *edges;
+	size_t nr_edges, edges_capacity;
+};
+
+static const struct piece *find_piece(const struct loaded *loaded, uint64_t addr)
+{
+	for (size_t i = 0; i < loaded->nr_pieces; i++)
+		if (addr - loaded->pieces[i].addr < loaded->pieces[i].len)
+			return &loaded->pieces[i];
+	return NULL;
+}
+
+static int loaded_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	const struct loaded *loaded = (const struct loaded *)mem;
+
+	while (len) {
+		const struct piece *piece = find_piece(loaded, addr);
+		size_t here;
+
+		if (!piece)
+			return -EFAULT;
+		here = piece->len - (addr - piece->addr);
+		here = here < len ? here : len;
+		memcpy(buf, piece->bytes + (addr - piece->addr), here);
+		buf = (uint8_t *)buf + here;
+		addr += here;
+		len -= here;
+	}
+	return 0;
+}
+
+static int load_symbol(struct loaded *loaded, const struct kc_tape_entry *entry)
+{
+	const struct tape_sym *head = entry->data;
+	const char *name, *module, *end;
+
+	if (entry->len < sizeof(*head) + 2 || ((const char *)entry->data)[entry->len - 1])
+		return -EBADMSG;
+	name = (const char *)(head + 1);
+	end = (const char *)entry->data + entry->len;
+	module = name + strlen(name) + 1;
+	if (module >= end || kc_grow(loaded->syms, loaded->syms_capacity, loaded->nr_syms + 1))
+		return -EBADMSG;
+	loaded->syms[loaded->nr_syms++] =
+		(struct kc_ksyms_row){ head->addr, head->size, head->type, name, module };
+	return 0;
+}
+
+static int load_text(struct loaded *loaded, const struct kc_tape_entry *entry)
+{
+	struct piece piece;
+
+	if (entry->len < sizeof(piece.addr))
+		return -EBADMSG;
+	memcpy(&piece.addr, entry->data, sizeof(piece.addr));
+	piece.bytes = (const uint8_t *)entry->data + sizeof(piece.addr);
+	piece.len = entry->len - sizeof(piece.addr);
+	if (kc_grow(loaded->pieces, loaded->pieces_capacity, loaded->nr_pieces + 1))
+		return -ENOMEM;
+	loaded->pieces[loaded->nr_pieces++] = piece;
+	return 0;
+}
+
+static int load_module(struct loaded *loaded, const struct kc_tape_entry *entry)
+{
+	const struct tape_module *head = entry->data;
+	struct kc_module *module;
+
+	if (entry->len != sizeof(*head) || head->text_end < head->text ||
+	    head->name[sizeof(head->name) - 1])
+		return -EBADMSG;
+	if (kc_grow(loaded->modules, loaded->modules_capacity, loaded->nr_modules + 1))
+		return -ENOMEM;
+	module = &loaded->modules[loaded->nr_modules++];
+	*module = (struct kc_module){ .text = head->text, .text_end = head->text_end };
+	memcpy(module->name, head->name, sizeof(module->name));
+	return 0;
+}
+
+#define keep(loaded, entry, items, count, capacity)                                              \
+	({                                                                                       \
+		int err = -EBADMSG;                                                              \
+		if ((entry)->len == sizeof(*(loaded)->items))                                    \
+			err = kc_grow((loaded)->items, (loaded)->capacity, (loaded)->count + 1); \
+		if (!err)                                                                        \
+			memcpy(&(loaded)->items[(loaded)->count++], (entry)->data,               \
+			       sizeof(*(loaded)->items));                                        \
+		err;                                                                             \
+	})
+
+static int load_fact(struct loaded *loaded, const struct kc_tape_entry *entry)
+{
+	switch (entry->kind) {
+	case KC_TAPE_MODULE:
+		return load_module(loaded, entry);
+	case KC_TAPE_SYM:
+		return load_symbol(loaded, entry);
+	case KC_TAPE_TEXT:
+		return load_text(loaded, entry);
+	case KC_TAPE_ORC:
+		return keep(loaded, entry, rows, nr_rows, rows_capacity);
+	case KC_TAPE_EDGE:
+		return keep(loaded, entry, edges, nr_edges, edges_capacity);
+	default:
+		return 0;
+	}
+}
+
+static int compare_orc_rows(const void *a, const void *b)
+{
+	const struct kc_orc_row *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int compare_codes(const void *a, const void *b)
+{
+	const struct kc_edge *x = a, *y = b;
+
+	return x->code < y->code ? -1 : x->code > y->code;
+}
+
+/* The rows of [start, end). */
+static int make_table(const struct loaded *loaded, uint64_t start, uint64_t end,
+		      enum kc_orc_layout layout, struct kc_orc_table *ret_table)
+{
+	size_t first = 0, last;
+
+	while (first < loaded->nr_rows && loaded->rows[first].start < start)
+		first++;
+	for (last = first; last < loaded->nr_rows && loaded->rows[last].start < end;)
+		last++;
+	return kc_orc_table_make(loaded->rows + first, last - first, layout, ret_table);
+}
+
+static int build_kernel(const struct tape_kernel *head, struct loaded *loaded,
+			struct kc_kernel *kernel)
+{
+	int err;
+
+	if (head->thread_size < 1024 || head->thread_size > 1 << 20 ||
+	    head->text_end < head->text || head->orc_layout > KC_ORC_V4 ||
+	    head->pt_regs.size > 4096 || head->inactive.size > 4096)
+		return -EBADMSG;
+	kernel->guard = head->guard;
+	kernel->inactive = head->inactive;
+	kernel->pt_regs = head->pt_regs;
+	kernel->thread_size = head->thread_size;
+	kernel->text = head->text;
+	kernel->text_end = head->text_end;
+	kernel->modules_start = head->modules_start;
+	if (loaded->nr_rows)
+		qsort(loaded->rows, loaded->nr_rows, sizeof(*loaded->rows), compare_orc_rows);
+	if (loaded->nr_edges)
+		qsort(loaded->edges, loaded->nr_edges, sizeof(*loaded->edges), compare_codes);
+	err = kc_ksyms_make(loaded->syms, loaded->nr_syms, &kernel->ksyms);
+	if (!err)
+		err = make_table(loaded, head->text, head->text_end, head->orc_layout,
+				 &kernel->orc);
+	for (size_t i = 0; !err && i < loaded->nr_modules; i++)
+		err = make_table(loaded, loaded->modules[i].text, loaded->modules[i].text_end,
+				 head->orc_layout, &loaded->modules[i].orc);
+	kernel->modules = kc_take(loaded->modules);
+	kernel->nr_modules = loaded->nr_modules;
+	kernel->edges = kc_take(loaded->edges);
+	kernel->nr_edges = loaded->nr_edges;
+	return err;
+}
+
+static void loaded_destroy(struct kc_mem *mem)
+{
+	struct loaded *loaded = (struct loaded *)mem;
+
+	free(loaded->pieces);
+	free(loaded->syms);
+	free(loaded->rows);
+	free(loaded->modules);
+	free(loaded->edges);
+	free(loaded);
+}
+
+int kc_facts_load(const struct kc_tape_entry *entries, size_t count, struct kc_kernel **ret_kernel,
+		  struct kc_mem **ret_mem)
+{
+	struct kc_kernel *kernel kc_auto(kc_cleanup_kernel) = calloc(1, sizeof(*kernel));
+	struct loaded *loaded = calloc(1, sizeof(*loaded));
+	int err = kernel && loaded ? 0 : -ENOMEM;
+
+	if (!err && (!count || entries[0].kind != KC_TAPE_KERNEL ||
+		     entries[0].len != sizeof(struct tape_kernel)))
+		err = -EBADMSG;
+	for (size_t i = 1; !err && i < count && entries[i].kind != KC_TAPE_KERNEL; i++)
+		err = load_fact(loaded, &entries[i]);
+	if (!err)
+		err = build_kernel(entries[0].data, loaded, kernel);
+	if (err) {
+		if (loaded)
+			loaded_destroy(&loaded->mem);
+		return err;
+	}
+	loaded->mem = (struct kc_mem){ loaded_read, loaded_destroy, "recording" };
+	kernel->mem = &loaded->mem;
+	*ret_mem = &loaded->mem;
+	*ret_kernel = kc_take(kernel);
+	return 0;
+}
