@@ -69,13 +69,13 @@ $(B)/tests/unit/monitor-threads: $(TSAN_OBJECTS)
 
 -include $(wildcard $(B)/tsan/*/*.d)
 
-# Fuzz targets: libFuzzer, the stages that read what a kernel says.
+# Fuzz targets: libFuzzer, what reads what a kernel or a file says.
 FUZZ_FLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1
-FUZZ_SOURCES := $(wildcard $(addprefix user/,$(addsuffix /*.c,util arch kernel guard stack)))
+FUZZ_SOURCES := $(filter-out user/cli/%,$(SOURCES))
 FUZZ_OBJECTS := $(FUZZ_SOURCES:user/%.c=$(B)/fuzz/obj/%.o)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-$(B)/fuzz/obj/%.o: user/%.c | $(B)/gen/syscalls.inc
+$(B)/fuzz/obj/%.o: user/%.c | $(SKELETONS) $(B)/gen/syscalls.inc
 	$(call say,FUZZ,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
@@ -84,7 +84,7 @@ $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZ_OBJECTS)
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJECTS) \
-		-lbpf -lelf -lz -lcapstone
+		$(LDLIBS)
 
 -include $(wildcard $(B)/fuzz/obj/*/*.d)
 
@@ -101,7 +101,7 @@ check-long: deps ## as check, but twenty panics of each kind and longer loads
 	$(Q)tests/check --long
 
 fast: all $(UNITS) check-format ## what a change must pass at least: build, units, layers, format (no root)
-	$(Q)tests/check --only unit --only layers
+	$(Q)tests/check --only unit --only layers --only replay-records
 
 check-unit: $(UNITS) ## only the unit tests (no root, seconds)
 	$(Q)tests/check --only unit --only layers

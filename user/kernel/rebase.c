@@ -20,9 +20,10 @@ struct kc_rebase kc_rebase_of(const struct kc_kernel *kernel)
 	uint64_t lowest = lowest_module(kernel);
 
 	return (struct kc_rebase){
+		.text = kernel->text,
+		.modules = kernel->modules_start,
 		.text_by = kernel->text - kc_arch()->linked_text,
 		.modules_by = lowest ? lowest - kernel->modules_start - MODULES_AT : 0,
-		.modules = kernel->modules_start,
 	};
 }
 
@@ -30,5 +31,8 @@ uint64_t kc_rebase(const struct kc_rebase *rebase, uint64_t addr)
 {
 	if (addr < KC_TEXT_HALF || addr >= kc_arch()->modules_end)
 		return addr;
+	/* A number that is no address: below where vmlinux is put, too. */
+	if (addr < rebase->text)
+		return KC_TEXT_HALF + (addr & (kc_arch()->linked_text - KC_TEXT_HALF - 1));
 	return addr - (addr < rebase->modules ? rebase->text_by : rebase->modules_by);
 }

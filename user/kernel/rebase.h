@@ -9,8 +9,8 @@
 #include "kernel/kernel.h"
 
 struct kc_rebase {
+	uint64_t text, modules;	      /* where vmlinux begins, and the modules' area */
 	uint64_t text_by, modules_by; /* taken off, modulo 2^64 */
-	uint64_t modules;	      /* where theirs begin */
 };
 
 struct kc_rebase kc_rebase_of(const struct kc_kernel *kernel);

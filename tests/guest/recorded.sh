@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A watch is recorded while modules come, slots are damaged and mended, stacks are exhausted
+# and a probed function is called; what it told and the recording are left on the disk.
+control=/sys/kernel/debug/stackfault
+app01 300 >app &
+until grep -qs ready app; do sleep 0.1; done
+kcanary record /mnt/tape -n App01 --sweep 100 --max-cpu 100 --headroom 15800 --hold-off 0 \
+	-j -o /mnt/live 2>/mnt/err &
+watcher=$!
+until grep -qs '"type":"start"' /mnt/live; do sleep 0.1; done
+insmod /lib/stackfault.ko || exit 90 # the kernel is learned again
+for tid in $(sed -n 's/^a01-[a-z-]* //p' app); do
+	for n in 0 1 2; do echo "canary $tid $n" >$control; done
+done
+until [ "$(grep -c '"type":"finding"' /mnt/live)" -ge 10 ]; do sleep 0.2; done
+echo restore >$control
+sleep 1
+tid=$(sed -n 's/^a01-sleep //p' app)
+echo "canary $tid 0" >$control # news: it was mended
+sleep 1
+echo restore >$control
+kill -INT $watcher
+wait $watcher
+echo "record: status $?"
+kcanary replay /mnt/tape -j >/mnt/replayed
+echo "replay: status $?"
+cmp /mnt/live /mnt/replayed && echo "replay: the same"
+kcanary replay /mnt/tape 2>&1 | grep -c FINDING | sed 's/^/text findings: /'
+ls -l /mnt/tape | awk '{print "tape: " $1, $5 " bytes"}'
+kcanary record /mnt/tape -d 1; echo "again: status $?"
+ln -s /mnt/nowhere /mnt/link
+kcanary record /mnt/link -d 1; echo "link: status $?"
+ls /mnt/nowhere 2>/dev/null
+mkdir -p /small && mount -t tmpfs -o size=64k none /small
+kcanary record /small/tape --sweep 10 --max-cpu 100 -d 4 >/dev/null 2>small.err
+echo "small disk: status $?"
+sed 's/^/small: /' small.err
+kcanary record /max --max-size 1 -d 1 >/dev/null 2>max.err
+echo "max: $(ls -l /max | awk '{print $5 <= 1048576}')"
+sync
