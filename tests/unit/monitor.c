@@ -145,6 +145,7 @@ static int teardown(void **state)
 	kc_passes_free(passes);
 	kc_desk_free(desk);
 	kc_sinks_free(&sinks);
+	kc_seen_free(&session.seen);
 	return fake_teardown(state);
 }
 

@@ -179,7 +179,8 @@ static int file(struct kc_events *events, const struct parcel *parcel,
 	struct kc_damaged damaged;
 	int filed;
 
-	if (!kc_event_prove(session->kernel, session->plans, &parcel->event, &checked, ret_finding))
+	if (!kc_event_prove(session->kernel, session->plans, &session->seen, &parcel->event,
+			    &checked, ret_finding))
 		return NOT_PROVED;
 	damaged = (struct kc_damaged){ ret_finding->anomaly,
 				       ret_finding->damage.slot ?: ret_finding->task.sp };
