@@ -36,7 +36,15 @@ DEPS := $(BUILD_DEPS) $(TEST_DEPS)
 SOURCES := $(wildcard user/*/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(B)/obj/%.o)
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
-SKELETONS := $(BPF_SOURCES:bpf/%.bpf.c=$(B)/gen/%.skel.h)
+BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
+# Loaded each by itself; all others are the live probes', linked into one object, in which
+# they share ring buffer, losses, configuration and scratch (bpf/emit.bpf.h). Who defines a map
+# comes first: libbpf's linker (1.1) leaves one that it has met as an extern before at offset 0 of
+# .maps (linker_append_btf()), and then "map relo failed to find map for section '.maps'".
+BPF_ALONE := kmem sweep
+BPF_FIRST := $(B)/bpf/emit.bpf.o
+PROBES_OBJECTS := $(BPF_FIRST) $(filter-out $(BPF_FIRST) $(BPF_ALONE:%=$(B)/bpf/%.bpf.o),$(BPF_OBJECTS))
+SKELETONS := $(BPF_ALONE:%=$(B)/gen/%.skel.h) $(B)/gen/probes.skel.h
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -61,7 +69,14 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/gen/%.skel.h: $(B)/bpf/%.bpf.o
+$(BPF_ALONE:%=$(B)/bpf/%.linked.o): $(B)/bpf/%.linked.o: $(B)/bpf/%.bpf.o
+$(B)/bpf/probes.linked.o: $(PROBES_OBJECTS)
+
+$(B)/bpf/%.linked.o:
+	$(call say,BPFLINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(B)/gen/%.skel.h: $(B)/bpf/%.linked.o
 	$(call say,SKEL,$@)
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
@@ -72,7 +87,7 @@ $(B)/gen/syscalls.inc:
 	$(Q)echo '#include <asm/unistd_64.h>' | $(CC) -E -dM - | \
 		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V >$@
 
--include $(OBJECTS:.o=.d) $(BPF_SOURCES:bpf/%.bpf.c=$(B)/bpf/%.bpf.d)
+-include $(OBJECTS:.o=.d) $(BPF_OBJECTS:.o=.d)
 
 include tests/tests.mk
 

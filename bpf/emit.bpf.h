@@ -4,6 +4,11 @@
  * the CPU held until user space has the evidence safe.
  *
  *	new_event()  ─►  the caller fills in what belongs to the kind  ─►  emit()
+ *
+ * Each engine is an object of its own, linked with the others (bpftool gen object). What
+ * they share is defined in emit.bpf.c and declared extern where it is explained. Functions that
+ * take pointers are inlined: before Linux commit e5069b9c23b3 ("bpf: Support pointers in
+ * global func args"), v5.12, a global one may take numbers only.
  */
 #ifndef EMIT_BPF_H
 #define EMIT_BPF_H
@@ -17,20 +22,22 @@
 /* Of so much time a CPU is held once: a flood of events must not stop the host. */
 #define HOLD_SLICE_NS 2000000000ULL
 
-struct kc_hold held[KC_MAX_CPUS]; /* written by user space */
+extern struct kc_hold held[KC_MAX_CPUS]; /* written by user space */
 
-struct {
+struct events_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
-} events SEC(".maps");
+};
+extern struct events_map events SEC(".maps");
 
 /* The time slices in which a CPU was held; whoever enters one first may hold. */
-struct {
+struct holds_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 64);
 	__type(key, __u64);
 	__type(value, __u64);
-} holds SEC(".maps");
+};
+extern struct holds_map holds SEC(".maps");
 
 /* An event of this kind, cleared but for the words. NULL: cannot be. */
 static __always_inline struct scratch *new_event(enum kc_event_kind kind,
@@ -86,36 +93,8 @@ static __always_inline void fill_syscall(struct kc_event *event)
 		fill_call(&regs, event);
 }
 
-static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)
-{
-	volatile struct kc_hold *hold = &held[cpu & (KC_MAX_CPUS - 1)];
-
-	if (hold->told == id || waited >= config.hold_max_ns)
-		return true;
-	return waited >= config.hold_ns && (hold->safe == id || hold->seen != id);
-}
-
-/*
- * Wait for user space: see struct kc_hold. Interrupts may be off here. Nested loops in
- * global functions: the verifier looks into each once, and 5.10 has no bpf_loop().
- */
-#define SPINS 1000
-
-__attribute__((noinline)) int spin(__u32 cpu, __u64 id, __u64 since)
-{
-	for (__u32 i = 0; i < SPINS; i++)
-		if (may_go_on(cpu, id, bpf_ktime_get_ns() - since))
-			return 1;
-	return 0;
-}
-
-__attribute__((noinline)) int spin_long(__u32 cpu, __u64 id, __u64 since)
-{
-	for (__u32 i = 0; i < SPINS; i++)
-		if (spin(cpu, id, since))
-			return 1;
-	return 0;
-}
+/* Wait for user space: see struct kc_hold. Interrupts may be off here. 0: wait on. */
+extern int spin_long(__u32 cpu, __u64 id, __u64 since);
 
 /* A panic comes once and always may; of the rest one, on one CPU, in a slice of time. */
 static __always_inline bool may_hold(__u32 kind, __u64 now)

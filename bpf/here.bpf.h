@@ -9,22 +9,24 @@
 #include "loss.bpf.h"
 #include "word.bpf.h"
 
-struct kc_probe_config config;
+extern struct kc_probe_config config;
 
-struct {
+struct points_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * KC_MAX_POINTS);
 	__type(key, __u64); /* address of the probed instruction */
 	__type(value, struct kc_point);
-} points SEC(".maps");
+};
+extern struct points_map points SEC(".maps");
 
 /* One CPU's counts are written by that CPU only, with nothing in between. */
-struct {
+struct counts_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, KC_MAX_POINTS);
 	__type(key, __u32);
 	__type(value, struct kc_point_count);
-} counts SEC(".maps");
+};
+extern struct counts_map counts SEC(".maps");
 
 /* The probed frame, in numbers: no choice between offsets of the context allowed. */
 struct here {

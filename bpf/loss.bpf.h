@@ -6,7 +6,7 @@
 #include "kc.bpf.h"
 #include "word.bpf.h"
 
-__u64 losses[KC_LOSS_NR]; /* by enum kc_loss, of all CPUs */
+extern __u64 losses[KC_LOSS_NR]; /* by enum kc_loss, of all CPUs */
 
 static __always_inline void lose(enum kc_loss why)
 {

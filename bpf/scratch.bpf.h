@@ -15,12 +15,13 @@ struct scratch {
 };
 
 /* One CPU's is used by one program at a time. */
-struct {
+struct scratch_map {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct scratch);
-} scratch SEC(".maps");
+};
+extern struct scratch_map scratch SEC(".maps");
 
 /*
  * Work on a whole stack is done in pieces, by global functions: the verifier
@@ -30,7 +31,10 @@ struct {
 _Static_assert(KC_STACK_WORDS % PIECE == 0, "whole pieces");
 
 /* Scrub one piece of the scratch. Not 0: it was not. */
-__attribute__((noinline)) int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
+extern int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size);
+
+/* What it does. */
+static __always_inline int scrub_words(__u32 first, __u64 canary, __u64 stack, __u64 size)
 {
 	struct kc_own_stack own = { stack, size };
 	struct scratch *out;

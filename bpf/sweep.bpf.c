@@ -27,6 +27,9 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+__u64 losses[KC_LOSS_NR];
+struct scratch_map scratch SEC(".maps");
+
 struct kc_sweep_config config;
 struct kc_pass pass;
 
@@ -49,6 +52,11 @@ struct {
 	__type(key, __u32);
 	__type(value, struct damage_record);
 } damage_scratch SEC(".maps");
+
+__noinline int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
+{
+	return scrub_words(first, canary, stack, size);
+}
 
 static __always_inline __u64 switches_of(struct task_struct *task)
 {

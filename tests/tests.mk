@@ -115,15 +115,25 @@ soak: deps ## minutes of load of all kinds on each kernel, for false alarms (SOA
 SOAK_SECONDS ?= 240
 
 # Programs for the benchmark alone.
-BENCH_OBJECTS := $(patsubst tests/bench/%.bpf.c,$(B)/bench/%.bpf.o,$(wildcard tests/bench/*.bpf.c))
-
 $(B)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard bpf/*)
 	$(call say,CLANG,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
-# kcanary with empty programs in the live probes' place.
-$(B)/bench/gen/probes.skel.h: $(B)/bench/empty.bpf.o
+$(B)/bench/native.linked.o: $(BPF_FIRST) $(B)/bench/native.bpf.o
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+# kcanary with empty programs in the live probes' place; theirs go by other names.
+WHOLE := $(foreach name,kc_check kc_entry kc_entry_multi kc_return,-D$(name)=$(name)_whole)
+
+$(B)/bench/whole/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) $(WHOLE) -c -o $@ $<
+
+$(B)/bench/empty.linked.o: $(PROBES_OBJECTS:$(B)/bpf/%=$(B)/bench/whole/%) $(B)/bench/empty.bpf.o
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(B)/bench/gen/probes.skel.h: $(B)/bench/empty.linked.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name probes_bpf >$@
 
@@ -138,7 +148,7 @@ $(B)/bench/native-sweep: tests/bench/native-sweep.c $(filter-out $(B)/obj/cli/%,
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -static -Wl,--gc-sections -o $@ $^ $(LDLIBS)
 
-BENCHES := $(BENCH_OBJECTS) $(B)/bench/kcanary-empty $(B)/bench/native-sweep
+BENCHES := $(B)/bench/native.linked.o $(B)/bench/kcanary-empty $(B)/bench/native-sweep
 
 bench: DEPS += bpftrace
 bench: deps ## measure (figures, never pass or fail)

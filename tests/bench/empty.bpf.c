@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The live probes' object with programs that do nothing under the names that are
- * attached: what a probe costs by itself.
+ * Programs that do nothing under the names that are attached, to be linked with the live
+ * probes' own under others: what a probe costs by itself.
  */
-#define kc_check       kc_check_whole
-#define kc_entry       kc_entry_whole
-#define kc_entry_multi kc_entry_multi_whole
-#define kc_return      kc_return_whole
-#include "../../bpf/probes.bpf.c"
-#undef kc_check
-#undef kc_entry
-#undef kc_entry_multi
-#undef kc_return
+#include "kc.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
 
 SEC("kprobe")
 int kc_check(struct pt_regs *ctx)

@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kc_plans *plans;
-	struct kc_plan *plan;
+	const struct kc_plan *plan;
 	struct fuzz fuzz;
 	struct kc_listing listing;
 

@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct kc_checked_stack checked;
 	struct kc_stack stack = { .sp = SP };
 	struct kc_plans *plans;
+	struct kc_seen seen = {};
 	uint64_t words[256], previous = SP;
 	struct fuzz fuzz;
 	size_t count;
@@ -49,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	stack.top = SP + count * 8;
 
 	require(!kc_plans_new(&fuzz.kernel, &plans));
-	kc_check_stack(&fuzz.kernel, plans, &stack, NULL, &checked);
+	kc_check_stack(&fuzz.kernel, plans, &seen, &stack, NULL, &checked);
 	require(checked.end < KC_UNWIND_NR_ENDS && checked.count <= KC_MAX_FRAMES);
 	for (size_t i = 0; i < checked.count; i++) {
 		const struct kc_checked_frame *frame = &checked.frames[i];
@@ -61,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			require(frame->slot >= frame->frame.sp && frame->slot < frame->frame.cfa &&
 				frame->slot + 8 <= stack.top);
 	}
+	kc_seen_free(&seen);
 	kc_plans_free(plans);
 	fuzz_end(&fuzz);
 	return 0;

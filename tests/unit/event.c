@@ -20,6 +20,7 @@ static struct {
 } sent;
 static struct kc_checked_stack checked;
 static struct kc_finding finding;
+static struct kc_seen seen;
 
 /* An event of simple() before its check, with the slot as told. */
 static void send(enum kc_event_kind kind, uint64_t slot)
@@ -39,7 +40,7 @@ static void send(enum kc_event_kind kind, uint64_t slot)
 
 static bool is_proved(void)
 {
-	return kc_event_prove(&fake->kernel, fake->plans, &sent.event, &checked, &finding);
+	return kc_event_prove(&fake->kernel, fake->plans, &seen, &sent.event, &checked, &finding);
 }
 
 static void damaged_slot(void **state)
@@ -52,6 +53,14 @@ static void damaged_slot(void **state)
 	assert_string_equal(finding.engine, "probe");
 	assert_int_equal(finding.lost_before, 3);
 	assert_int_equal(checked.frames[0].slot, SLOT);
+	assert_int_equal(finding.seen_intact, 0);
+
+	/* Once another frame's was seen to be intact. */
+	send(KC_EVENT_CHECK, KC_CANARY_MARK);
+	assert_false(is_proved());
+	send(KC_EVENT_CHECK, 0x4141414141414141);
+	assert_true(is_proved());
+	assert_int_equal(finding.seen_intact, 1);
 }
 
 static void slot_not_borne_out(void **state)
@@ -178,6 +187,12 @@ static void panic_claims_no_more_than_it_read(void **state)
 	assert_int_equal(finding.verdict.class, KC_CLASS_LINEAR_OVERFLOW);
 }
 
+static int teardown(void **state)
+{
+	kc_seen_free(&seen);
+	return fake_teardown(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,5 +206,5 @@ int main(void)
 		cmocka_unit_test(panic_claims_no_more_than_it_read),
 	};
 
-	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
+	return cmocka_run_group_tests(tests, fake_setup, teardown);
 }

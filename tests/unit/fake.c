@@ -127,7 +127,7 @@ void fake_free(struct fake *it)
 	free(it);
 }
 
-struct kc_plan *fake_plan(struct fake *it, const char *name)
+const struct kc_plan *fake_plan(struct fake *it, const char *name)
 {
 	const struct kc_sym *sym;
 

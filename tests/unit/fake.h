@@ -29,6 +29,6 @@ int fake_teardown(void **state);
 int fake_ksyms(const char *text, struct kc_ksyms **ret_ksyms);
 
 /* The plan of a function of text.S, by name. */
-struct kc_plan *fake_plan(struct fake *fake, const char *name);
+const struct kc_plan *fake_plan(struct fake *fake, const char *name);
 
 #endif

@@ -153,6 +153,7 @@ static int teardown(void **state)
 	kc_desk_free(desk);
 	kc_sinks_free(&sinks);
 	kc_source_free(source);
+	kc_seen_free(&session.seen);
 	return fake_teardown(state);
 }
 

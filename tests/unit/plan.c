@@ -33,7 +33,7 @@ static void assert_live(const struct kc_plan *plan, const char *pc, int live, in
 
 static void simple(void **state)
 {
-	struct kc_plan *plan = fake_plan(fake, "simple");
+	const struct kc_plan *plan = fake_plan(fake, "simple");
 
 	(void)state;
 	assert_planned(plan, KC_SLOT_CFA, -0x10, 1);
@@ -54,7 +54,7 @@ static void through_rbp(void **state)
 
 static void realigned(void **state)
 {
-	struct kc_plan *plan = fake_plan(fake, "realigned");
+	const struct kc_plan *plan = fake_plan(fake, "realigned");
 
 	(void)state;
 	assert_planned(plan, KC_SLOT_SP, 0x38, 1);
@@ -64,7 +64,7 @@ static void realigned(void **state)
 
 static void early_exit(void **state)
 {
-	struct kc_plan *plan = fake_plan(fake, "early_exit");
+	const struct kc_plan *plan = fake_plan(fake, "early_exit");
 
 	(void)state;
 	assert_planned(plan, KC_SLOT_CFA, -0x18, 1);
@@ -113,7 +113,7 @@ static void assert_ud1(const char *bytes, size_t len, enum kc_control flow, cons
 static void ud1(void **state)
 {
 	struct fake *warned = fake_new(false);
-	struct kc_plan *plan = fake_plan(fake, "warns");
+	const struct kc_plan *plan = fake_plan(fake, "warns");
 	uint64_t trap;
 
 	(void)state;
@@ -151,7 +151,7 @@ static void refused(void **state)
 
 static void ambiguity(void **state)
 {
-	struct kc_plan *plan = fake_plan(fake, "ambiguous");
+	const struct kc_plan *plan = fake_plan(fake, "ambiguous");
 
 	(void)state;
 	assert_int_equal(plan->reason, KC_PLAN_OK);
@@ -174,7 +174,7 @@ static void static_key(void **state)
 
 static void cold_part(void **state)
 {
-	struct kc_plan *plan = fake_plan(fake, "has_cold");
+	const struct kc_plan *plan = fake_plan(fake, "has_cold");
 
 	(void)state;
 	assert_planned(plan, KC_SLOT_CFA, -0x10, 2);

@@ -77,6 +77,10 @@ static void verdicts(void **state)
 	assert_int_equal(judged(), KC_CLASS_BIT_FLIP);
 	kc_judge(&finding, 2);
 	assert_int_equal(finding.verdict.class, KC_CLASS_WIDESPREAD);
+	assert_null(strstr(finding.verdict.why[finding.verdict.nr_why - 1], "intact"));
+	finding.seen_intact = 5;
+	kc_judge(&finding, 2);
+	assert_non_null(strstr(finding.verdict.why[finding.verdict.nr_why - 1], "intact in 5"));
 	/* At its check, and the return address is none: control came from elsewhere. */
 	finding.damage = (struct kc_damage){ .changed_bytes = 0xff, .changed_bits = KC_BITS_MORE };
 	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);

@@ -16,6 +16,7 @@ extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_c
 
 static uint64_t words[WORDS];
 static struct kc_stack stack;
+static struct kc_seen seen;
 
 /* Where the next word pushed from the bottom of the picture goes. */
 static size_t at;
@@ -53,7 +54,7 @@ static struct kc_checked_stack check(void)
 {
 	struct kc_checked_stack checked;
 
-	kc_check_stack(&fake->kernel, fake->plans, &stack, NULL, &checked);
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &checked);
 	return checked;
 }
 
@@ -192,6 +193,119 @@ static void return_address_of_an_unguarded_frame(void **state)
 	assert_true(checked.bad_return);
 }
 
+/* The fake kernel's text as a module's that was loaded as this number. */
+static struct kc_kernel loaded_as(uint64_t load, struct kc_module *module)
+{
+	struct kc_kernel kernel = fake->kernel;
+
+	*module = (struct kc_module){
+		.text = kernel.text,
+		.text_end = kernel.text_end,
+		.load = load,
+		.orc = kernel.orc,
+	};
+	kernel.text = kernel.text_end = 0xffffffff81000000;
+	kernel.modules = module;
+	kernel.nr_modules = 1;
+	return kernel;
+}
+
+/* An unguarded frame that leads to simple()'s, whose slot is intact. */
+static void see_two_frames(const struct kc_kernel *kernel)
+{
+	struct kc_checked_stack checked;
+
+	begin(RETURN_TO(unguarded_call), 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	kc_check_stack(kernel, fake->plans, &seen, &stack, NULL, &checked);
+	assert_int_equal(checked.intact, 1);
+}
+
+static void assert_seen(uint64_t intact, bool led_on)
+{
+	assert_int_equal(kc_seen_intact(&seen, fake_plan(fake, "simple")), intact);
+	assert_int_equal(kc_seen_led_on(&seen, (uint64_t)unguarded_call + 4), led_on);
+}
+
+/* Evidence about code that is still there when the kernel was learned again. */
+static void evidence_survives_a_reload(void **state)
+{
+	struct kc_kernel again = fake->kernel, before, now;
+	struct kc_module module, other;
+
+	(void)state;
+	kc_seen_free(&seen);
+	assert_seen(0, false);
+	see_two_frames(&fake->kernel);
+	see_two_frames(&fake->kernel);
+	assert_seen(2, true);
+	kc_seen_follow(&seen, &fake->kernel, &again);
+	assert_seen(2, true);
+
+	kc_seen_free(&seen);
+	before = loaded_as(7, &module);
+	now = loaded_as(7, &other);
+	see_two_frames(&before);
+	kc_seen_follow(&seen, &before, &now);
+	assert_seen(1, true);
+}
+
+/* Whatever is loaded at the place of a module that went. */
+static void evidence_is_not_inherited(void **state)
+{
+	struct kc_module module, other;
+	struct kc_kernel before = loaded_as(7, &module), now = loaded_as(8, &other);
+	struct kc_checked_stack checked;
+
+	(void)state;
+	kc_seen_free(&seen);
+	see_two_frames(&before);
+	assert_seen(1, true);
+	kc_seen_follow(&seen, &before, &now);
+	assert_seen(0, false);
+	begin(RETURN_TO(unguarded_call), 0);
+	push(0x1234);
+	kc_check_stack(&now, fake->plans, &seen, &stack, NULL, &checked);
+	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+	assert_false(checked.bad_return);
+
+	/* Nothing there, and no number known. */
+	see_two_frames(&now);
+	before = fake->kernel;
+	before.text = before.text_end;
+	kc_seen_follow(&seen, &now, &before);
+	assert_seen(0, false);
+	before = loaded_as(0, &module);
+	now = loaded_as(0, &other);
+	see_two_frames(&before);
+	kc_seen_follow(&seen, &before, &now);
+	assert_seen(0, false);
+}
+
+/* The hash, grown some times. */
+static void evidence_of_many_sites(void **state)
+{
+	const uint64_t text = 0xffffffff81000000;
+	const struct kc_sym sym = { .addr = text, .size = 16 * 5000 };
+	const struct kc_plan plan = { .sym = &sym,
+				      .cold = text + 16 * 9000,
+				      .cold_end = text + 16 * 9010 };
+
+	(void)state;
+	kc_seen_free(&seen);
+	for (uint64_t i = 0; i < 10000; i++) {
+		kc_seen_add(&seen, text + 16 * i, true, i % 2);
+		kc_seen_add(&seen, text + 16 * i, i % 3 == 0, false);
+		kc_seen_add(&seen, text + 16 * i + 1, false, false);
+	}
+	assert_int_equal(seen.count, 10000);
+	assert_int_equal(kc_seen_intact(&seen, &plan), 5000 + 1667 + 10 + 4);
+	for (uint64_t i = 0; i < 10000; i++)
+		assert_int_equal(kc_seen_led_on(&seen, text + 16 * i), i % 2);
+	assert_false(kc_seen_led_on(&seen, 0));
+}
+
 /* realigned() after two pushes: the slot is 0x48 above SP, the CFA hangs on BP. */
 static void realigned_frame(void **state)
 {
@@ -306,6 +420,12 @@ static void bad_frames(void **state)
 	assert_true(count > 100);
 }
 
+static int teardown(void **state)
+{
+	kc_seen_free(&seen);
+	return fake_teardown(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +435,9 @@ int main(void)
 		cmocka_unit_test(return_address_where_no_code_can_be),
 		cmocka_unit_test(return_address_where_code_may_be),
 		cmocka_unit_test(return_address_of_an_unguarded_frame),
+		cmocka_unit_test(evidence_survives_a_reload),
+		cmocka_unit_test(evidence_is_not_inherited),
+		cmocka_unit_test(evidence_of_many_sites),
 		cmocka_unit_test(realigned_frame),
 		cmocka_unit_test(interrupted_frame),
 		cmocka_unit_test(system_call_frame),
@@ -322,5 +445,5 @@ int main(void)
 		cmocka_unit_test(bad_frames),
 	};
 
-	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
+	return cmocka_run_group_tests(tests, fake_setup, teardown);
 }

@@ -249,7 +249,8 @@ static int analyse(struct kc_plans *plans, struct kc_plan *plan)
 }
 
 /* The function whose analysis entered this .cold part. */
-static struct kc_plan *parent_of(struct kc_plans *plans, const struct kc_sym *cold, size_t stem)
+static const struct kc_plan *parent_of(struct kc_plans *plans, const struct kc_sym *cold,
+				       size_t stem)
 {
 	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
 	kc_auto_free char *name = strndup(kc_sym_name(ksyms, cold), stem);
@@ -262,7 +263,7 @@ static struct kc_plan *parent_of(struct kc_plans *plans, const struct kc_sym *co
 	if (count > kc_countof(parents))
 		return NULL;
 	for (size_t i = 0; i < count; i++) {
-		struct kc_plan *plan = kc_plans_of(plans, parents[i]);
+		const struct kc_plan *plan = kc_plans_of(plans, parents[i]);
 
 		if (plan->cold && cold->addr >= plan->cold && cold->addr < plan->cold_end)
 			return plan;
@@ -272,19 +273,20 @@ static struct kc_plan *parent_of(struct kc_plans *plans, const struct kc_sym *co
 	return count && unguarded == count ? kc_plans_of(plans, parents[0]) : NULL;
 }
 
-static struct kc_plan *find_or_make(struct kc_plans *plans, const struct kc_sym *sym)
+static const struct kc_plan *find_or_make(struct kc_plans *plans, const struct kc_sym *sym)
 {
 	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
 	struct kc_plan **entry = &plans->by_sym[sym - kc_ksyms_at(ksyms, 0)];
 	size_t stem = kc_sym_cold_stem(kc_sym_name(ksyms, sym));
+	const struct kc_plan *parent;
 	struct kc_plan *plan;
 
 	if (*entry)
 		return *entry;
 	if (stem) {
-		plan = parent_of(plans, sym, stem);
-		if (plan)
-			return plan;
+		parent = parent_of(plans, sym, stem);
+		if (parent)
+			return parent;
 	}
 	plan = calloc(1, sizeof(*plan));
 	if (!plan)
@@ -298,9 +300,9 @@ static struct kc_plan *find_or_make(struct kc_plans *plans, const struct kc_sym 
 	return plan;
 }
 
-struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
+const struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
 {
-	struct kc_plan *plan;
+	const struct kc_plan *plan;
 
 	pthread_mutex_lock(&plans->lock);
 	plan = find_or_make(plans, sym);
@@ -308,16 +310,16 @@ struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
 	return plan;
 }
 
-struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc)
+const struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc)
 {
 	const struct kc_sym *sym = kc_ksyms_find(plans->kernel->ksyms, pc);
 
 	return sym ? kc_plans_of(plans, sym) : &plans->no_symbol;
 }
 
-struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc)
+const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc)
 {
-	struct kc_site *site;
+	const struct kc_site *site;
 
 	pthread_mutex_lock(&plans->lock);
 	site = kc_sites_at(plans->sites, pc);

@@ -79,8 +79,7 @@ struct kc_plan {
 	size_t nr_checks;
 	struct kc_range *ranges; /* ascending; every instruction that is reached */
 	size_t nr_ranges;
-	uint64_t cold, cold_end;   /* its .cold part, if one was entered */
-	_Atomic uint64_t verified; /* frames in which the slot was seen to hold the canary */
+	uint64_t cold, cold_end; /* its .cold part, if one was entered */
 };
 
 struct kc_plans;
@@ -94,11 +93,11 @@ KC_DEFINE_AUTO(plans, struct kc_plans, kc_plans_free)
  * The plan of the function that covers pc; a .cold part's is its parent's.
  * Never NULL, owned by plans: "no plan" is one with a reason.
  */
-struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc);
-struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym);
+const struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc);
+const struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym);
 
 /* What is known of a return address; NULL: out of memory. */
-struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc);
+const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc);
 
 /* What the plan says of the instruction that contains pc. */
 struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc);

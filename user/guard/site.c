@@ -55,7 +55,7 @@ static enum kc_site_kind kind_before(const struct kc_sites *sites, uint64_t pc)
 	return arch->may_be_patched_call(bytes + max) ? KC_SITE_PATCHED : KC_SITE_NO_CALL;
 }
 
-struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc)
+const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc)
 {
 	struct kc_site key = { .pc = pc }, *site, **found;
 

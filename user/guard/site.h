@@ -23,7 +23,6 @@ enum kc_site_kind {
 struct kc_site {
 	uint64_t pc;
 	enum kc_site_kind kind;
-	_Atomic uint64_t unwound; /* frames at this pc whose caller was a call site */
 };
 
 struct kc_sites;
@@ -34,6 +33,6 @@ int kc_sites_new(const struct kc_kernel *kernel, struct kc_decoder *decoder,
 void kc_sites_free(struct kc_sites *sites);
 
 /* Owned by sites and kept; NULL: out of memory. */
-struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc);
+const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc);
 
 #endif

@@ -251,7 +251,7 @@ bool kc_kernel_noted_edge(const struct kc_kernel *kernel, size_t *cursor, struct
 	return true;
 }
 
-static const struct kc_module *module_at(const struct kc_kernel *kernel, uint64_t addr)
+const struct kc_module *kc_kernel_module(const struct kc_kernel *kernel, uint64_t addr)
 {
 	for (size_t i = 0; i < kernel->nr_modules; i++)
 		if (addr >= kernel->modules[i].text && addr < kernel->modules[i].text_end)
@@ -265,13 +265,13 @@ bool kc_kernel_orc(const struct kc_kernel *kernel, uint64_t pc, struct kc_orc *r
 
 	if (pc >= kernel->text && pc < kernel->text_end)
 		return kc_orc_find(&kernel->orc, pc, ret_orc);
-	module = module_at(kernel, pc);
+	module = kc_kernel_module(kernel, pc);
 	return module && module->orc.count && kc_orc_find(&module->orc, pc, ret_orc);
 }
 
 bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr)
 {
-	return (addr >= kernel->text && addr < kernel->text_end) || module_at(kernel, addr);
+	return (addr >= kernel->text && addr < kernel->text_end) || kc_kernel_module(kernel, addr);
 }
 
 /*

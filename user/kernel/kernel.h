@@ -27,6 +27,7 @@ struct kc_pt_regs {
 
 struct kc_module {
 	char name[64];
+	uint64_t load; /* its number among all loads since boot; 0: not known */
 	uint64_t text, text_end;
 	uint64_t jump_entries, nr_jump_entries; /* static keys */
 	uint64_t fixups, nr_fixups;		/* exception table */
@@ -101,6 +102,9 @@ bool kc_kernel_orc(const struct kc_kernel *kernel, uint64_t pc, struct kc_orc *r
 /* The edges that start at exactly this address: how many, and the first. */
 size_t kc_kernel_edges(const struct kc_kernel *kernel, uint64_t code,
 		       const struct kc_edge **ret_first);
+
+/* The module in whose text addr lies, or NULL. */
+const struct kc_module *kc_kernel_module(const struct kc_kernel *kernel, uint64_t addr);
 
 /* Is addr in kernel or module text? */
 bool kc_kernel_is_text(const struct kc_kernel *kernel, uint64_t addr);

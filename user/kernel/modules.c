@@ -13,7 +13,8 @@
 /* Where struct module keeps what we need, all relative to the struct. */
 struct layout {
 	uint32_t list, name, state;
-	uint32_t base, text_size; /* of the part that holds text */
+	uint32_t folder, folder_id; /* of its folder in sysfs; 0: not known */
+	uint32_t base, text_size;   /* of the part that holds text */
 	uint32_t num_orcs, orc_ip, orc;
 	uint32_t jumps, num_jumps;
 	uint32_t fixups, num_fixups;
@@ -51,8 +52,26 @@ static int learn_layout(struct kc_btf *btf, struct layout *ret_layout)
 		   kc_btf_offset(btf, "module", "core_layout.text_size", &at.text_size)) {
 		return -ENOENT;
 	}
+	if (kc_btf_offset(btf, "module", "mkobj.kobj.sd", &at.folder) ||
+	    kc_btf_offset(btf, "kernfs_node", "id", &at.folder_id))
+		at.folder = 0;
 	*ret_layout = at;
 	return 0;
+}
+
+/*
+ * Every load makes a new folder in sysfs, before the module is live, and its number is
+ * given out once (64 bits since Linux commit 40430452fd5d ("kernfs: use 64bit inos if
+ * ino_t is 64bit"), v5.5). 0: there is none.
+ */
+static uint64_t read_load(const struct kc_mem *mem, const struct layout *at, uint64_t addr)
+{
+	uint64_t folder, id;
+
+	if (!at->folder || kc_mem_read(mem, addr + at->folder, &folder, sizeof(folder)) ||
+	    !folder || kc_mem_read(mem, folder + at->folder_id, &id, sizeof(id)))
+		return 0;
+	return id;
 }
 
 static int read_module(const struct kc_mem *mem, const struct layout *at, uint64_t addr,
@@ -78,6 +97,7 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 		return -EFAULT;
 	if (state != MODULE_STATE_LIVE)
 		return -EAGAIN;
+	module.load = read_load(mem, at, addr);
 	module.text = base;
 	module.text_end = base + text_size;
 	module.nr_jump_entries = num_jumps;

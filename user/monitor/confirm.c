@@ -148,6 +148,9 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 	int filed;
 
 	kc_source_now(with->source, &finding.time);
+	if (damaged.anomaly == KC_ANOMALY_SLOT)
+		finding.seen_intact =
+			kc_seen_intact(&with->session->seen, evidence->checked.frames[frame].plan);
 	filed = kc_desk_file(with->desk, with->session->kernel, NULL, damaged, &finding);
 	if (filed == KC_FILED_WRITTEN)
 		filed = kc_sinks_sync(with->sinks);

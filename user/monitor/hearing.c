@@ -42,14 +42,15 @@ static int tell_outcome(const struct kc_hearing *hearing, uint64_t number, int f
 static int file_event(const struct kc_hearing *hearing, const struct kc_event *event,
 		      const struct kc_first *first, uint64_t *ret_seq)
 {
-	const struct kc_session *session = hearing->session;
+	struct kc_session *session = hearing->session;
 	struct kc_checked_stack checked;
 	struct kc_finding finding;
 	struct kc_damaged damaged;
 	int filed;
 
 	*ret_seq = 0;
-	if (!kc_event_prove(session->kernel, session->plans, event, &checked, &finding))
+	if (!kc_event_prove(session->kernel, session->plans, &session->seen, event, &checked,
+			    &finding))
 		return NOT_PROVED;
 	damaged = (struct kc_damaged){ finding.anomaly, finding.damage.slot ?: finding.task.sp };
 	kc_source_now(hearing->source, &finding.time);

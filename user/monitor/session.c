@@ -135,6 +135,7 @@ static void free_facts(struct kc_session *session)
 void kc_session_close(struct kc_session *session)
 {
 	free_facts(session);
+	kc_seen_free(&session->seen);
 	kc_mem_destroy(session->mem);
 	*session = (struct kc_session){};
 }
@@ -160,6 +161,8 @@ int kc_session_adopt(struct kc_session *session, struct kc_kernel *kernel)
 	}
 	session->lent = kernel;
 	wait_for_borrowers(session);
+	if (session->kernel)
+		kc_seen_follow(&session->seen, session->kernel, kernel);
 	free_facts(session);
 	session->kernel = kernel;
 	session->plans = plans;
@@ -178,7 +181,7 @@ void kc_session_return(struct kc_session *session, unsigned int borrower)
 	session->borrowed[borrower] = false;
 }
 
-void kc_session_check(const struct kc_session *session, const struct kc_record *record,
+void kc_session_check(struct kc_session *session, const struct kc_record *record,
 		      struct kc_checked_stack *ret_checked)
 {
 	const struct kc_stack stack = {
@@ -187,5 +190,5 @@ void kc_session_check(const struct kc_session *session, const struct kc_record *
 		.words = (const uint64_t *)(record + 1),
 	};
 
-	kc_check_stack(session->kernel, session->plans, &stack, NULL, ret_checked);
+	kc_check_stack(session->kernel, session->plans, &session->seen, &stack, NULL, ret_checked);
 }

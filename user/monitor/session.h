@@ -18,6 +18,7 @@ struct kc_session {
 	struct kc_kernel *kernel;
 	struct kc_plans *plans;
 	uint64_t modules_hash; /* when the kernel was learned: see kc_modules_hash() */
+	struct kc_seen seen;   /* outlives a reload */
 	_Atomic(const struct kc_kernel *) lent; /* the kernel, for those who borrow it */
 	_Atomic bool borrowed[KC_BORROWERS];
 };
@@ -49,7 +50,7 @@ const struct kc_kernel *kc_session_borrow(struct kc_session *session, unsigned i
 void kc_session_return(struct kc_session *session, unsigned int borrower);
 
 /* Unwind and check the copy of a stack that a KC_RECORD_STACK carries. */
-void kc_session_check(const struct kc_session *session, const struct kc_record *record,
+void kc_session_check(struct kc_session *session, const struct kc_record *record,
 		      struct kc_checked_stack *ret_checked);
 
 #endif

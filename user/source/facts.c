@@ -355,7 +355,8 @@ static int make_table(const struct loaded *loaded, uint64_t start, uint64_t end,
 		first++;
 	for (last = first; last < loaded->nr_rows && loaded->rows[last].start < end;)
 		last++;
-	return kc_orc_table_make(loaded->rows + first, last - first, layout, ret_table);
+	return kc_orc_table_make(last ? loaded->rows + first : NULL, last - first, layout,
+				 ret_table);
 }
 
 static int build_kernel(const struct tape_kernel *head, struct loaded *loaded,

@@ -82,12 +82,7 @@ static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 		set_blind(checked, KC_BLIND_OUTSIDE);
 		return;
 	}
-	if (word == KC_CANARY_MARK) {
-		checked->status = KC_CHECK_INTACT;
-		checked->plan->verified++;
-	} else {
-		checked->status = KC_CHECK_DAMAGED;
-	}
+	checked->status = word == KC_CANARY_MARK ? KC_CHECK_INTACT : KC_CHECK_DAMAGED;
 }
 
 /* The kind of the code before a frame's return address; exact PCs were not returned to. */
@@ -99,22 +94,20 @@ static enum kc_site_kind site_kind(struct kc_plans *plans, const struct kc_frame
 }
 
 /* Cut off the frames that lie behind a return address that is none. */
-static void trim(struct kc_plans *plans, const struct kc_frame *frames,
-		 struct kc_checked_stack *checked)
+static void trim(struct kc_plans *plans, struct kc_checked_stack *checked)
 {
+	struct kc_checked_frame *frames = checked->frames;
+
 	for (size_t i = 0; i < checked->count; i++) {
-		enum kc_site_kind kind = site_kind(plans, &frames[i]);
+		enum kc_site_kind kind = site_kind(plans, &frames[i].frame);
 
 		if (kind == KC_SITE_NO_CALL) {
 			checked->count = i;
 			checked->end = KC_UNWIND_NOT_CALLED;
 		} else if (kind == KC_SITE_PATCHED) {
 			checked->blind[KC_BLIND_PATCHED]++;
-		} else if (i && !frames[i].exact) {
-			struct kc_site *callee = kc_plans_site(plans, frames[i - 1].pc);
-
-			if (callee)
-				callee->unwound++;
+		} else if (i && !frames[i].frame.exact) {
+			frames[i - 1].led_on = true;
 		}
 	}
 }
@@ -140,11 +133,10 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 }
 
 /* Is the last frame's return address what ended the unwinding, provably? */
-static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *plans,
+static void find_bad_return(const struct kc_kernel *kernel, const struct kc_seen *seen,
 			    const struct kc_stack *stack, struct kc_checked_stack *checked)
 {
 	const struct kc_checked_frame *last;
-	const struct kc_site *site;
 	struct kc_orc orc;
 	uint64_t word;
 
@@ -156,10 +148,9 @@ static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *pla
 	    orc.type != KC_ORC_CALL ||
 	    !kc_stack_word(stack, kc_return_slot(last->frame.cfa), &word))
 		return;
-	site = kc_plans_site(plans, last->frame.pc);
 	if (last->status != KC_CHECK_INTACT &&
-	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED || !site ||
-	     !site->unwound))
+	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED ||
+	     !kc_seen_led_on(seen, kc_frame_site(&last->frame))))
 		return;
 	checked->bad_return = true;
 	checked->return_slot = kc_return_slot(last->frame.cfa);
@@ -169,7 +160,7 @@ static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *pla
 		checked->return_found = KC_FOUND_KERNEL;
 }
 
-void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_stack *stack, const struct kc_frame *from,
 		    struct kc_checked_stack *ret_checked)
 {
@@ -179,12 +170,15 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
 	ret_checked->end = kc_unwind(kernel, stack, from, frames, &ret_checked->count);
-	trim(plans, frames, ret_checked);
+	for (size_t i = 0; i < ret_checked->count; i++)
+		ret_checked->frames[i] = (struct kc_checked_frame){ .frame = frames[i] };
+	trim(plans, ret_checked);
 	for (size_t i = 0; i < ret_checked->count; i++) {
 		struct kc_checked_frame *checked = &ret_checked->frames[i];
 
-		*checked = (struct kc_checked_frame){ .frame = frames[i] };
 		check_frame(plans, kernel->ksyms, stack, checked);
+		kc_seen_add(seen, kc_frame_site(&checked->frame),
+			    checked->status == KC_CHECK_INTACT, checked->led_on);
 		ret_checked->intact += checked->status == KC_CHECK_INTACT;
 		ret_checked->damaged += checked->status == KC_CHECK_DAMAGED;
 		if (checked->status == KC_CHECK_UNKNOWN)
@@ -192,5 +186,5 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	find_bad_return(kernel, plans, stack, ret_checked);
+	find_bad_return(kernel, seen, stack, ret_checked);
 }

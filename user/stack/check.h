@@ -9,6 +9,7 @@
 
 #include "guard/plan.h"
 #include "kc_record.h"
+#include "stack/seen.h"
 #include "stack/unwind.h"
 
 enum kc_check_status {
@@ -36,7 +37,8 @@ const char *kc_blind_text(enum kc_blind blind);
 struct kc_checked_frame {
 	struct kc_frame frame;
 	const struct kc_sym *sym; /* NULL if none covers pc */
-	struct kc_plan *plan;
+	const struct kc_plan *plan;
+	bool led_on; /* its tables led to a caller that is a call site */
 	enum kc_check_status status;
 	enum kc_blind blind; /* if KC_CHECK_UNKNOWN */
 	struct kc_slot_rule rule;
@@ -64,9 +66,9 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word);
 
 /*
  * Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary; `from` as
- * in kc_unwind().
+ * in kc_unwind(). What is seen to be as it must be is added to *seen.
  */
-void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_stack *stack, const struct kc_frame *from,
 		    struct kc_checked_stack *ret_checked);
 

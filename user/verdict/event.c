@@ -119,7 +119,7 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 	return false;
 }
 
-bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,
+bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_event *event, struct kc_checked_stack *checked,
 		    struct kc_finding *ret_finding)
 {
@@ -140,8 +140,12 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,
 		.stack = { event->task.sp, event->task.top, (const uint64_t *)(event + 1) },
 		.checked = checked,
 	};
-	kc_check_stack(kernel, plans, &ret_finding->stack, &from, checked);
+	kc_check_stack(kernel, plans, seen, &ret_finding->stack, &from, checked);
 	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(kernel, plans, event->caller, checked);
-	return is_proved(kernel, plans, event, ret_finding);
+	if (!is_proved(kernel, plans, event, ret_finding))
+		return false;
+	if (ret_finding->anomaly == KC_ANOMALY_SLOT)
+		ret_finding->seen_intact = kc_seen_intact(seen, checked->frames[0].plan);
+	return true;
 }

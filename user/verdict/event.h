@@ -14,7 +14,7 @@
  *	RETURN     the word can't be a return address: no code, or none behind a call
  *	PANIC      the kernel has proved it; the frame is the first that is not panic()'s
  */
-bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans,
+bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_event *event, struct kc_checked_stack *checked,
 		    struct kc_finding *ret_finding);
 

@@ -63,8 +63,9 @@ struct kc_finding {
 	struct kc_process process;
 	struct kc_verdict verdict;
 	enum kc_anomaly anomaly;
-	struct kc_damage damage;		/* KC_ANOMALY_SLOT */
-	struct kc_stack stack;			/* borrowed */
+	struct kc_damage damage; /* KC_ANOMALY_SLOT */
+	uint64_t seen_intact;  /* KC_ANOMALY_SLOT: the same slot, in other frames of its function */
+	struct kc_stack stack; /* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */
 	uint64_t headroom;			/* KC_ANOMALY_HEADROOM: bytes */
 	bool was_return;			/* KC_ANOMALY_RETURN, seen at the return itself */

@@ -236,7 +236,6 @@ static void judge_spread(struct kc_finding *finding, size_t damaged_tasks)
 
 void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
 {
-	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 	struct kc_verdict *verdict = &finding->verdict;
 
 	*verdict = (struct kc_verdict){ .class = KC_CLASS_UNKNOWN, .confidence = "low" };
@@ -264,7 +263,7 @@ void kc_judge(struct kc_finding *finding, size_t damaged_tasks)
 	}
 	if (!finding->running)
 		because(verdict, "read again while the task provably did not run");
-	if (finding->anomaly == KC_ANOMALY_SLOT && frame->plan->verified)
+	if (finding->anomaly == KC_ANOMALY_SLOT && finding->seen_intact)
 		because(verdict, "the same slot of this function was intact in %lu other frames",
-			frame->plan->verified);
+			finding->seen_intact);
 }

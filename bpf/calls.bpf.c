@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Live probes: kprobes on chosen instructions of running tasks.
+ * Entries and returns of functions:
  *
- *	entry of a function    depth.bpf.h  depth and headroom of the stack
- *	load before a check    check.bpf.h  slot = task canary = this CPU's guard?
- *	return instruction                  the return address, and where it is, as at the entry?
- *	entry of panic()       panic.bpf.h  the tripwire, for the stack protector's panics only
- *
- * What differs goes into the ring buffer (emit.bpf.h) with a scrubbed copy of the stack. Where
- * the kernel is about to panic, the CPU is then held, for a bounded time, until
- * user space has written the event out.
+ *	entry of a function    depth and headroom of the stack
+ *	return instruction     the return address, and where it is, as at the entry?
  */
-#include "kc.bpf.h"
-
-#include "check.bpf.h"
 #include "depth.bpf.h"
 #include "emit.bpf.h"
-#include "panic.bpf.h"
-#include "slots.bpf.h"
-#include "word.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -52,37 +40,6 @@ static __always_inline void forget_return(const struct frame_key *key)
 
 	if (err && err != -ENOENT)
 		lose(KC_LOSS_RETURNS);
-}
-
-SEC("kprobe")
-int kc_check(struct pt_regs *ctx)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct compared compared;
-	struct here here = {};
-	struct kc_places at;
-	struct scratch *out;
-	bool own;
-
-	read_regs(ctx, &here);
-	if (is_sealed(task, &here, &compared))
-		return 0;
-	own = locate(task, &here);
-	compared.count->other_stack += !own;
-	if (!is_wanted())
-		return 0;
-	/* On another stack there is nothing to copy: user space counts it as not proved. */
-	out = new_event(KC_EVENT_CHECK, compared.point);
-	if (!out)
-		return 0;
-	at = places(&here);
-	kc_describe(&out->event.damage, compared.word, here.canary, &at);
-	out->event.damage.slot = compared.slot;
-	out->event.damage.same_below = same_below(compared.slot, compared.word);
-	if (compared.guard != here.canary)
-		out->event.flags |= KC_EVENT_GUARD_DIFFERS;
-	emit(task, out, &here, own && compared.word != compared.guard);
-	return 0;
 }
 
 /* To where it must return, for the return instruction's probe. */
@@ -194,20 +151,4 @@ int kc_return(struct pt_regs *ctx)
 	/* Another place in text is a return probe's or a tracer's, most of the time. */
 	emit(task, out, &here, word < KC_TEXT_HALF);
 	return 0;
-}
-
-/* Run on request: is this CPU's guard where read_guard() looks? Returns 0 if so. */
-SEC("raw_tp")
-int kc_guard_test(struct bpf_raw_tracepoint_args *ctx)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	__u32 cpu = bpf_get_smp_processor_id();
-	__u64 canary = 0, guard = 0;
-
-	(void)ctx;
-	if (cpu >= KC_MAX_CPUS || !config.guard[cpu] ||
-	    bpf_core_read(&canary, sizeof(canary), &task->stack_canary) ||
-	    bpf_probe_read_kernel(&guard, sizeof(guard), (void *)config.guard[cpu]))
-		return 1;
-	return guard != canary;
 }

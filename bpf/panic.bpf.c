@@ -1,12 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The tripwire: the entry of panic(). Where the stack protector panics, there was damage
  * that nothing else saw in time.
  */
-#ifndef PANIC_BPF_H
-#define PANIC_BPF_H
-
 #include "emit.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
 
 /* "stack-protector: Kernel stack is corrupted in: %pB", and no other panic. */
 SEC("kprobe")
@@ -44,5 +43,3 @@ int kc_panic(struct pt_regs *ctx)
 	emit(task, out, &here, true);
 	return 0;
 }
-
-#endif
