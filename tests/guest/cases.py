@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What kcanary must do in real guests. Each case is f(kernel) and raises
 AssertionError; what it returns is shown beside its name."""
+import contextlib
 import os
 import re
 import subprocess
 import tempfile
 
-from guest import Guest
+from guest import TOP, Guest
 
 
 def read_kernels():
@@ -69,14 +70,21 @@ def futex(kernel):
     return fault(kernel, "a01-futex-t", "futex", 16, function)
 
 
-def overflow(kernel, function, *how):
-    """A running function overflows its own frame; what the disk has when the kernel is gone."""
+@contextlib.contextmanager
+def disk(megabytes):
+    """A file system in a file, for what must outlive its guest."""
     with tempfile.TemporaryDirectory() as folder:
         image = os.path.join(folder, "disk")
         with open(image, "wb") as file:
-            file.truncate(16 << 20)
+            file.truncate(megabytes << 20)
         subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", image],
                        check=True)
+        yield image
+
+
+def overflow(kernel, function, *how):
+    """A running function overflows its own frame; what the disk has when the kernel is gone."""
+    with disk(16) as image:
         guest = Guest(kernel, f"sh /probe.sh '{function} 16' {' '.join(how)}", "--disk", image,
                       files=["probe.sh"])
         need(guest.status == 126, f"the guest should have panicked, status {guest.status}", guest)
@@ -143,6 +151,29 @@ def frozen(kernel, times=2):
         guest, pid, evidence, _ = overflow(kernel, function, "frozen")
         testified(guest, evidence, function, engine, pid)
     return f"{times} of {times}"
+
+
+def recorded(kernel):
+    """A watch that is recorded: replayed in the guest and here, the same byte for byte; nothing
+    is overwritten, no symlink followed, and a disk that is full ends the recording alone."""
+    with disk(64) as image, tempfile.TemporaryDirectory() as folder:
+        guest = Guest(kernel, "sh /recorded.sh", "--disk", image, files=["recorded.sh"])
+        need(guest.status == 0, f"status {guest.status}", guest)
+        need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+        tape, told = os.path.join(folder, "tape"), guest.disk_file(image, "/live")
+        with open(tape, "wb") as file:
+            file.write(guest.disk_file(image, "/tape"))
+        again = subprocess.run([os.path.join(TOP, "build/kcanary"), "replay", tape, "-j"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    need(again.stdout == told and again.returncode == 1 and not again.stderr, "not the same", guest)
+    for line in ("record: status 1", "replay: status 1", "replay: the same", "tape: -rw-------",
+                 "again: status 5", "link: status 5", "small disk: status 0",
+                 "small: kcanary: warning: the recording ends here: No space left on device",
+                 "max: 1"):
+        need(line in guest.output, f"does not say: {line}", guest)
+    found = told.count(b'"type":"finding"')
+    need(found >= 10 and int(guest.value(r"^text findings: (\d+)$")) == found, f"{found}", guest)
+    return f"{found} findings, {guest.value(r'^tape: -rw------- (.*)$')}"
 
 
 def calls(kernel, seconds=3):
@@ -490,7 +521,7 @@ def lockdown(kernel):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, frozen, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+    everywhere = (watched, tripwire, frozen, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
                   calls, flood, clean, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):

@@ -25,10 +25,14 @@ class Guest:
             if "int3: 0000" not in self.log:
                 break
 
+    def disk_file(self, image, path):
+        """A file on a disk image that outlived its guest."""
+        return subprocess.run(["debugfs", "-R", f"cat {path}", image], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, check=True).stdout
+
     def disk_events(self, image, path, kind=None):
-        """JSON lines of a file on a disk image that outlived its guest."""
-        text = subprocess.run(["debugfs", "-R", f"cat {path}", image], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, check=True).stdout.decode()
+        """JSON lines of such a file."""
+        text = self.disk_file(image, path).decode()
         events = [json.loads(line) for line in text.splitlines()]
         return [event for event in events if kind in (None, event.get("type"))]
 

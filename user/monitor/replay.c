@@ -427,7 +427,8 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 {
 	const struct kc_tape_counts *counts = entry->data;
 
-	if (entry->len < sizeof(*counts) || !replay->passes)
+	if (entry->len < sizeof(*counts) || !replay->passes ||
+	    *(const uint8_t *)&counts->probes.tells_missed > 1)
 		return MALFORMED;
 	*ret_coverage = (struct kc_coverage){};
 	kc_passes_coverage(replay->passes, ret_coverage);

@@ -17,7 +17,7 @@ struct tape_kernel {
 
 struct tape_module {
 	char name[64];
-	uint64_t text, text_end;
+	uint64_t text, text_end, load;
 };
 
 struct tape_sym {
@@ -108,6 +108,7 @@ static void write_kernel(const struct kc_facts *facts)
 		struct tape_module module = {
 			.text = kc_rebase(&facts->rebase, kernel->modules[i].text),
 			.text_end = kc_rebase(&facts->rebase, kernel->modules[i].text_end),
+			.load = kernel->modules[i].load,
 		};
 
 		memcpy(module.name, kernel->modules[i].name, sizeof(module.name));
@@ -297,7 +298,11 @@ static int load_module(struct loaded *loaded, const struct kc_tape_entry *entry)
 	if (kc_grow(loaded->modules, loaded->modules_capacity, loaded->nr_modules + 1))
 		return -ENOMEM;
 	module = &loaded->modules[loaded->nr_modules++];
-	*module = (struct kc_module){ .text = head->text, .text_end = head->text_end };
+	*module = (struct kc_module){
+		.text = head->text,
+		.text_end = head->text_end,
+		.load = head->load,
+	};
 	memcpy(module->name, head->name, sizeof(module->name));
 	return 0;
 }
@@ -366,7 +371,8 @@ static int build_kernel(const struct tape_kernel *head, struct loaded *loaded,
 
 	if (head->thread_size < 1024 || head->thread_size > 1 << 20 ||
 	    head->text_end < head->text || head->orc_layout > KC_ORC_V4 ||
-	    head->pt_regs.size > 4096 || head->inactive.size > 4096)
+	    head->pt_regs.size > 4096 || head->inactive.size > 4096 ||
+	    *(const uint8_t *)&head->guard.pc_relative > 1)
 		return -EBADMSG;
 	kernel->guard = head->guard;
 	kernel->inactive = head->inactive;
