@@ -6,7 +6,9 @@ APPS := $(patsubst tests/apps/%.c,$(B)/tests/%,$(wildcard tests/apps/*.c))
 $(B)/tests/%: tests/apps/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -O2 $(WARNINGS) -D_GNU_SOURCE -static -pthread -o $@ $<
+	$(Q)$(CC) -O2 $(WARNINGS) -D_GNU_SOURCE -static -pthread -o $@ $< $(LIBS)
+
+$(B)/tests/untape: LIBS := -lz
 
 # Unit tests: everything but the sub-commands and the code that needs a BPF skeleton, once
 # more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe.

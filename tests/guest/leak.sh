@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# No canary, whole or any five bytes of it, in what kcanary writes or remembers.
+# No canary, whole or any five bytes of it, in what kcanary writes, records or remembers.
 insmod /lib/stackfault.ko || exit 90
 control=/sys/kernel/debug/stackfault
 app01 300 >app &
 until grep -qs ready app; do sleep 0.1; done
-kcanary watch --sweep 50 --max-cpu 100 -j -v -v -o watch.json 2>watch.err &
+kcanary watch --sweep 50 --max-cpu 100 -j -v -v -o watch.json --record tape 2>watch.err &
 watcher=$!
 until grep -qs '"type":"start"' watch.json; do sleep 0.1; done
 # Slots and stale copies alike are turned around, so that findings are made.
@@ -24,7 +24,8 @@ kcanary audit -v >audit.out 2>audit.err
 cat $control-canaries >>canaries
 kill -STOP $watcher
 sort -u canaries >all
-leak all -p $watcher watch.json watch.err audit.out audit.err
+untape tape >untaped || echo "untape: $?"
+leak all -p $watcher watch.json watch.err audit.out audit.err tape untaped
 echo "leak: status $?"
 # That the search can find one: five bytes of some canary, among other things.
 canary=$(tail -n 1 all | cut -d' ' -f2)
