@@ -24,6 +24,36 @@ struct {
 	__type(value, __u64);
 } returns SEC(".maps");
 
+/*
+ * What stood in the place of return addresses at returns, in text: a return probe's or a tracer's
+ * trampoline most of the time, at each of its calls.
+ */
+struct replaced_key {
+	__u64 site, word;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4 * KC_MAX_POINTS);
+	__type(key, struct replaced_key);
+	__type(value, __u64);
+} replaced SEC(".maps");
+
+/* User space judges the first of each. True: it was told of. */
+static __always_inline bool is_replaced_again(const struct here *here, __u64 word)
+{
+	struct replaced_key key = { here->site, word };
+	__u64 one = 1;
+
+	if (word < KC_TEXT_HALF)
+		return false;
+	if (bpf_map_lookup_elem(&replaced, &key))
+		return true;
+	if (bpf_map_update_elem(&replaced, &key, &one, BPF_ANY))
+		lose(KC_LOSS_REPLACED);
+	return false;
+}
+
 static __always_inline struct frame_key frame_key(const struct here *here,
 						  const struct kc_point *point)
 {
@@ -86,7 +116,7 @@ int kc_entry(struct pt_regs *ctx)
 	struct here here = {};
 
 	read_regs(ctx, &here);
-	return enter(&here);
+	return is_too_deep(&here) ? 0 : enter(&here);
 }
 
 /*
@@ -99,6 +129,9 @@ int kc_entry_multi(struct pt_regs *ctx)
 	struct here here = {};
 
 	read_regs(ctx, &here);
+	here.site = ctx->ip;
+	if (is_too_deep(&here))
+		return 0;
 	here.site = bpf_get_func_ip(ctx);
 	return enter(&here);
 }
@@ -117,6 +150,8 @@ int kc_return(struct pt_regs *ctx)
 	struct scratch *out;
 
 	read_regs(ctx, &here);
+	if (is_too_deep(&here))
+		return 0;
 	own = locate(task, &here);
 	if (!find_point(here.site, &point, &count))
 		return 0;
@@ -140,7 +175,13 @@ int kc_return(struct pt_regs *ctx)
 	if (as_it_was)
 		return 0;
 	count->mismatches++;
-	if (!is_wanted() || !read_canary(task, &here))
+	if (!is_wanted())
+		return 0;
+	if (is_replaced_again(&here, word)) {
+		count->replaced++;
+		return 0;
+	}
+	if (!read_canary(task, &here))
 		return 0;
 	out = new_event(KC_EVENT_RETURN, point);
 	if (!out)

@@ -17,6 +17,8 @@ int kc_check(struct pt_regs *ctx)
 	bool own;
 
 	read_regs(ctx, &here);
+	if (is_too_deep(&here))
+		return 0;
 	if (is_sealed(task, &here, &compared))
 		return 0;
 	own = locate(task, &here);

@@ -59,11 +59,11 @@ static __always_inline void note_thread(struct task_struct *task, struct kc_poin
 		return;
 	count->recent_tid = tid;
 	count->recent_max = depth;
-	known = bpf_map_lookup_elem(&threads, &tid);
-	if (known && known->max >= depth)
-		return;
 	lose_if(KC_LOSS_TASK,
 		bpf_core_read(&entry.start_ns, sizeof(entry.start_ns), &task->start_boottime));
+	known = bpf_map_lookup_elem(&threads, &tid);
+	if (known && known->max >= depth && known->start_ns == entry.start_ns)
+		return;
 	entry.max = depth;
 	entry.function = index;
 	if (bpf_map_update_elem(&threads, &tid, &entry, BPF_ANY))
@@ -102,7 +102,7 @@ static __always_inline void warn_exhausted(struct task_struct *task, struct here
 		lose(KC_LOSS_TOLD);
 	out = new_event(KC_EVENT_EXHAUSTED, point);
 	if (out)
-		emit(task, out, here, false);
+		emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT);
 }
 
 #endif

@@ -24,6 +24,14 @@
 
 extern struct kc_hold held[KC_MAX_CPUS]; /* written by user space */
 
+/*
+ * Events that one CPU may send in a second, but for panics: what comes faster is somebody's
+ * tracer or a storm, and copying stacks would be another.
+ */
+#define BUDGET 50
+
+extern struct kc_budget budgets[KC_MAX_CPUS];
+
 struct events_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
@@ -39,6 +47,23 @@ struct holds_map {
 };
 extern struct holds_map holds SEC(".maps");
 
+static __always_inline bool has_budget(enum kc_event_kind kind)
+{
+	struct kc_budget *budget = &budgets[bpf_get_smp_processor_id() & (KC_MAX_CPUS - 1)];
+	__u64 second = bpf_ktime_get_ns() / 1000000000;
+
+	if (kind == KC_EVENT_PANIC)
+		return true;
+	if (budget->second != second) {
+		budget->second = second;
+		budget->used = 0;
+	}
+	if (budget->used++ < BUDGET)
+		return true;
+	lose(KC_LOSS_BUDGET);
+	return false;
+}
+
 /* An event of this kind, cleared but for the words. NULL: cannot be. */
 static __always_inline struct scratch *new_event(enum kc_event_kind kind,
 						 const struct kc_point *point)
@@ -46,6 +71,8 @@ static __always_inline struct scratch *new_event(enum kc_event_kind kind,
 	struct scratch *out;
 	__u32 zero = 0;
 
+	if (!has_budget(kind))
+		return NULL;
 	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out) {
 		lose(KC_LOSS_SCRATCH);

@@ -58,6 +58,36 @@ static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 	barrier_var(here->bp);
 }
 
+extern struct kc_deep deep[KC_DEEP];
+
+/*
+ * Is the stack that SP is on all but used up? Then nothing is done but this: stacks are
+ * aligned to their size, so it takes no helper that needs much of it.
+ */
+static __always_inline bool is_too_deep(const struct here *here)
+{
+	__u64 left = here->sp & (config.thread_size - 1), pid_tgid;
+	struct kc_deep *note;
+
+	if (left >= KC_DEEP_LEFT)
+		return false;
+	pid_tgid = bpf_get_current_pid_tgid();
+	note = &deep[pid_tgid & (KC_DEEP - 1)];
+	note->site = here->site;
+	note->left = left;
+	if (note->pid_tgid != pid_tgid) {
+		struct task_struct *task = (void *)bpf_get_current_task();
+		long failed = bpf_get_current_comm(note->comm, sizeof(note->comm));
+
+		failed |= bpf_core_read(&note->start_ns, sizeof(note->start_ns),
+					&task->start_boottime);
+		lose_if(KC_LOSS_TASK, failed);
+		note->pid_tgid = pid_tgid;
+	}
+	__sync_fetch_and_add(&note->count, 1);
+	return true;
+}
+
 static __always_inline bool is_on_stack(const struct here *here)
 {
 	return here->sp > here->stack && here->sp < here->top;
@@ -78,7 +108,7 @@ static __always_inline bool read_canary(struct task_struct *task, struct here *h
 {
 	if (!bpf_core_read(&here->canary, sizeof(here->canary), &task->stack_canary))
 		return true;
-	lose(KC_LOSS_TASK);
+	lose(KC_LOSS_CANARY);
 	return false;
 }
 

@@ -215,6 +215,7 @@ struct kc_point_count {
 	__kc_u64 unreadable;
 	__kc_u64 unmatched;   /* RETURN: nothing was remembered at this place */
 	__kc_u64 other_stack; /* not on the task's own stack: interrupts, exceptions */
+	__kc_u64 replaced;    /* RETURN: another place in text, told of already */
 	__kc_u64 recent_tid;  /* ENTRY: the last thread seen, and its deepest entry */
 	__kc_u64 recent_max;  /* while it was; no sums */
 };
@@ -251,6 +252,36 @@ struct kc_probe_config {
 	__kc_u64 regs_size; /* struct pt_regs, at the top of a stack that came from user mode */
 	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */
 };
+
+/* Events that a CPU has sent in this second. */
+struct kc_budget {
+	__kc_u64 second, used;
+};
+
+/*
+ * A probe hit with so little of the stack left that its program did nothing but note it here,
+ * and neither sent an event nor compared: that takes stack, too. One of KC_DEEP places,
+ * by thread.
+ */
+struct kc_deep {
+	__kc_u64 count;
+	__kc_u64 site;
+	__kc_u64 left;	   /* bytes */
+	__kc_u64 pid_tgid; /* as BPF has it: process << 32 | thread */
+	__kc_u64 start_ns;
+	char comm[KC_COMM_LEN];
+};
+
+#define KC_DEEP 64
+
+/*
+ * Bytes. With less than some 1,200 left an event's own way into the ring buffer was the end on
+ * 6.1, with less than 700 (7.x) to 1,000 (5.10) a probe that only returns: what is below the
+ * program is the kernel's. The rest is for an interrupt on top.
+ */
+#define KC_DEEP_LEFT 1536
+#define KC_HOLD_LEFT \
+	2048 /* the entry of a function with less left holds the CPU: it may be the last */
 
 enum kc_event_kind {
 	KC_EVENT_CHECK = 1,	/* slot and canary differ, or the guard does */
@@ -300,7 +331,10 @@ enum kc_loss {
 	KC_LOSS_HOLDS = 12,	 /* a CPU was not held: the slice of time could not be taken */
 	KC_LOSS_STACK_END = 13,	 /* the lowest word of a stack could not be read */
 	KC_LOSS_HIGH_WATER = 14, /* how deep a stack has ever been could not be read */
-	KC_LOSS_NR = 15,	 /* how many there are */
+	KC_LOSS_BUDGET = 15,	 /* an event was one too many in its second */
+	KC_LOSS_CANARY = 16,	 /* a canary could not be read: no event of what was seen */
+	KC_LOSS_REPLACED = 17, /* a replaced return address was not remembered: it is told again */
+	KC_LOSS_NR = 18,       /* how many there are */
 };
 
 /*
@@ -330,10 +364,12 @@ _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
-_Static_assert(sizeof(struct kc_point_count) == 56, "kc_point_count layout");
+_Static_assert(sizeof(struct kc_point_count) == 64, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
 _Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");
 _Static_assert(sizeof(struct kc_hold) == 32, "kc_hold layout");
+_Static_assert(sizeof(struct kc_budget) == 16, "kc_budget layout");
+_Static_assert(sizeof(struct kc_deep) == 56, "kc_deep layout");
 _Static_assert(sizeof(struct kc_probe_config) == 64 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 

@@ -153,6 +153,27 @@ def frozen(kernel, times=2):
     return f"{times} of {times}"
 
 
+def deep(kernel):
+    """Entries with little stack left: probes do not make the end of it, tell of each thread, and
+    leave a record of a recursion that is the end."""
+    with disk(16) as image:
+        guest = Guest(kernel, "sh /deep.sh 1050", "--disk", image, files=["deep.sh"])
+        need(guest.value(r"^guest: survived (\d+)$") == "1050", "did not survive", guest)
+        need(guest.status == 126, f"the guest should have panicked, status {guest.status}", guest)
+        found = guest.disk_events(image, "/findings", "finding")
+        evidence = guest.disk_events(image, "/findings", "evidence")
+        shell = guest.disk_events(image, "/pid")[0]["pid"]
+    for finding in found + evidence:
+        need(finding["anomaly"] == "headroom", str(finding), guest)
+    left = {e["process"]["pid"]: e["frame"]["headroom"] for e in found + evidence}
+    need(shell in left and len(left) == 2, f"of {left}, the shell is {shell}", guest)
+    # Of the second thread, for which the CPU was held: there is no later.
+    need(any(e["process"]["pid"] != shell and 1536 <= e["frame"]["headroom"] < 2048
+             for e in evidence), str(evidence), guest)
+    need(any(e["frame"]["headroom"] < 1536 for e in found), str(left), guest)
+    return f"with {sorted(e['frame']['headroom'] for e in found)} bytes left"
+
+
 def recorded(kernel):
     """A watch that is recorded: replayed in the guest and here, the same byte for byte; nothing
     is overwritten, no symlink followed, and a disk that is full ends the recording alone."""
@@ -264,12 +285,31 @@ def flood(kernel):
         # An entry and a check or return for each call; what was missed is counted.
         hits = sum(probes[key] for key in ("comparisons", "returns", "entries", "missed"))
         need(hits == 2 * (calls + 100), f"{name}: {probes}", guest)
-        told[name] = {key: probes[key] for key in ("findings", "repeated", "lost", "unproven")}
+        told[name] = {key: probes[key] for key in ("findings", "repeated", "lost", "overflowed",
+                                                   "unproven")}
+        told[name]["budget"] = probes["losses"].get("budget", 0)
         need(abs(calls - sum(told[name].values())) <= probes["missed"] and
              probes["unproven"] == 0, f"{name}: {probes}", guest)
     start, end = re.search(r"^flood: from ([0-9.]+) to ([0-9.]+)$", guest.output, re.M).groups()
     return (f"100000 in {float(end) - float(start):.1f} s: {told['flood']['repeated']} counted, "
-            f"{told['flood']['lost']} lost and counted")
+            f"{told['flood']['budget']} beyond the budget, {told['flood']['lost']} lost")
+
+
+def traced(kernel):
+    """Another tool's return probe: told of once, counted from then on, and no status 0."""
+    guest = Guest(kernel, "sh /traced.sh", files=["traced.sh"])
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    for name in ("before", "after"):
+        need(not guest.events("finding", f"{name}:out: "), "a false alarm", guest)
+        need(guest.value(rf"^{name}: status (\d+)$") == "4", f"{name}: status", guest)
+        probes = guest.events("stats", f"{name}:out: ")[-1]["probes"]
+        missed = probes["missed"] or 0
+        # Where the trampoline is in place at the entry already, it is what must be there at the
+        # return; else each return but the first is counted, those of threads before included.
+        odd = probes["replaced_returns"] + probes["unmatched_returns"]
+        need(probes["returns"] + missed >= 30000 and probes["unproven"] <= 2, str(probes), guest)
+        need(probes["losses"].get("budget", 0) == 0 and probes["lost"] == 0, str(probes), guest)
+    return f"{odd} returns through a trampoline counted"
 
 
 def clean(kernel):
@@ -521,7 +561,7 @@ def lockdown(kernel):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, frozen, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+    everywhere = (watched, tripwire, frozen, deep, traced, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
                   calls, flood, clean, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):

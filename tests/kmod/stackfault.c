@@ -30,6 +30,8 @@
  *   recurse BYTES    call stackfault_recurse() until its stack is that deep, and
  *                    msleep() there; the kernel's log tells the depths at the last
  *                    entries of both
+ *   dive BYTES       call stackfault_dive() until no more than that is left of the
+ *                    stack at its entry, and come back
  *   hook slot|guard OFFSET DISP
  *                    at stackfault_checked()+OFFSET flip the word at DISP(%rsp), or
  *                    this CPU's guard, when it is hooked the second time, and flip
@@ -307,6 +309,18 @@ static noinline void stackfault_recurse(unsigned long wanted)
 	OPTIMIZER_HIDE_VAR(used);
 }
 
+/* As little as a function can take: its entry is as deep as anything survives. */
+static noinline int stackfault_dive(unsigned long left)
+{
+	unsigned long entry = (unsigned long)__builtin_frame_address(0) + 8;
+	int depth = 1;
+
+	if (entry - (unsigned long)current->stack > left)
+		depth += stackfault_dive(left);
+	barrier();
+	return depth;
+}
+
 /* Two kprobes around whoever probes between them: handlers run newest first. */
 static noinline void stackfault_checked(void)
 {
@@ -464,6 +478,9 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		stackfault_recurse(bytes);
 		pr_info("stackfault: deepest entry %lu, msleep's %lu\n", stackfault_deepest,
 			msleep_deepest);
+	} else if (sscanf(line, "dive %u", &bytes) == 1 && bytes < THREAD_SIZE) {
+		err = 0;
+		pr_info("stackfault: dived to %u: %d calls\n", bytes, stackfault_dive(bytes));
 	} else if (sscanf(line, "hook %15s %u %u", name, &bytes, &tid) == 3) {
 		err = hook(name, bytes, tid);
 	} else if (!strncmp(line, "unhook", 6)) {

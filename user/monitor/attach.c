@@ -341,6 +341,7 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 		.attached = kc_probes_attached(probes) - attach->gone,
 		.failed = attach->failed + attach->gone,
 		.lost = kc_probes_loss(probes, KC_LOSS_RING),
+		.too_deep = kc_probes_too_deep(probes),
 	};
 	struct kc_point_count count;
 
@@ -360,6 +361,7 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 			counts.unreadable += count.unreadable;
 			counts.unmatched += count.unmatched;
 			counts.other_stack += count.other_stack;
+			counts.replaced += count.replaced;
 		}
 		if (!kc_probes_depth(probes, i, &depth) && depth.max > counts.max_depth) {
 			counts.max_depth = depth.max;

@@ -50,9 +50,12 @@ enum kc_counter_flag {
 	X(entries, "entries", KC_COUNTER_TOTAL, "entries")                                        \
 	X(returns, "returns", KC_COUNTER_TOTAL, "returns")                                        \
 	X(unmatched, "unmatched_returns", KC_TELL, "returns of calls whose entry was not seen")   \
+	X(replaced, "replaced_returns", KC_TELL_BLIND,                                            \
+	  "returns to another place in text than was seen at the entry, after the first of each") \
 	X(other_stack, "other_stack", KC_TELL, "hits on interrupt and exception stacks")          \
 	X(unreadable, "unreadable", KC_TELL_BLIND, "slots not readable")                          \
 	X(lost, "lost", KC_TELL_BLIND, "events lost: the ring buffer was full")                   \
+	X(too_deep, "too_deep", KC_TELL_BLIND, "hits with too little stack left to look")         \
 	X(overflowed, "overflowed", KC_TELL_BLIND,                                                \
 	  "events that came faster than they were handled")                                       \
 	X(late, "late", KC_TELL, "first records that could not be written while a CPU was held")  \

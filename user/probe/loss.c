@@ -21,6 +21,9 @@ static const char *const names[] = {
 	[KC_LOSS_HOLDS] = "holds",
 	[KC_LOSS_STACK_END] = "stack_end",
 	[KC_LOSS_HIGH_WATER] = "high_water",
+	[KC_LOSS_BUDGET] = "budget",
+	[KC_LOSS_CANARY] = "canary",
+	[KC_LOSS_REPLACED] = "replaced",
 };
 _Static_assert(kc_countof(names) == KC_LOSS_NR, "each loss has a name");
 

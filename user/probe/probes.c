@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "probes.skel.h"
@@ -37,7 +38,9 @@ struct kc_probes {
 	struct {
 		struct kc_event event;
 		uint64_t words[KC_STACK_WORDS];
-	} next; /* the event that was handed out last, out of the ring buffer */
+	} next;			      /* the event that was handed out last */
+	struct kc_deep deep[KC_DEEP]; /* as of the last look */
+	uint32_t pid;		      /* whose events are wanted; 0: all */
 };
 _Static_assert(offsetof(struct kc_probes, next.words) ==
 		       offsetof(struct kc_probes, next.event) + sizeof(struct kc_event),
@@ -119,6 +122,7 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
 			       "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
 	probes->facts = options->kernel->probes;
+	probes->pid = options->pid;
 	err = load(probes);
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
@@ -476,6 +480,15 @@ uint64_t kc_probes_loss(const struct kc_probes *probes, enum kc_loss loss)
 	return __atomic_load_n(&probes->skel->bss->losses[loss], __ATOMIC_RELAXED);
 }
 
+uint64_t kc_probes_too_deep(const struct kc_probes *probes)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < KC_DEEP; i++)
+		count += __atomic_load_n(&probes->skel->bss->deep[i].count, __ATOMIC_RELAXED);
+	return count;
+}
+
 bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
 {
 	bool known = probes->facts.tells_missed && !probes->missed_unknown;
@@ -506,13 +519,54 @@ bool kc_probes_compare_guard(const struct kc_probes *probes)
 	return probes->skel->bss->config.guard[0] != 0;
 }
 
+/* An event for what the programs had no stack left to send one for; once per thread and site. */
+static bool take_deep(struct kc_probes *probes, size_t i)
+{
+	const volatile struct kc_deep *shared = &probes->skel->bss->deep[i];
+	struct kc_deep *known = &probes->deep[i], now = *shared;
+	bool told = now.pid_tgid == known->pid_tgid && now.site == known->site;
+	struct timespec boot;
+	struct kc_point point;
+
+	if (now.count == known->count)
+		return false;
+	*known = now;
+	if (told || (probes->pid && probes->pid != now.pid_tgid >> 32) ||
+	    bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.points), &now.site, &point))
+		return false;
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	probes->next.event = (struct kc_event){
+		.task = {
+			.size = sizeof(struct kc_event),
+			.pid = now.pid_tgid >> 32,
+			.tid = (uint32_t)now.pid_tgid,
+			.start_ns = now.start_ns,
+			.sp = now.site,
+			.top = now.site,
+			.boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec,
+		},
+		.site = now.site,
+		.headroom = now.left,
+		.kind = KC_EVENT_EXHAUSTED,
+		.index = point.index,
+		.syscall = -1,
+	};
+	memcpy(probes->next.event.task.comm, now.comm, sizeof(now.comm));
+	return true;
+}
+
 int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event)
 {
-	int err = ring_buffer__consume(probes->ring);
+	int err;
+
+	*ret_event = &probes->next.event;
+	for (size_t i = 0; i < KC_DEEP; i++)
+		if (take_deep(probes, i))
+			return 1;
+	err = ring_buffer__consume(probes->ring);
 
 	if (err != -ECANCELED)
 		return err < 0 ? err : 0;
-	*ret_event = &probes->next.event;
 	return 1;
 }
 

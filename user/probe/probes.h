@@ -96,6 +96,9 @@ size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_t
 /* What the programs could not do, since they were loaded; kc_loss_name() says what it is. */
 uint64_t kc_probes_loss(const struct kc_probes *probes, enum kc_loss loss);
 
+/* Hits with so little stack left that nothing was looked at: see struct kc_deep. */
+uint64_t kc_probes_too_deep(const struct kc_probes *probes);
+
 /*
  * Hits that ran no program, since another probe or program was running on the CPU, as far
  * as the kernel counts them: ftrace itself drops some uncounted. False: this kernel does
@@ -107,9 +110,9 @@ bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 bool kc_probes_compare_guard(const struct kc_probes *probes);
 
 /*
- * Take the next event that has arrived: 1 and the event, 0: there is none, or -errno;
- * -EPROTO: it made no sense and is gone. The event, its words behind it, is the probes'
- * own and valid until the next call. One thread at a time.
+ * Take the next event that has arrived, or one made of a struct kc_deep: 1 and the event, 0: there
+ * is none, or -errno; -EPROTO: it made no sense and is gone. The event, its words behind it, is the
+ * probes' own and valid until the next call. One thread at a time.
  */
 int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event);
 

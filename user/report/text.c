@@ -246,7 +246,7 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 		[KC_ANOMALY_RETURN] = "return address overwritten in",
 		[KC_ANOMALY_STACK_END] = "end of the stack overwritten, asleep in",
 		[KC_ANOMALY_GUARD] = "this CPU's guard changed, seen in",
-		[KC_ANOMALY_HEADROOM] = "little stack left at the entry of",
+		[KC_ANOMALY_HEADROOM] = "little stack left in",
 		[KC_ANOMALY_PANIC] = "the kernel panics: canary overwritten in",
 	};
 	_Static_assert(kc_countof(what) == KC_ANOMALY_NR, "words for each anomaly");

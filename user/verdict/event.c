@@ -50,7 +50,7 @@ static void find_slot(const struct kc_kernel *kernel, struct kc_finding *finding
 		damage->same_below++;
 }
 
-/* A panic on an interrupt's stack: no copy, but the function that failed is known. */
+/* No copy: a panic on an interrupt's stack, or no stack left to copy it. The function is known. */
 static void take_caller(const struct kc_kernel *kernel, struct kc_plans *plans, uint64_t caller,
 			struct kc_checked_stack *checked)
 {
@@ -143,6 +143,8 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	kc_check_stack(kernel, plans, seen, &ret_finding->stack, &from, checked);
 	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(kernel, plans, event->caller, checked);
+	if (event->kind == KC_EVENT_EXHAUSTED && !event->task.count)
+		take_caller(kernel, plans, event->site + 1, checked);
 	if (!is_proved(kernel, plans, event, ret_finding))
 		return false;
 	if (ret_finding->anomaly == KC_ANOMALY_SLOT)

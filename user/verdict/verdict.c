@@ -218,8 +218,7 @@ static void judge_headroom(struct kc_finding *finding)
 {
 	finding->verdict.class = KC_CLASS_EXHAUSTED;
 	finding->verdict.confidence = "high";
-	because(&finding->verdict, "%lu bytes of the stack were left at the function's entry",
-		finding->headroom);
+	because(&finding->verdict, "%lu bytes of the stack were left", finding->headroom);
 }
 
 static void judge_spread(struct kc_finding *finding, size_t damaged_tasks)
