@@ -129,11 +129,8 @@ int kc_entry_multi(struct pt_regs *ctx)
 	struct here here = {};
 
 	read_regs(ctx, &here);
-	here.site = ctx->ip;
-	if (is_too_deep(&here))
-		return 0;
 	here.site = bpf_get_func_ip(ctx);
-	return enter(&here);
+	return is_too_deep(&here) ? 0 : enter(&here);
 }
 
 SEC("kprobe")

@@ -55,12 +55,18 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	return seen.err;
 }
 
-static int see_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
-			const struct kc_evidence *evidence)
+static void word_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
+			  const struct kc_evidence *evidence)
 {
 	(void)sink;
 	(void)kernel;
 	seen.numbered[evidence->first.number] = true;
+}
+
+static int write_evidence(struct kc_sink *sink, unsigned int looker)
+{
+	(void)sink;
+	(void)looker;
 	seen.evidence++;
 	return 0;
 }
@@ -88,7 +94,8 @@ static void forget(struct kc_sink *sink)
 
 static const struct kc_sink_ops ops = {
 	.finding = see,
-	.evidence = see_evidence,
+	.word_evidence = word_evidence,
+	.write_evidence = write_evidence,
 	.notice = see_notice,
 	.sync = see_sync,
 	.free = forget,

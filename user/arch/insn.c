@@ -331,6 +331,7 @@ bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uin
 	uint8_t count, imul[MAX_INSN];
 	uint64_t next = addr;
 
+	decoder->insn->size = 0; /* not from Capstone, until it is */
 	if (one) {
 		out.len = one->len;
 		out.writes = one->writes;
@@ -389,7 +390,7 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
 	return decoder->text;
 }
 
-/* A number of 4 or 8 bytes in an instruction: as it is, extended to 64 bits; and another. */
+/* A number of 4 or 8 bytes in an instruction, extended to 64 bits. */
 static uint64_t get_number(const uint8_t *at, uint8_t size)
 {
 	int32_t small;
@@ -403,22 +404,34 @@ static uint64_t get_number(const uint8_t *at, uint8_t size)
 	return (int64_t)small;
 }
 
-static bool is_distance(const struct kc_decoder *decoder, const cs_insn *insn, bool displacement)
+/* Told from the next instruction on. */
+static bool is_distance(const struct kc_decoder *decoder, bool displacement)
+{
+	const cs_insn *insn = decoder->insn;
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	if (!displacement)
+		return cs_insn_group(decoder->handle, insn, CS_GRP_CALL) ||
+		       cs_insn_group(decoder->handle, insn, CS_GRP_JUMP);
+	for (uint8_t i = 0; i < x86->op_count; i++)
+		if (x86->operands[i].type == X86_OP_MEM && x86->operands[i].mem.base == X86_REG_RIP)
+			return true;
+	return false;
+}
+
+/* Is an immediate of 4 bytes extended to 8? Else it can hold half of an address at most. */
+static bool is_extended(const cs_insn *insn)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
 
-	if (displacement)
-		for (uint8_t i = 0; i < x86->op_count; i++)
-			if (x86->operands[i].type == X86_OP_MEM &&
-			    x86->operands[i].mem.base == X86_REG_RIP)
-				return true;
-	return !displacement && (cs_insn_group(decoder->handle, insn, CS_GRP_CALL) ||
-				 cs_insn_group(decoder->handle, insn, CS_GRP_JUMP));
+	for (uint8_t i = 0; i < x86->op_count; i++)
+		if (x86->operands[i].type == X86_OP_IMM)
+			return x86->operands[i].size == 8 || x86->operands[0].size == 8;
+	return false;
 }
 
 static void move_number(const struct kc_decoder *decoder, uint8_t *bytes, uint8_t offset,
-			uint8_t size, bool displacement, uint64_t (*move)(const void *, uint64_t),
-			const void *arg)
+			uint8_t size, bool displacement, const struct kc_mover *mover)
 {
 	const cs_insn *insn = decoder->insn;
 	uint64_t next = insn->address + insn->size, number;
@@ -426,32 +439,33 @@ static void move_number(const struct kc_decoder *decoder, uint8_t *bytes, uint8_
 	if (!offset || (size != 4 && size != 8) || offset + size > insn->size)
 		return;
 	number = get_number(bytes + offset, size);
-	if (is_distance(decoder, insn, displacement))
-		number = move(arg, next + number) - move(arg, next);
-	else
-		number = move(arg, number);
+	if (is_distance(decoder, displacement))
+		number = mover->move(mover, next + number) - mover->move(mover, next);
+	else if (size == 8 || displacement || is_extended(insn))
+		number = mover->operand(mover, number);
+	else if ((uint32_t)number >= KC_HALF_LOW && (uint32_t)number < KC_HALF_HIGH)
+		number = KC_HALF_LOW;
 	memcpy(bytes + offset, &number, size);
 }
 
-void kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64_t addr,
-		  uint64_t (*move)(const void *arg, uint64_t addr), const void *arg)
+bool kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64_t addr,
+		  const struct kc_mover *mover)
 {
-	for (size_t at = 0, step; at < len; at += step) {
-		const cs_x86_encoding *encoding = &decoder->insn->detail->x86.encoding;
-		const uint8_t *code = bytes + at;
-		uint64_t next = addr + at;
-		size_t left = len - at;
+	const cs_x86_encoding *encoding = &decoder->insn->detail->x86.encoding;
+	struct kc_insn insn;
 
-		step = 1;
-		if (find_unknown(code, left) ||
-		    !cs_disasm_iter(decoder->handle, &code, &left, &next, decoder->insn))
+	for (size_t at = 0; at < len; at += insn.len) {
+		if (!kc_decode(decoder, bytes + at, len - at, addr + at, &insn))
+			return false;
+		/* Those that Capstone does not know have neither kind of operand. */
+		if (decoder->insn->address != addr + at || decoder->insn->size != insn.len)
 			continue;
-		step = decoder->insn->size;
 		move_number(decoder, bytes + at, encoding->imm_offset, encoding->imm_size, false,
-			    move, arg);
+			    mover);
 		move_number(decoder, bytes + at, encoding->disp_offset, encoding->disp_size, true,
-			    move, arg);
+			    mover);
 	}
+	return true;
 }
 
 /*

@@ -73,12 +73,25 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
 			   uint64_t addr);
 
 /*
- * Code that lies at addr, whole instructions, as it would look at move(addr), what it refers to
- * being moved too: absolute operands and distances are changed in place. move() returns what
- * it does not move as it is.
+ * 32-bit operands in [KC_HALF_LOW, KC_HALF_HIGH) may be the lower half of a kernel address. Whether
+ * one is can't be told without telling where the kernel lies.
  */
-void kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64_t addr,
-		  uint64_t (*move)(const void *arg, uint64_t addr), const void *arg);
+#define KC_HALF_LOW  0x80000000u
+#define KC_HALF_HIGH 0xff000000u
+
+struct kc_mover {
+	/* Where code at addr, and what it jumps to or tells the distance of, is moved to. */
+	uint64_t (*move)(const struct kc_mover *mover, uint64_t addr);
+	/* What stands for a number that may be an address. */
+	uint64_t (*operand)(const struct kc_mover *mover, uint64_t number);
+};
+
+/*
+ * Code that lies at addr, whole instructions, as it would look at move(addr). False: it can't
+ * be decoded to its end, and what is in bytes is of no use.
+ */
+bool kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64_t addr,
+		  const struct kc_mover *mover);
 
 /*
  * Offset of the first byte sequence in `bytes` that could refer to the guard,

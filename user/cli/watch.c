@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/common.h"
@@ -353,6 +354,7 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 
 	kc_set_verbosity(options->verbose);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
+	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may grow no more */
 	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
 	if (err)
 		return err;
@@ -365,6 +367,9 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 	else if (!err)
 		err = watch(options, &session, recorder, &choices, ret_failure, ret_status);
 	kc_recorder_free(recorder);
+	/* Before there was anything to see: not in the way of the next try. */
+	if (tape && err && ret_failure->exit != KC_EXIT_FAILED)
+		unlink(options->record);
 	kc_choices_free(&choices);
 	kc_session_close(&session);
 	return err;

@@ -79,9 +79,9 @@ static bool is_vmlinux(const struct kc_kernel *kernel, uint64_t addr)
 
 static bool is_address(const struct kc_kernel *kernel, uint64_t value)
 {
-	/* The lower half of one, which a 32-bit operand may hold. */
-	if (value >> 32 == 0 && value >> 31)
-		return is_vmlinux(kernel, (uint64_t)(int64_t)(int32_t)value);
+	/* The lower half of one, which a 32-bit operand may hold; wherever the kernel lies. */
+	if (value >= KC_HALF_LOW && value < KC_HALF_HIGH)
+		return true;
 	/*
 	 * Above the modules' area lie only addresses that are the same in every boot, and small
 	 * negative numbers.

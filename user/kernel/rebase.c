@@ -29,10 +29,20 @@ struct kc_rebase kc_rebase_of(const struct kc_kernel *kernel)
 
 uint64_t kc_rebase(const struct kc_rebase *rebase, uint64_t addr)
 {
-	if (addr < KC_TEXT_HALF || addr >= kc_arch()->modules_end)
+	if (addr < rebase->text || addr >= kc_arch()->modules_end)
 		return addr;
-	/* A number that is no address: below where vmlinux is put, too. */
-	if (addr < rebase->text)
-		return KC_TEXT_HALF + (addr & (kc_arch()->linked_text - KC_TEXT_HALF - 1));
 	return addr - (addr < rebase->modules ? rebase->text_by : rebase->modules_by);
+}
+
+/* Where nothing is, but code might be; and where none can be. */
+#define MAY_BE_CODE (0x1000)
+
+uint64_t kc_rebase_found(const struct kc_rebase *rebase, const struct kc_kernel *kernel,
+			 uint64_t number)
+{
+	if (number < kc_arch()->kernel_half || number >= kc_arch()->modules_end)
+		return number;
+	if (kc_kernel_is_text(kernel, number) || kc_ksyms_find(kernel->ksyms, number))
+		return kc_rebase(rebase, number);
+	return number >= rebase->modules ? rebase->modules + MAY_BE_CODE : KC_TEXT_HALF;
 }

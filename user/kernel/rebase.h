@@ -15,7 +15,15 @@ struct kc_rebase {
 
 struct kc_rebase kc_rebase_of(const struct kc_kernel *kernel);
 
-/* An address of anything else, and a number, stay. */
+/* An address of code or of its module's data; of anything else it is a number, and stays. */
 uint64_t kc_rebase(const struct kc_rebase *rebase, uint64_t addr);
+
+/*
+ * What stands for a number that somebody found: moved only if it is text or has a symbol. A
+ * constant that happens to look like an address would tell how far addresses are moved: of
+ * those, only of what kind they are stays.
+ */
+uint64_t kc_rebase_found(const struct kc_rebase *rebase, const struct kc_kernel *kernel,
+			 uint64_t number);
 
 #endif

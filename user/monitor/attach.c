@@ -271,7 +271,6 @@ void kc_attach_stop(struct kc_attach *attach)
 	if (attach->detached || !attach->probes)
 		return;
 	attach->detached = true;
-	kc_probes_hold(attach->probes, 0, 0);
 	detach(attach->probes);
 }
 

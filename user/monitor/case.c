@@ -230,7 +230,7 @@ static int tell_finding(struct kc_desk *desk, const struct kc_kernel *kernel,
 	int err;
 
 	if (!finding->seq)
-		finding->seq = kc_desk_number(desk);
+		finding->seq = kc_source_number(desk->source, kc_desk_number(desk));
 	err = remember(desk, finding, damaged);
 	kc_judge(finding, others);
 	return kc_sinks_finding(desk->sinks, kernel, finding) ?: err;

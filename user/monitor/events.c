@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -37,6 +39,7 @@ struct kc_events {
 	struct parcel spare[KC_LOOKERS]; /* when the inbox is full */
 	int wake;
 	_Atomic uint64_t senseless, overflowed, late;
+	_Atomic uint64_t dropped; /* the last evidence whose event had no room; 0: none untold */
 	struct kc_hearing hearing;
 };
 
@@ -61,20 +64,33 @@ static struct parcel *receive(struct kc_events *events, unsigned int looker, boo
 	return parcel;
 }
 
+/* What a held CPU is told of. */
+struct held {
+	struct kc_probes *probes;
+	const struct kc_event *event;
+};
+
+static void tell_safe(void *arg)
+{
+	const struct held *held = arg;
+
+	kc_probes_tell(held->probes, held->event, KC_HELD_SAFE);
+}
+
 /* A CPU is held for this one: write down at once what the event says by itself. */
 static void secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
 {
 	struct kc_evidence evidence = { .event = &parcel->event, .looker = looker };
+	struct held held = { events->with.probes, &parcel->event };
 
-	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
+	kc_probes_tell(held.probes, held.event, KC_HELD_SEEN);
 	evidence.first.number = kc_desk_number(events->with.desk);
 	clock_gettime(CLOCK_REALTIME, &evidence.first.time);
-	if (kc_sinks_evidence(events->with.sinks, events->with.session, &evidence)) {
-		events->late++;
-		return;
-	}
+	/* It may be in the file all the same, and not on the disk: the number stays its own. */
 	parcel->first = evidence.first;
-	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SAFE);
+	if (kc_sinks_evidence(events->with.sinks, events->with.session, &evidence, tell_safe,
+			      &held))
+		events->late++;
 }
 
 static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned int looker)
@@ -83,6 +99,8 @@ static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned 
 
 	if (parcel == &events->spare[looker]) {
 		events->overflowed++;
+		if (parcel->first.number)
+			events->dropped = parcel->first.number;
 		kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
 		return;
 	}
@@ -154,13 +172,28 @@ int kc_events_fd(const struct kc_events *events)
 	return events->wake;
 }
 
+/* No finding will follow. */
+static int tell_dropped(struct kc_events *events)
+{
+	uint64_t number = atomic_exchange(&events->dropped, 0);
+	char text[160];
+
+	if (!number)
+		return 0;
+	snprintf(text, sizeof(text),
+		 "evidence %lu, and maybe some before it, is all there is: events came faster than "
+		 "they were handled",
+		 number);
+	return kc_sinks_notice(events->with.sinks, text);
+}
+
 int kc_events_handle(struct kc_events *events)
 {
-	int first_err = 0;
+	int first_err = tell_dropped(events);
 	uint64_t count;
 
 	if (read(events->wake, &count, sizeof(count)) < 0)
-		return 0; /* nothing was handed over since */
+		return first_err; /* nothing was handed over since */
 	while (events->taken != events->put) {
 		const struct parcel *parcel = &events->parcels[events->taken % NR_PARCELS];
 		int err;

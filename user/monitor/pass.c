@@ -240,6 +240,7 @@ static void refresh(struct kc_passes *passes)
 	if (!err)
 		err = kc_session_adopt(passes->session, kernel);
 	if (!err) {
+		kc_source_adopted(passes->source);
 		kc_debug("modules changed: learned the kernel again");
 		kc_source_flush(passes->source);
 		passes->failed_reloads = 0;

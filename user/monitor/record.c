@@ -15,9 +15,9 @@ struct kc_recorder {
 	struct kc_sink sink;
 	struct kc_source *inner;
 	struct kc_tape *tape;
-	struct kc_facts *facts;
+	struct kc_facts *facts, *fresh; /* of the kernel in use; of one that may come into use */
 	uint32_t thread_size;
-	bool ended; /* told that nothing more is written */
+	bool ended; /* nothing more is written */
 	/* A record or event on its way to the tape. */
 	struct {
 		struct kc_event event;
@@ -52,10 +52,12 @@ static void flush_tape(struct kc_recorder *recorder)
 {
 	int err;
 
+	if (recorder->ended)
+		return;
 	if (recorder->facts)
 		kc_facts_write(recorder->facts);
 	err = kc_tape_flush(recorder->tape);
-	if (recorder->ended || (!err && !kc_tape_is_full(recorder->tape)))
+	if (!err && !kc_tape_is_full(recorder->tape))
 		return;
 	recorder->ended = true;
 	kc_warn("the recording ends here: %s",
@@ -64,14 +66,14 @@ static void flush_tape(struct kc_recorder *recorder)
 
 /* Where a stack was put on the tape, and what is told of it. */
 struct moving {
-	const struct kc_rebase *rebase;
+	const struct kc_facts *facts;
 	uint64_t bottom, top, by; /* of the stack; taken off */
 };
 
 static struct moving moving_of(const struct kc_recorder *recorder, const struct kc_record *record)
 {
 	return (struct moving){
-		.rebase = kc_facts_rebase(recorder->facts),
+		.facts = recorder->facts,
 		.bottom = record->top - recorder->thread_size,
 		.top = record->top,
 		.by = record->top - KC_TAPE_TOP,
@@ -82,7 +84,7 @@ static uint64_t move_word(const struct moving *moving, uint64_t word)
 {
 	if (word >= moving->bottom && word <= moving->top)
 		return word - moving->by;
-	return kc_rebase(moving->rebase, word);
+	return kc_facts_move(moving->facts, word);
 }
 
 static void move_record(const struct moving *moving, struct kc_record *record)
@@ -178,25 +180,32 @@ static bool record_is_stale(struct kc_source *source)
 	return stale;
 }
 
-/* The kernel that the session gives up is written down to its end, then the new one begun. */
 static int record_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 {
 	struct kc_recorder *recorder = recorder_of(source);
-	struct kc_facts *facts;
+	const struct kc_rebase *rebase = kc_facts_rebase(recorder->facts);
 	int32_t err = kc_source_reload(recorder->inner, ret_kernel);
 
-	note_entry(recorder, KC_TAPE_RELOAD, &err, sizeof(err));
-	if (err)
-		return err;
+	/* What is said of the old kernel ends where the new one begins. */
 	kc_facts_write(recorder->facts);
-	err = kc_facts_begin(*ret_kernel, recorder->tape, &facts);
-	if (err) {
-		kc_kernel_free(*ret_kernel);
-		return err;
+	if (!err) {
+		/* Where there was no module, nothing was moved by where they lie. */
+		err = kc_facts_begin(*ret_kernel, recorder->tape,
+				     rebase->modules_by ? rebase : NULL, &recorder->fresh);
+		if (err)
+			kc_kernel_free(*ret_kernel);
 	}
+	note_entry(recorder, KC_TAPE_RELOAD, &err, sizeof(err));
+	return err;
+}
+
+static void record_adopted(struct kc_source *source)
+{
+	struct kc_recorder *recorder = recorder_of(source);
+
+	kc_source_adopted(recorder->inner);
 	kc_facts_end(recorder->facts);
-	recorder->facts = facts;
-	return 0;
+	recorder->facts = kc_take(recorder->fresh);
 }
 
 static void record_event(struct kc_source *source, const struct kc_event *event,
@@ -209,14 +218,17 @@ static void record_event(struct kc_source *source, const struct kc_event *event,
 
 	memcpy(copy, event, event->task.size);
 	/* Without a copy of the stack, where it is says nothing. */
-	if (!event->task.count)
+	copy->site = move_word(&moving, event->site);
+	copy->caller = move_word(&moving, event->caller);
+	if (!event->task.count) {
 		copy->task.sp = copy->task.top = KC_TAPE_TOP;
-	else
+		copy->bp = 0;
+		copy->damage.slot = event->damage.slot ? KC_TAPE_TOP : 0;
+	} else {
 		move_record(&moving, &copy->task);
-	copy->site = kc_rebase(moving.rebase, event->site);
-	copy->caller = kc_rebase(moving.rebase, event->caller);
-	copy->bp = move_word(&moving, event->bp);
-	copy->damage.slot = move_word(&moving, event->damage.slot);
+		copy->bp = move_word(&moving, event->bp);
+		copy->damage.slot = move_word(&moving, event->damage.slot);
+	}
 	move_words(&moving, recorder->moved.words, event->task.count);
 	kc_tape_add(recorder->tape, KC_TAPE_EVENT, &head, sizeof(head), copy, event->task.size);
 }
@@ -249,6 +261,12 @@ static void record_now(struct kc_source *source, struct timespec *ret_time)
 	note_entry(recorder, KC_TAPE_NOW, ret_time, sizeof(*ret_time));
 }
 
+static uint64_t record_number(struct kc_source *source, uint64_t next)
+{
+	note_entry(recorder_of(source), KC_TAPE_NUMBER, &next, sizeof(next));
+	return next;
+}
+
 /* The recorder is its maker's; the source that it asks, too. */
 static void record_free(struct kc_source *source)
 {
@@ -264,10 +282,12 @@ static const struct kc_source_ops source_ops = {
 	.losses = record_losses,
 	.is_stale = record_is_stale,
 	.reload = record_reload,
+	.adopted = record_adopted,
 	.event = record_event,
 	.process = record_process,
 	.host = record_host,
 	.now = record_now,
+	.number = record_number,
 	.free = record_free,
 };
 
@@ -283,7 +303,8 @@ static int note_start(struct kc_sink *sink, const struct kc_when *when,
 		.period = start->period,
 		.tripwire = start->tripwire,
 	};
-	char text[4400];
+	kc_auto_free char *strings = NULL;
+	char text[320];
 	int len;
 
 	for (size_t i = 0; i < start->nr_probed; i++) {
@@ -294,10 +315,10 @@ static int note_start(struct kc_sink *sink, const struct kc_when *when,
 			       probed->instead_of);
 		kc_tape_add(recorder->tape, KC_TAPE_PROBED, &row, sizeof(row), text, len + 1);
 	}
-	len = snprintf(text, sizeof(text), "%s%c%s", filter->comm ?: "", '\0',
-		       filter->cgroup ?: "");
-	if (len > 0 && (size_t)len < sizeof(text))
-		kc_tape_add(recorder->tape, KC_TAPE_START, &head, sizeof(head), text, len + 1);
+	len = asprintf(&strings, "%s%c%s", filter->comm ?: "", '\0', filter->cgroup ?: "");
+	if (len < 0)
+		return -ENOMEM;
+	kc_tape_add(recorder->tape, KC_TAPE_START, &head, sizeof(head), strings, len + 1);
 	flush_tape(recorder);
 	return 0;
 }
@@ -358,9 +379,11 @@ static int note_stop(struct kc_sink *sink, const struct kc_when *when,
 	return 0;
 }
 
+/* After a finding, which may be the last. */
 static int note_sync(struct kc_sink *sink)
 {
 	flush_tape(of_sink(sink));
+	kc_tape_sync(of_sink(sink)->tape);
 	return 0;
 }
 
@@ -390,7 +413,7 @@ int kc_recorder_new(struct kc_session *session, struct kc_tape *tape,
 	recorder->sink.ops = &sink_ops;
 	recorder->tape = tape;
 	recorder->thread_size = session->kernel->thread_size;
-	err = kc_facts_begin(session->kernel, tape, &recorder->facts);
+	err = kc_facts_begin(session->kernel, tape, NULL, &recorder->facts);
 	if (err) {
 		free(recorder);
 		return err;
@@ -405,6 +428,7 @@ void kc_recorder_free(struct kc_recorder *recorder)
 		return;
 	flush_tape(recorder);
 	kc_facts_end(recorder->facts);
+	kc_facts_end(recorder->fresh);
 	free(recorder);
 }
 

@@ -37,6 +37,7 @@ struct kc_replay {
 	struct kc_deep_thread *threads;
 	size_t nr_threads, threads_capacity;
 	bool stopped;
+	bool failed; /* a pass did, when it was recorded */
 };
 
 static struct kc_replay *replay_of(struct kc_source *source)
@@ -64,6 +65,19 @@ static const struct kc_tape_entry *next_of(struct kc_replay *replay, enum kc_tap
 	return &replay->entries[(*at)++];
 }
 
+static bool is_damage(const struct kc_damage *damage)
+{
+	return damage->changed_bits <= KC_BITS_MORE && damage->found <= KC_FOUND_SMALL;
+}
+
+/* Is there a stack of the words that follow, which are not none? */
+static bool is_stack(const struct kc_record *record, uint32_t thread_size)
+{
+	return record->count && record->count <= KC_STACK_WORDS && !(record->sp & 7) &&
+	       record->top > record->sp && record->top - record->sp <= thread_size &&
+	       record->count * sizeof(uint64_t) == record->top - record->sp;
+}
+
 /* As in user/probe/sweep.c: the disk is a border, too. */
 static bool is_record(const struct kc_tape_entry *entry, uint32_t thread_size)
 {
@@ -77,9 +91,10 @@ static bool is_record(const struct kc_tape_entry *entry, uint32_t thread_size)
 						  : 0;
 	if (!each || record->size != sizeof(*record) + record->count * each)
 		return false;
-	return record->kind == KC_RECORD_DAMAGE ||
-	       (record->count * each == record->top - record->sp &&
-		record->count * each <= thread_size && record->count <= KC_STACK_WORDS);
+	for (size_t i = 0; record->kind == KC_RECORD_DAMAGE && i < record->count; i++)
+		if (!is_damage((const struct kc_damage *)(record + 1) + i))
+			return false;
+	return record->kind == KC_RECORD_DAMAGE || is_stack(record, thread_size);
 }
 
 static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
@@ -95,6 +110,8 @@ static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn
 		return -EBADMSG;
 	for (size_t i = replay->at[KC_TAPE_PASS]; i < replay->count; i++) {
 		entry = &replay->entries[i];
+		if (entry->kind == KC_TAPE_PASS)
+			return -EBADMSG;
 		if (entry->kind == KC_TAPE_RECORD && !err) {
 			err = is_record(entry, replay->session.kernel->thread_size)
 				      ? fn(entry->data, arg)
@@ -104,6 +121,7 @@ static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn
 			if (entry->len != sizeof(*passed))
 				return -EBADMSG;
 			*ret_pass = passed->pass;
+			replay->failed |= passed->err != 0;
 			return err ?: passed->err;
 		}
 	}
@@ -190,8 +208,11 @@ static void replay_process(struct kc_source *source, const struct kc_whose *whos
 
 	*ret_process = (struct kc_process){};
 	if (!process || process->whose.tid != whose->tid ||
-	    process->whose.start_ns != whose->start_ns)
+	    process->whose.start_ns != whose->start_ns) {
+		blame(replay_of(source),
+		      "it has an answer about another thread than was asked for");
 		return;
+	}
 	*ret_process = process->process;
 	ret_process->executable[sizeof(ret_process->executable) - 1] = '\0';
 	ret_process->cgroup[sizeof(ret_process->cgroup) - 1] = '\0';
@@ -216,6 +237,14 @@ static void replay_now(struct kc_source *source, struct timespec *ret_time)
 		memcpy(ret_time, entry->data, sizeof(*ret_time));
 }
 
+static uint64_t replay_number(struct kc_source *source, uint64_t next)
+{
+	const struct kc_tape_entry *entry =
+		next_of(replay_of(source), KC_TAPE_NUMBER, sizeof(next));
+
+	return entry ? *(const uint64_t *)entry->data : next;
+}
+
 static const struct kc_source_ops replay_ops = {
 	.pass = replay_pass,
 	.cache = replay_cache,
@@ -225,10 +254,12 @@ static const struct kc_source_ops replay_ops = {
 	.losses = replay_losses,
 	.is_stale = replay_is_stale,
 	.reload = replay_reload,
+	.adopted = replay_nothing,
 	.event = replay_event,
 	.process = replay_process,
 	.host = replay_host,
 	.now = replay_now,
+	.number = replay_number,
 	.free = replay_nothing,
 };
 
@@ -499,6 +530,11 @@ static int tell_stop(struct kc_replay *replay, const struct kc_tape_entry *entry
 			     why);
 }
 
+static void nobody_waits(void *arg)
+{
+	(void)arg;
+}
+
 /* As in user/probe/probes.c. */
 static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entry)
 {
@@ -514,8 +550,16 @@ static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entr
 		return MALFORMED;
 	evidence.first = head->first;
 	if (head->first.number)
-		kc_sinks_evidence(replay->sinks, &replay->session, &evidence);
+		kc_sinks_evidence(replay->sinks, &replay->session, &evidence, nobody_waits, NULL);
 	return kc_event_handle(&replay->hearing, event, &head->first);
+}
+
+/* One that failed ended the watch; its end is on the tape. */
+static int run_pass(struct kc_replay *replay)
+{
+	int err = kc_passes_run(replay->passes);
+
+	return replay->failed && err != -EBADMSG ? 0 : err;
 }
 
 static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *entry,
@@ -526,7 +570,7 @@ static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *en
 		/* Those of one thread are asked for by the pass over all. */
 		if (entry->len != sizeof(uint32_t) || !replay->passes)
 			return MALFORMED;
-		return *(const uint32_t *)entry->data ? 0 : kc_passes_run(replay->passes);
+		return *(const uint32_t *)entry->data ? 0 : run_pass(replay);
 	case KC_TAPE_EVENT:
 		return hear_event(replay, entry);
 	case KC_TAPE_PROBED:

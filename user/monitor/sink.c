@@ -56,13 +56,28 @@ int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kerne
 }
 
 int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
-		      const struct kc_evidence *evidence)
+		      const struct kc_evidence *evidence, void (*safe)(void *arg), void *arg)
 {
 	const struct kc_kernel *kernel = kc_session_borrow(session, evidence->looker);
-	int err = each(sinks, evidence, kernel, evidence);
+	int first = 0;
 
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->sinks[i]->ops->word_evidence)
+			sinks->sinks[i]->ops->word_evidence(sinks->sinks[i], kernel, evidence);
+	/* Nobody who learns the kernel again waits for a disk. */
 	kc_session_return(session, evidence->looker);
-	return err;
+	for (size_t i = 0; i < sinks->count; i++) {
+		struct kc_sink *sink = sinks->sinks[i];
+		int err = sink->ops->write_evidence
+				  ? sink->ops->write_evidence(sink, evidence->looker)
+				  : 0;
+
+		if (!i)
+			first = err;
+		if (!i && !err)
+			safe(arg);
+	}
+	return first;
 }
 
 int kc_sinks_notice(const struct kc_sinks *sinks, const char *text)

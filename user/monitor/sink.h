@@ -80,11 +80,13 @@ struct kc_sink_ops {
 	int (*finding)(struct kc_sink *sink, const struct kc_kernel *kernel,
 		       const struct kc_finding *finding);
 	/*
-	 * Written and synced. The lookers call, maybe both at once, whatever the main thread
-	 * is at: takes no lock that it may own, and allocates nothing, which is one.
+	 * Worded with the kernel's symbols; then, without them, written and synced. The lookers
+	 * call, maybe both at once, whatever the main thread is at: takes no lock that it may
+	 * own, and allocates nothing, which is one.
 	 */
-	int (*evidence)(struct kc_sink *sink, const struct kc_kernel *kernel,
-			const struct kc_evidence *evidence);
+	void (*word_evidence)(struct kc_sink *sink, const struct kc_kernel *kernel,
+			      const struct kc_evidence *evidence);
+	int (*write_evidence)(struct kc_sink *sink, unsigned int looker);
 	int (*notice)(struct kc_sink *sink, const struct kc_when *when, const char *text);
 	int (*stats)(struct kc_sink *sink, const struct kc_when *when,
 		     const struct kc_coverage *coverage);
@@ -121,8 +123,13 @@ struct kc_when kc_sinks_now(const struct kc_sinks *sinks);
 int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start);
 int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
 		     const struct kc_finding *finding);
+
+/*
+ * Evidence to all of them. `safe` is called as soon as the first one has it, which is the report,
+ * and the others may be slow. 0, or -errno if that one has not.
+ */
 int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
-		      const struct kc_evidence *evidence);
+		      const struct kc_evidence *evidence, void (*safe)(void *arg), void *arg);
 int kc_sinks_notice(const struct kc_sinks *sinks, const char *text);
 int kc_sinks_stats(const struct kc_sinks *sinks, const struct kc_coverage *coverage);
 int kc_sinks_stop(const struct kc_sinks *sinks, const struct kc_coverage *coverage,

@@ -590,6 +590,8 @@ void kc_probes_tell(struct kc_probes *probes, const struct kc_event *event,
 	struct kc_hold *held = &probes->skel->bss->held[event->cpu & (KC_MAX_CPUS - 1)];
 	uint64_t *const words[] = { &held->seen, &held->safe, &held->told };
 
-	if (event->flags & KC_EVENT_HELD)
+	/* A later event's CPU is not told of an earlier one; ids grow with time. */
+	if (event->flags & KC_EVENT_HELD &&
+	    __atomic_load_n(words[state], __ATOMIC_RELAXED) < event->id)
 		__atomic_store_n(words[state], event->id, __ATOMIC_RELEASE);
 }

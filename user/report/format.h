@@ -21,11 +21,13 @@ struct kc_report {
 	bool regular;		/* a file: synced after each finding */
 	bool to_file;		/* and not to stdout */
 	pthread_mutex_t stream; /* of what is not a regular file */
+	bool cut;		/* the last text was: begin with a new line */
 	_Atomic uint64_t seq;	/* of the last event written */
 	struct kc_host host;
 	/* Of the lookers: */
 	int urgent_fd;
-	char urgent[KC_LOOKERS][KC_LINE_SIZE];
+	struct kc_line urgent[KC_LOOKERS];
+	char urgent_text[KC_LOOKERS][KC_LINE_SIZE];
 };
 
 /* Each writes one event to report->out, or to the line. */

@@ -342,7 +342,7 @@ static void json_notice(struct kc_report *report, const struct kc_when *when, co
 {
 	json *event = new_event(report, "notice", &when->real, when->boot_ns);
 
-	add_string(event, "text", text);
+	add_bytes(event, "text", text, strlen(text));
 	emit(report, event);
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "monitor/lookers.h"
 #include "report/report.h"
 #include "stack/place.h"
 #include "util/log.h"
@@ -10,6 +13,7 @@
 struct kmsg {
 	struct kc_sink sink;
 	int fd;
+	char line[KC_LOOKERS][320];
 };
 
 /* A log that refuses a line is no reason to end: the finding is elsewhere, too. */
@@ -33,24 +37,27 @@ static int kmsg_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 }
 
 /* Any thread: see struct kc_sink_ops. */
-static int kmsg_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
-			 const struct kc_evidence *evidence)
+static void kmsg_word_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
+			       const struct kc_evidence *evidence)
 {
-	const struct kmsg *kmsg = (const struct kmsg *)sink;
+	struct kmsg *kmsg = (struct kmsg *)sink;
 	const struct kc_event *event = evidence->event;
 	bool panics = event->kind == KC_EVENT_PANIC;
-	char line[320], place[160];
-	int len;
+	char place[160];
 
-	len = snprintf(line, sizeof(line),
-		       "<1>kcanary: evidence %lu: damaged stack frame in %s, thread %u of process "
-		       "%u\n",
-		       evidence->first.number,
-		       kc_place_text(kernel, panics ? event->caller : event->site, place),
-		       event->task.tid, event->task.pid);
-	if (write(kmsg->fd, line, len) < 0)
-		return 0; /* the evidence is elsewhere, too */
-	return 0;
+	snprintf(kmsg->line[evidence->looker], sizeof(kmsg->line[0]),
+		 "<1>kcanary: evidence %lu: damaged stack frame in %s, thread %u of process %u\n",
+		 evidence->first.number,
+		 kc_place_text(kernel, panics ? event->caller : event->site, place),
+		 event->task.tid, event->task.pid);
+}
+
+static int kmsg_write_evidence(struct kc_sink *sink, unsigned int looker)
+{
+	const struct kmsg *kmsg = (const struct kmsg *)sink;
+	const char *line = kmsg->line[looker];
+
+	return write(kmsg->fd, line, strlen(line)) < 0 ? -errno : 0;
 }
 
 static void kmsg_free(struct kc_sink *sink)
@@ -65,14 +72,16 @@ struct kc_sink *kc_kmsg_new(void)
 {
 	static const struct kc_sink_ops ops = {
 		.finding = kmsg_finding,
-		.evidence = kmsg_evidence,
+		.word_evidence = kmsg_word_evidence,
+		.write_evidence = kmsg_write_evidence,
 		.free = kmsg_free,
 	};
-	struct kmsg *kmsg = malloc(sizeof(*kmsg));
+	struct kmsg *kmsg = calloc(1, sizeof(*kmsg));
 
 	if (!kmsg)
 		return NULL;
-	*kmsg = (struct kmsg){ { &ops }, open("/dev/kmsg", O_WRONLY | O_CLOEXEC) };
+	kmsg->sink.ops = &ops;
+	kmsg->fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (kmsg->fd < 0) {
 		kc_warn("no line in the kernel's log for findings: /dev/kmsg: %s",
 			kc_strerror(errno));

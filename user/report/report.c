@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,8 +57,11 @@ static int commit(struct kc_report *report)
 
 	if (!report->regular)
 		pthread_mutex_lock(&report->stream);
+	if (!err && report->cut)
+		err = write_all(report->fd, "\n", 1);
 	if (!err)
 		err = write_all(report->fd, report->text, report->len);
+	report->cut = err != 0;
 	if (!report->regular)
 		pthread_mutex_unlock(&report->stream);
 	rewind(report->out);
@@ -88,40 +93,84 @@ static int report_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 	return commit(report);
 }
 
-/* A pipe or a terminal takes long texts in pieces: there the main thread is waited for, a while. */
-#define PATIENCE_NS 200000000
+/* A pipe or a terminal takes long texts in pieces: there others are waited for, a while. */
+#define PATIENCE_MS 200
 
-static int lock_stream(struct kc_report *report)
+static void until(struct timespec *ret_until)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += PATIENCE_NS;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
+	clock_gettime(CLOCK_MONOTONIC, ret_until);
+	ret_until->tv_nsec += PATIENCE_MS * 1000000L;
+	if (ret_until->tv_nsec >= 1000000000) {
+		ret_until->tv_sec++;
+		ret_until->tv_nsec -= 1000000000;
 	}
-	return -pthread_mutex_timedlock(&report->stream, &until);
 }
 
-static int report_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
-			   const struct kc_evidence *evidence)
+static int ms_left(const struct timespec *until)
 {
-	struct kc_report *report = report_of(sink);
-	struct kc_line line = { report->urgent[evidence->looker], KC_LINE_SIZE, 0 };
-	int err = 0;
+	struct timespec now;
+	long ms;
 
-	report->format->evidence(report, kernel, evidence, &line);
-	if (!report->regular)
-		err = lock_stream(report);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+	return ms > 0 ? ms : 0;
+}
+
+/* In pieces that a pipe that can be written to takes at once. */
+static int write_patiently(int fd, const struct kc_line *line, const struct timespec *until)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+
+	for (size_t at = 0; at < line->len;) {
+		size_t len = line->len - at < PIPE_BUF ? line->len - at : PIPE_BUF;
+		int err;
+
+		if (poll(&ready, 1, ms_left(until)) <= 0)
+			return -ETIMEDOUT;
+		err = write_all(fd, line->text + at, len);
+		if (err)
+			return err;
+		at += len;
+	}
+	return 0;
+}
+
+static int write_to_stream(struct kc_report *report, const struct kc_line *line)
+{
+	struct timespec patience;
+	int err;
+
+	until(&patience);
+	err = -pthread_mutex_clocklock(&report->stream, CLOCK_MONOTONIC, &patience);
 	if (err)
 		return err;
-	err = write_all(report->urgent_fd, line.text, line.len);
-	if (!report->regular)
-		pthread_mutex_unlock(&report->stream);
-	if (!err && report->regular && fdatasync(report->urgent_fd))
-		err = -errno;
+	err = write_patiently(report->urgent_fd, line, &patience);
+	/* Who comes next begins a line of its own. */
+	report->cut |= err != 0;
+	pthread_mutex_unlock(&report->stream);
 	return err;
+}
+
+static void report_word_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
+				 const struct kc_evidence *evidence)
+{
+	struct kc_report *report = report_of(sink);
+	struct kc_line *line = &report->urgent[evidence->looker];
+
+	line->len = 0;
+	report->format->evidence(report, kernel, evidence, line);
+}
+
+static int report_write_evidence(struct kc_sink *sink, unsigned int looker)
+{
+	struct kc_report *report = report_of(sink);
+	const struct kc_line *line = &report->urgent[looker];
+	int err;
+
+	if (!report->regular)
+		return write_to_stream(report, line);
+	err = write_all(report->urgent_fd, line->text, line->len);
+	return err ?: fdatasync(report->urgent_fd) ? -errno : 0;
 }
 
 static int report_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
@@ -161,7 +210,8 @@ int kc_report_audit(struct kc_report *report, const struct kc_when *when,
 static const struct kc_sink_ops report_ops = {
 	.start = report_start,
 	.finding = report_finding,
-	.evidence = report_evidence,
+	.word_evidence = report_word_evidence,
+	.write_evidence = report_write_evidence,
 	.notice = report_notice,
 	.stats = report_stats,
 	.stop = report_stop,
@@ -186,6 +236,7 @@ static int reopen(int fd)
 static int open_output(struct kc_report *report, const char *path)
 {
 	struct stat status;
+	bool appends;
 
 	/* Findings name processes and kernel internals: for root's eyes. */
 	report->fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
@@ -194,7 +245,8 @@ static int open_output(struct kc_report *report, const char *path)
 		return -errno;
 	report->regular = !fstat(report->fd, &status) && S_ISREG(status.st_mode);
 	report->to_file = path != NULL;
-	report->urgent_fd = path && report->regular ? reopen(report->fd) : report->fd;
+	appends = fcntl(report->fd, F_GETFL) & O_APPEND;
+	report->urgent_fd = appends && report->regular ? reopen(report->fd) : report->fd;
 	report->out = open_memstream(&report->text, &report->len);
 	return report->out ? 0 : -ENOMEM;
 }
@@ -211,6 +263,8 @@ int kc_report_new(const char *path, bool json, const struct kc_host *host,
 	report->format = json ? &kc_format_json : &kc_format_text;
 	report->fd = report->urgent_fd = -1;
 	pthread_mutex_init(&report->stream, NULL);
+	for (size_t i = 0; i < KC_LOOKERS; i++)
+		report->urgent[i] = (struct kc_line){ report->urgent_text[i], KC_LINE_SIZE, 0 };
 	report->host = *host;
 	err = open_output(report, path);
 	if (err) {

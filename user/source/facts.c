@@ -2,6 +2,7 @@
 #include "source/facts.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "arch/insn.h"
@@ -35,6 +36,7 @@ const uint32_t kc_facts_layouts = sizeof(struct tape_kernel) + sizeof(struct tap
 
 struct kc_facts {
 	struct kc_mem mem; /* first: in the kernel's place, and notes what is read */
+	struct kc_mover mover;
 	const struct kc_mem *base;
 	struct kc_kernel *kernel;
 	struct kc_tape *tape;
@@ -44,9 +46,19 @@ struct kc_facts {
 	size_t nr_functions, capacity;
 };
 
-static uint64_t move(const void *arg, uint64_t addr)
+static const struct kc_facts *facts_of(const struct kc_mover *mover)
 {
-	return kc_rebase(arg, addr);
+	return (const struct kc_facts *)((const char *)mover - offsetof(struct kc_facts, mover));
+}
+
+static uint64_t move_place(const struct kc_mover *mover, uint64_t addr)
+{
+	return kc_rebase(&facts_of(mover)->rebase, addr);
+}
+
+static uint64_t move_operand(const struct kc_mover *mover, uint64_t number)
+{
+	return kc_facts_move(facts_of(mover), number);
 }
 
 static bool has_text(const struct kc_facts *facts, uint64_t function)
@@ -71,7 +83,8 @@ static void write_text(struct kc_facts *facts, uint64_t addr)
 	if (!bytes || kc_mem_read(facts->base, sym->addr, bytes, sym->size))
 		return;
 	facts->functions[facts->nr_functions++] = sym->addr;
-	kc_move_code(facts->decoder, bytes, sym->size, sym->addr, move, &facts->rebase);
+	if (!kc_move_code(facts->decoder, bytes, sym->size, sym->addr, &facts->mover))
+		return;
 	at = kc_rebase(&facts->rebase, sym->addr);
 	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, sym->size);
 }
@@ -116,7 +129,8 @@ static void write_kernel(const struct kc_facts *facts)
 	}
 }
 
-int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, struct kc_facts **ret_facts)
+int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, const struct kc_rebase *rebase,
+		   struct kc_facts **ret_facts)
 {
 	struct kc_facts *facts = calloc(1, sizeof(*facts));
 	int err;
@@ -128,7 +142,8 @@ int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, struct kc_fac
 		.base = kernel->mem,
 		.kernel = kernel,
 		.tape = tape,
-		.rebase = kc_rebase_of(kernel),
+		.mover = { move_place, move_operand },
+		.rebase = rebase ? *rebase : kc_rebase_of(kernel),
 	};
 	err = kc_decoder_new(&kernel->guard, &facts->decoder);
 	if (!err)
@@ -196,6 +211,11 @@ const struct kc_rebase *kc_facts_rebase(const struct kc_facts *facts)
 	return &facts->rebase;
 }
 
+uint64_t kc_facts_move(const struct kc_facts *facts, uint64_t number)
+{
+	return kc_rebase_found(&facts->rebase, facts->kernel, number);
+}
+
 void kc_facts_end(struct kc_facts *facts)
 {
 	if (!facts)
@@ -211,6 +231,9 @@ struct piece {
 	uint64_t addr, len;
 	const uint8_t *bytes;
 };
+
+/* As many as user/kernel/modules.c reads. */
+#define MAX_MODULES 8192
 
 /* All that was loaded. */
 struct loaded {
@@ -292,8 +315,10 @@ static int load_module(struct loaded *loaded, const struct kc_tape_entry *entry)
 	const struct tape_module *head = entry->data;
 	struct kc_module *module;
 
-	if (entry->len != sizeof(*head) || head->text_end < head->text ||
+	if (entry->len != sizeof(*head) || head->text_end <= head->text || !head->text ||
 	    head->name[sizeof(head->name) - 1])
+		return -EBADMSG;
+	if (loaded->nr_modules == MAX_MODULES)
 		return -EBADMSG;
 	if (kc_grow(loaded->modules, loaded->modules_capacity, loaded->nr_modules + 1))
 		return -ENOMEM;
@@ -350,18 +375,43 @@ static int compare_codes(const void *a, const void *b)
 	return x->code < y->code ? -1 : x->code > y->code;
 }
 
-/* The rows of [start, end). */
+#define row_start(rows, i) ((rows)[i].start)
+
+/* How many rows begin below addr. */
+static size_t rows_below(const struct loaded *loaded, uint64_t addr)
+{
+	size_t last = kc_last_at_or_below(loaded->rows, loaded->nr_rows, addr - 1, row_start);
+
+	return last == loaded->nr_rows ? 0 : last + 1;
+}
+
+/* The rows of [start, end), which is not empty. */
 static int make_table(const struct loaded *loaded, uint64_t start, uint64_t end,
 		      enum kc_orc_layout layout, struct kc_orc_table *ret_table)
 {
-	size_t first = 0, last;
+	size_t first = rows_below(loaded, start), last = rows_below(loaded, end);
 
-	while (first < loaded->nr_rows && loaded->rows[first].start < start)
-		first++;
-	for (last = first; last < loaded->nr_rows && loaded->rows[last].start < end;)
-		last++;
 	return kc_orc_table_make(last ? loaded->rows + first : NULL, last - first, layout,
 				 ret_table);
+}
+
+/* Offsets are where words of so many bytes are read. */
+static bool fits(uint32_t offset, uint32_t size)
+{
+	return size <= 4096 && offset % 8 == 0 && offset + 8 <= size;
+}
+
+static bool is_sound(const struct tape_kernel *head)
+{
+	const struct kc_pt_regs *at = &head->pt_regs;
+
+	return head->thread_size >= 4096 && head->thread_size <= 1 << 20 &&
+	       !(head->thread_size & (head->thread_size - 1)) && head->text &&
+	       head->text_end > head->text && head->orc_layout <= KC_ORC_V4 &&
+	       fits(head->inactive.bp, head->inactive.size) &&
+	       fits(head->inactive.ret_addr, head->inactive.size) && fits(at->pc, at->size) &&
+	       fits(at->sp, at->size) && fits(at->bp, at->size) && fits(at->mode, at->size) &&
+	       *(const uint8_t *)&head->guard.pc_relative <= 1;
 }
 
 static int build_kernel(const struct tape_kernel *head, struct loaded *loaded,
@@ -369,10 +419,7 @@ static int build_kernel(const struct tape_kernel *head, struct loaded *loaded,
 {
 	int err;
 
-	if (head->thread_size < 1024 || head->thread_size > 1 << 20 ||
-	    head->text_end < head->text || head->orc_layout > KC_ORC_V4 ||
-	    head->pt_regs.size > 4096 || head->inactive.size > 4096 ||
-	    *(const uint8_t *)&head->guard.pc_relative > 1)
+	if (!is_sound(head))
 		return -EBADMSG;
 	kernel->guard = head->guard;
 	kernel->inactive = head->inactive;

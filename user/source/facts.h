@@ -14,13 +14,17 @@ struct kc_facts;
 /*
  * Write down this kernel, and from here on what is asked of it; its memory is read through the
  * facts from then on. Kernel and tape are borrowed: the facts end before the kernel does.
- * 0 or -ENOMEM.
+ * rebase: how the tape's kernel before this one was moved, or NULL. 0 or -ENOMEM.
  */
-int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, struct kc_facts **ret_facts);
+int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, const struct kc_rebase *rebase,
+		   struct kc_facts **ret_facts);
 
 /* Put what was asked since the last time on the tape. */
 void kc_facts_write(struct kc_facts *facts);
 const struct kc_rebase *kc_facts_rebase(const struct kc_facts *facts);
+
+/* As kc_rebase_found(). */
+uint64_t kc_facts_move(const struct kc_facts *facts, uint64_t number);
 void kc_facts_end(struct kc_facts *facts);
 
 /*

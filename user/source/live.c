@@ -15,7 +15,7 @@ struct live {
 	const char *cgroup; /* the filter's, or NULL */
 	struct kc_mem *mem;
 	uint64_t text, text_end;
-	uint64_t modules_hash;
+	uint64_t modules_hash, reloaded_hash; /* of the kernel in use; of the one learned last */
 };
 
 static struct live *live_of(struct kc_source *source)
@@ -122,14 +122,15 @@ static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 {
 	struct kc_failure failure; /* the errno is enough: the old facts stay */
 	struct live *live = live_of(source);
-	uint64_t hash = kc_modules_hash();
-	int err;
 
+	live->reloaded_hash = kc_modules_hash();
 	kc_overlay_forget(live->mem, live->text, live->text_end);
-	err = kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
-	if (!err)
-		live->modules_hash = hash;
-	return err;
+	return kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
+}
+
+static void live_adopted(struct kc_source *source)
+{
+	live_of(source)->modules_hash = live_of(source)->reloaded_hash;
 }
 
 static void live_event(struct kc_source *source, const struct kc_event *event,
@@ -159,6 +160,12 @@ static void live_now(struct kc_source *source, struct timespec *ret_time)
 	clock_gettime(CLOCK_REALTIME, ret_time);
 }
 
+static uint64_t live_number(struct kc_source *source, uint64_t next)
+{
+	(void)source;
+	return next;
+}
+
 static void live_free(struct kc_source *source)
 {
 	struct live *live = live_of(source);
@@ -176,10 +183,12 @@ static const struct kc_source_ops live_ops = {
 	.losses = live_losses,
 	.is_stale = live_is_stale,
 	.reload = live_reload,
+	.adopted = live_adopted,
 	.event = live_event,
 	.process = live_process,
 	.host = live_host,
 	.now = live_now,
+	.number = live_number,
 	.free = live_free,
 };
 

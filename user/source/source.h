@@ -46,12 +46,14 @@ struct kc_source_ops {
 	void (*losses)(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR]);
 	bool (*is_stale)(struct kc_source *source);
 	int (*reload)(struct kc_source *source, struct kc_kernel **ret_kernel);
+	void (*adopted)(struct kc_source *source);
 	void (*event)(struct kc_source *source, const struct kc_event *event,
 		      const struct kc_first *first);
 	void (*process)(struct kc_source *source, const struct kc_whose *whose,
 			struct kc_process *ret_process);
 	void (*host)(struct kc_source *source, struct kc_host *ret_host);
 	void (*now)(struct kc_source *source, struct timespec *ret_time);
+	uint64_t (*number)(struct kc_source *source, uint64_t next);
 	void (*free)(struct kc_source *source);
 };
 
@@ -109,10 +111,18 @@ static inline bool kc_source_is_stale(struct kc_source *source)
 	return source->ops->is_stale(source);
 }
 
-/* Learn the kernel again; the new one is the caller's. 0 or -errno. */
+/*
+ * Learn the kernel again; the new one is the caller's. It counts as not stale once the caller says
+ * that it goes on with it. 0 or -errno.
+ */
 static inline int kc_source_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 {
 	return source->ops->reload(source, ret_kernel);
+}
+
+static inline void kc_source_adopted(struct kc_source *source)
+{
+	source->ops->adopted(source);
 }
 
 /* A live probe's event is about to be handled. */
@@ -138,6 +148,12 @@ static inline void kc_source_host(struct kc_source *source, struct kc_host *ret_
 static inline void kc_source_now(struct kc_source *source, struct timespec *ret_time)
 {
 	source->ops->now(source, ret_time);
+}
+
+/* A finding's number: the next one; evidence may have taken others before. */
+static inline uint64_t kc_source_number(struct kc_source *source, uint64_t next)
+{
+	return source->ops->number(source, next);
 }
 
 #endif

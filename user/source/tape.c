@@ -36,6 +36,9 @@ struct entry_head {
 #define BLOCK_FULL (256 * 1024)
 #define MAX_BLOCK  (4u << 20)
 
+/* All are kept in memory; the largest file compresses to a tenth or so. */
+#define MAX_TOTAL (2ULL << 30)
+
 struct kc_tape {
 	int fd;
 	int err;
@@ -48,6 +51,7 @@ struct kc_tape {
 	uint8_t **blocks;
 	size_t nr_blocks, blocks_capacity;
 	size_t at, len;
+	uint64_t total; /* bytes of entries */
 	const char *damage;
 };
 
@@ -160,6 +164,12 @@ bool kc_tape_is_full(const struct kc_tape *tape)
 	return tape->full;
 }
 
+void kc_tape_sync(struct kc_tape *tape)
+{
+	if (!tape->err && fdatasync(tape->fd))
+		kc_debug("recording: %s", kc_strerror(errno));
+}
+
 /* True if all of it was there. */
 static bool read_fully(int fd, void *data, size_t len)
 {
@@ -232,6 +242,9 @@ static bool next_block(struct kc_tape *tape)
 	if (checksum(&block, packed) != block.crc ||
 	    uncompress(raw, &len, packed, block.packed) != Z_OK || len != block.raw)
 		return damaged(tape, "a block was changed");
+	tape->total += block.raw;
+	if (tape->total > MAX_TOTAL)
+		return damaged(tape, "it is larger than a recording can be");
 	tape->blocks[tape->nr_blocks++] = kc_take(raw);
 	tape->len = len;
 	tape->at = 0;
@@ -249,7 +262,7 @@ bool kc_tape_next(struct kc_tape *tape, struct kc_tape_entry *ret_entry)
 	if (tape->len - tape->at < sizeof(head))
 		return damaged(tape, "an entry was cut");
 	memcpy(&head, block + tape->at, sizeof(head));
-	if (head.len > tape->len - tape->at - sizeof(head))
+	if (!head.len || head.len > tape->len - tape->at - sizeof(head))
 		return damaged(tape, "an entry's length makes no sense");
 	*ret_entry = (struct kc_tape_entry){ head.kind, block + tape->at + sizeof(head), head.len };
 	tape->at += (sizeof(head) + head.len + 7) & ~(size_t)7;

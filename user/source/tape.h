@@ -43,7 +43,8 @@ enum kc_tape_kind {
 	KC_TAPE_STOP = 21,   /* struct kc_tape_stop, why, NUL */
 	KC_TAPE_DEPTH = 22,  /* struct kc_depth, function, NUL */
 	KC_TAPE_DEEP = 23,   /* struct kc_tape_deep, function, NUL */
-	KC_TAPE_NR = 24,
+	KC_TAPE_NUMBER = 24, /* uint64_t: a finding's */
+	KC_TAPE_NR = 25,
 };
 
 #define KC_TAPE_VERSION 1
@@ -73,6 +74,9 @@ void kc_tape_add(struct kc_tape *tape, enum kc_tape_kind kind, const void *head,
 /* Write out what was added. 0 or -errno: of this or of an earlier call. */
 int kc_tape_flush(struct kc_tape *tape);
 bool kc_tape_is_full(const struct kc_tape *tape);
+
+/* What was flushed, onto the disk; at the disk's leisure if that fails. */
+void kc_tape_sync(struct kc_tape *tape);
 
 struct kc_tape_entry {
 	enum kc_tape_kind kind;

@@ -30,7 +30,8 @@ const char *kc_unwind_end_text(enum kc_unwind_end end)
 
 bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word)
 {
-	if (addr < stack->sp || (addr & 7) || addr > stack->top - sizeof(*ret_word))
+	if (addr < stack->sp || (addr & 7) || addr >= stack->top ||
+	    stack->top - addr < sizeof(*ret_word))
 		return false;
 	*ret_word = stack->words[(addr - stack->sp) / sizeof(*ret_word)];
 	return true;
