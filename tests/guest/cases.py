@@ -173,7 +173,7 @@ def deep(kernel):
     need(shell in left and len(left) == 2, f"of {left}, the shell is {shell}", guest)
     # Of the second thread, for which the CPU was held: there is no later.
     need(any(e["process"]["pid"] != shell and 1536 <= e["frame"]["headroom"] < 2048
-             for e in evidence), str(evidence), guest)
+             for e in evidence), str(left), guest)
     need(any(e["frame"]["headroom"] < 1536 for e in found), str(left), guest)
     return f"with {sorted(e['frame']['headroom'] for e in found)} bytes left"
 

@@ -13,8 +13,9 @@ while [ $left -ge $1 ]; do
 done
 echo "guest: survived $1"
 until grep -qs '"headroom":1[0-5]..[^0-9]' /mnt/findings; do sleep 0.1; done
-sync
 echo "{\"pid\":$$}" >/mnt/pid
+sync
+sleep 3 # a CPU is held once in two seconds
 sh -c 'echo "dive 1" >/sys/kernel/debug/stackfault'
 echo "guest: still alive"
 exit 91
