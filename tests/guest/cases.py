@@ -306,6 +306,25 @@ def flood(kernel):
             f"{told['flood']['budget']} beyond the budget, {told['flood']['lost']} lost")
 
 
+def disarmed(kernel):
+    """All probes switched off by somebody: told when they are found dead and when they are
+    back, no status 0; and nothing of that where nobody did."""
+    guest = Guest(kernel, "sh /disarmed.sh", files=["disarmed.sh"])
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    names = re.findall(r"^(\w+): status \d+$", guest.output, re.M)
+    need(names[:3] == ["alive", "before", "during"], str(names), guest)
+    for name in names:
+        off = name != "alive"
+        told = 0 if not off else 1 if name == "before" else 2
+        texts = [n["text"].split(":")[0] for n in guest.events("notice", f"{name}:out: ")]
+        need(texts == ["the kernel runs no probes", "the kernel runs probes again"][:told],
+             f"{name}: {texts}", guest)
+        probes = guest.events("stats", f"{name}:out: ")[-1]["probes"]
+        need(probes["dead"] == off, f"{name}: {probes}", guest)
+        need(not off or guest.value(rf"^{name}: status (\d+)$") == "4", name, guest)
+    return ", ".join(names)
+
+
 def traced(kernel):
     """Another tool's return probe: told of once, counted from then on, and no status 0."""
     guest = Guest(kernel, "sh /traced.sh", files=["traced.sh"])
@@ -572,7 +591,7 @@ def lockdown(kernel):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, frozen, deep, traced, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+    everywhere = (watched, tripwire, frozen, deep, traced, disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
                   calls, flood, clean, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):

@@ -94,6 +94,9 @@ struct kc_arch {
 	/* Bytes of an entry in the tables of static keys and of fixups: kernel/edges.c. */
 	uint32_t jump_entry_size, fixup_size;
 
+	/* The function that getsid(2), which nobody calls often, begins with. */
+	const char *getsid;
+
 	/* A system call's name; NULL: there is none of this number, or it is newer than we are. */
 	const char *(*syscall_name)(long nr);
 };

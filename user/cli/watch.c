@@ -122,7 +122,7 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 	int written;
 
 	if (loop->attach && !err)
-		err = kc_attach_check_modules(loop->attach);
+		err = kc_attach_check_modules(loop->attach) ?: kc_attach_check_alive(loop->attach);
 	if (loop->attach)
 		kc_attach_stop(loop->attach);
 	if (loop->events) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kernel/overlay.h"
 #include "util/array.h"
@@ -28,8 +29,10 @@ struct kc_attach {
 	struct kc_probes *probes;
 	struct attached *functions;
 	size_t nr_functions;
-	struct kc_points tripwire;
-	size_t failed, gone; /* points */
+	struct kc_points tripwire, pulse; /* pulse: of a function that we call ourselves */
+	bool dead;			  /* the last call was not seen ... */
+	uint64_t deaths;		  /* ... which came so often */
+	size_t failed, gone;		  /* points */
 	bool detached;
 	struct kc_depths depths;
 	struct kc_function_depth *function_depths;
@@ -224,6 +227,51 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
 	return 0;
 }
 
+/*
+ * Probes can be switched off behind our back, all of them: kprobes/enabled in debugfs, the
+ * sysctl kernel.ftrace_enabled. Nobody says so; one on a function that we call ourselves tells.
+ */
+static void attach_pulse(struct kc_attach *attach)
+{
+	struct kc_entry entry = { .depth = KC_MAX_DEPTHS - 1 };
+	const struct kc_sym *sym;
+
+	if (kc_ksyms_by_name(attach->session->kernel->ksyms, kc_arch()->getsid, &sym, 1) < 1)
+		return;
+	entry.addr = sym->addr;
+	kc_probes_entries(attach->probes, &entry, 1, false);
+	attach->pulse = entry.points;
+}
+
+static uint64_t count_pulse(const struct kc_attach *attach)
+{
+	struct kc_point_count count = {};
+
+	kc_probes_count(attach->probes, attach->pulse, &count);
+	return count.hits;
+}
+
+int kc_attach_check_alive(struct kc_attach *attach)
+{
+	bool was_dead = attach->dead;
+	uint64_t before;
+
+	if (!attach->pulse.count || attach->detached)
+		return 0;
+	before = count_pulse(attach);
+	getsid(0);
+	attach->dead = count_pulse(attach) == before;
+	if (attach->dead == was_dead)
+		return 0;
+	attach->deaths += attach->dead;
+	return kc_sinks_notice(
+		attach->sinks,
+		attach->dead ? "the kernel runs no probes: somebody has switched them off "
+			       "(/sys/kernel/debug/kprobes/enabled, or the sysctl "
+			       "kernel.ftrace_enabled); the sweep goes on"
+			     : "the kernel runs probes again");
+}
+
 int kc_attach_place(struct kc_attach *attach)
 {
 	if (!kc_probes_compare_guard(attach->probes))
@@ -232,6 +280,7 @@ int kc_attach_place(struct kc_attach *attach)
 	for (size_t i = 0; i < attach->choices->count; i++)
 		keep_text(attach->session, &attach->choices->choices[i]);
 	attach_tripwire(attach);
+	attach_pulse(attach);
 	return attach_all(attach, attach->choices);
 }
 
@@ -337,10 +386,11 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 {
 	struct kc_probes *probes = attach->probes;
 	struct kc_probe_counts counts = {
-		.attached = kc_probes_attached(probes) - attach->gone,
+		.attached = kc_probes_attached(probes) - attach->gone - attach->pulse.count,
 		.failed = attach->failed + attach->gone,
 		.lost = kc_probes_loss(probes, KC_LOSS_RING),
 		.too_deep = kc_probes_too_deep(probes),
+		.dead = attach->deaths,
 	};
 	struct kc_point_count count;
 

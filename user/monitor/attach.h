@@ -52,6 +52,11 @@ bool kc_attach_has_tripwire(const struct kc_attach *attach);
  */
 int kc_attach_check_modules(struct kc_attach *attach);
 
+/*
+ * Does the kernel run probes at all? Told when that changes, and counted. 0 or a sink's error.
+ */
+int kc_attach_check_alive(struct kc_attach *attach);
+
 /* What the probes have counted; events that were not proved are counted by events.h. */
 void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_counts);
 

@@ -55,6 +55,7 @@ enum kc_counter_flag {
 	X(other_stack, "other_stack", KC_TELL, "hits on interrupt and exception stacks")          \
 	X(unreadable, "unreadable", KC_TELL_BLIND, "slots not readable")                          \
 	X(lost, "lost", KC_TELL_BLIND, "events lost: the ring buffer was full")                   \
+	X(dead, "dead", KC_TELL_BLIND, "times that the kernel was found to run no probes")        \
 	X(too_deep, "too_deep", KC_TELL_BLIND, "hits with too little stack left to look")         \
 	X(overflowed, "overflowed", KC_TELL_BLIND,                                                \
 	  "events that came faster than they were handled")                                       \

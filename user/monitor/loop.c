@@ -155,6 +155,8 @@ static int remark(const struct kc_loop *loop, struct pace *pace, double *next_st
 		err = adjust(pace, &coverage);
 	if (!err && loop->attach)
 		err = kc_attach_check_modules(loop->attach);
+	if (!err && loop->attach && (coverage.sweep.passes == 1 || coverage.seconds >= *next_stats))
+		err = kc_attach_check_alive(loop->attach);
 	if (!err && coverage.seconds >= *next_stats) {
 		*next_stats += STATS_EVERY;
 		kc_loop_coverage(loop, &coverage);
