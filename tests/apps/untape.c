@@ -12,7 +12,8 @@ int main(int argc, char **argv)
 	uint32_t block[4];
 	char magic[16];
 
-	if (!file || fread(magic, sizeof(magic), 1, file) != 1 || memcmp(magic, "kcanary\n", 8) != 0)
+	if (!file || fread(magic, sizeof(magic), 1, file) != 1 ||
+	    memcmp(magic, "kcanary\n", 8) != 0)
 		return 2;
 	while (fread(block, sizeof(block), 1, file) == 1) {
 		uint8_t *packed = malloc(block[1]), *raw = malloc(block[0]);
