@@ -7,163 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake.h"
-#include "fake_probe.h"
-#include "monitor/events.h"
-#include "monitor/pass.h"
-#include "source/live.h"
-
-#define TOP  0xffffc90000104000ULL
-#define SP   (TOP - FAKE_WORDS * 8)
-#define SLOT 9 /* index of simple()'s slot in a thread's words */
-
-extern const char simple_call[], simple_check[], interrupt_call[];
-
-/* A sink that remembers. */
-static struct {
-	struct kc_sink sink;
-	size_t findings, notices;
-	size_t syncs;
-	uint64_t seqs[8192];
-	enum kc_anomaly last;
-	char place[64], notice[320];
-	int err; /* what the next findings end with */
-	_Atomic size_t evidence;
-	_Atomic bool numbered[1024]; /* evidence was seen with this number */
-	/* What the main thread is stopped in, owning all that it can own. */
-	_Atomic bool stop, stopped;
-} seen;
-
-static void nap(void)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-}
-
-static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
-	       const struct kc_finding *finding)
-{
-	const struct kc_sym *sym = finding->checked->frames[finding->frame].sym;
-
-	(void)sink;
-	seen.seqs[seen.findings++] = finding->seq;
-	seen.last = finding->anomaly;
-	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
-	while (seen.stop) {
-		seen.stopped = true;
-		nap();
-	}
-	return seen.err;
-}
-
-static int see_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
-			const struct kc_evidence *evidence)
-{
-	(void)sink;
-	(void)kernel;
-	seen.numbered[evidence->first.number] = true;
-	seen.evidence++;
-	return 0;
-}
-
-static int see_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
-{
-	(void)sink;
-	(void)when;
-	seen.notices++;
-	snprintf(seen.notice, sizeof(seen.notice), "%s", text);
-	return 0;
-}
-
-static int see_sync(struct kc_sink *sink)
-{
-	(void)sink;
-	seen.syncs++;
-	return 0;
-}
-
-static void forget(struct kc_sink *sink)
-{
-	(void)sink;
-}
-
-static const struct kc_sink_ops ops = {
-	.finding = see,
-	.evidence = see_evidence,
-	.notice = see_notice,
-	.sync = see_sync,
-	.free = forget,
-};
-
-static struct kc_session session;
-static struct kc_source *source;
-static struct kc_sinks sinks;
-static struct kc_filter no_filter;
-static struct kc_desk *desk;
-static struct kc_passes *passes;
-static struct fake_thread threads[3];
-
-/* Asleep in simple(), which was interrupted user mode's: a stack that is complete. */
-static void put_to_sleep(struct fake_thread *thread, uint32_t tid)
-{
-	size_t at = 5;
-
-	*thread = (struct fake_thread){
-		.record = { .pid = 7, .tid = tid, .start_ns = tid, .sp = SP, .top = TOP },
-	};
-	thread->words[at++] = 0;			 /* bp */
-	thread->words[at++] = (uint64_t)simple_call + 5; /* after the call in simple() */
-	at += 2;
-	assert_int_equal(at, SLOT);
-	thread->words[at++] = KC_CANARY_MARK;
-	thread->words[at++] = (uint64_t)interrupt_call + 5;
-	at += fake->kernel.pt_regs.mode / 8;
-	thread->words[at] = 0x33; /* user mode */
-}
-
-static int setup(void **state)
-{
-	struct kc_failure failure;
-
-	fake_setup(state);
-	memset(&seen, 0, sizeof(seen));
-	seen.sink.ops = &ops;
-	session = (struct kc_session){ .kernel = &fake->kernel, .plans = fake->plans };
-	session.lent = session.kernel;
-	assert_int_equal(kc_live_new(&(struct kc_live_options){ .kernel = &fake->kernel }, &failure,
-				     &source),
-			 0);
-	sinks = (struct kc_sinks){};
-	kc_sinks_add(&sinks, &seen.sink);
-	assert_int_equal(kc_desk_new(&no_filter, source, &sinks, &desk), 0);
-	assert_int_equal(kc_passes_new(&(struct kc_passes_options){ .session = &session,
-								    .source = source,
-								    .desk = desk,
-								    .sinks = &sinks },
-				       &passes),
-			 0);
-	for (size_t i = 0; i < 3; i++)
-		put_to_sleep(&threads[i], 100 + i);
-	fake_threads(threads, 3);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	kc_passes_free(passes);
-	kc_desk_free(desk);
-	kc_sinks_free(&sinks);
-	kc_source_free(source);
-	kc_seen_free(&session.seen);
-	return fake_teardown(state);
-}
-
-static struct kc_coverage covered(void)
-{
-	struct kc_coverage coverage = {};
-
-	kc_passes_coverage(passes, &coverage);
-	return coverage;
-}
+#include "fake_watch.h"
 
 static void run(int want)
 {
@@ -267,55 +111,6 @@ static void sink_that_fails(void **state)
 	run(-ENOSPC);
 	coverage = covered();
 	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_FINDINGS);
-}
-
-/* A check probe in simple(), of a thread that was not seen before. */
-static struct kc_event *new_event(uint32_t tid, uint64_t id)
-{
-	static struct {
-		struct kc_event event;
-		uint64_t words[8];
-	} sent;
-
-	memset(&sent, 0, sizeof(sent));
-	sent.event.kind = KC_EVENT_CHECK;
-	sent.event.id = id;
-	sent.event.flags = KC_EVENT_HELD;
-	sent.event.site = (uint64_t)simple_check;
-	sent.event.syscall = -1;
-	sent.event.task.tid = tid;
-	sent.event.task.start_ns = tid;
-	sent.event.task.sp = SP;
-	sent.event.task.top = SP + sizeof(sent.words);
-	sent.event.task.count = 8;
-	sent.event.task.size = sizeof(sent);
-	sent.event.damage.slot = SP + 16;
-	sent.event.damage.changed_bytes = 0xff;
-	sent.words[3] = 0x1234;
-	return &sent.event;
-}
-
-static struct kc_events *start_events(void)
-{
-	struct kc_events *events;
-
-	assert_int_equal(kc_events_start(&(struct kc_events_options){ .session = &session,
-								      .probes = fake_probes(),
-								      .source = source,
-								      .desk = desk,
-								      .sinks = &sinks,
-								      .hold_off = 5 },
-					 &events),
-			 0);
-	return events;
-}
-
-static struct kc_probe_counts counts_of(const struct kc_events *events)
-{
-	struct kc_probe_counts counts = {};
-
-	kc_events_counts(events, &counts);
-	return counts;
 }
 
 /*
@@ -471,7 +266,7 @@ static void counters(void **state)
 	assert_int_equal(kc_coverage_exit(&(struct kc_coverage){}), KC_EXIT_BLIND);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_watch_setup, fake_watch_teardown)
 
 int main(void)
 {
