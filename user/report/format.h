@@ -22,6 +22,7 @@ struct kc_report {
 	bool to_file;		/* and not to stdout */
 	pthread_mutex_t stream; /* of what is not a regular file */
 	_Atomic uint64_t seq;	/* of the last event written */
+	_Atomic bool cut;	/* the last text that was written is not whole */
 	struct kc_host host;
 	/* Of the lookers: */
 	int urgent_fd;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,16 +33,30 @@ static void report_free(struct kc_sink *sink)
 	free(report);
 }
 
-/* All of it, or -errno. To a file in one piece: the kernel lets no other write in between. */
-static int write_all(int fd, const char *text, size_t len)
+/*
+ * All of it, or -errno. To a file in one piece: the kernel lets no other write in between. What a
+ * full disk has cut stays a line of its own: the next text, whoever's, begins another.
+ */
+static int write_all(struct kc_report *report, int fd, const char *text, size_t len)
 {
-	while (len) {
-		ssize_t wrote = write(fd, text, len);
+	const char *at = text;
 
-		if (wrote < 0 && errno != EINTR)
-			return -errno;
+	if (atomic_exchange(&report->cut, false) && write(fd, "\n", 1) != 1) {
+		report->cut = true;
+		return -errno;
+	}
+	while (len) {
+		ssize_t wrote = write(fd, at, len);
+
+		if (wrote < 0 && errno != EINTR) {
+			int err = -errno;
+
+			if (at != text)
+				report->cut = true;
+			return err;
+		}
 		if (wrote > 0) {
-			text += wrote;
+			at += wrote;
 			len -= wrote;
 		}
 	}
@@ -56,7 +71,7 @@ static int commit(struct kc_report *report)
 	if (!report->regular)
 		pthread_mutex_lock(&report->stream);
 	if (!err)
-		err = write_all(report->fd, report->text, report->len);
+		err = write_all(report, report->fd, report->text, report->len);
 	if (!report->regular)
 		pthread_mutex_unlock(&report->stream);
 	rewind(report->out);
@@ -116,7 +131,7 @@ static int report_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
 		err = lock_stream(report);
 	if (err)
 		return err;
-	err = write_all(report->urgent_fd, line.text, line.len);
+	err = write_all(report, report->urgent_fd, line.text, line.len);
 	if (!report->regular)
 		pthread_mutex_unlock(&report->stream);
 	if (!err && report->regular && fdatasync(report->urgent_fd))
