@@ -121,9 +121,9 @@ static void ends_by_a_sink(void **state)
 	assert_int_equal(seen.findings, 1);
 }
 
-static void dear_until_6(void)
+static void dear_until_8(void)
 {
-	fake_cpu_is_used(passed <= 6 ? 125 : 1);
+	fake_cpu_is_used(passed <= 8 ? 125 : 1);
 	if (passed == 20)
 		kill(getpid(), SIGTERM);
 }
@@ -131,28 +131,28 @@ static void dear_until_6(void)
 static void ends_by_a_notice(void **state)
 {
 	(void)state;
-	in_pass = dear_until_6;
+	in_pass = dear_until_8;
 	seen.notice_err = -EPIPE;
 	assert_int_equal(kc_loop_run(&loop, &why), -EPIPE);
 	assert_int_equal(passed, 3);
 }
 
 /* Statistics come every ten seconds, however many passes that are. */
-static void eleven_seconds_a_pass(void)
+static void four_seconds_a_pass(void)
 {
-	fake_time_passes(11);
-	seen.stats_err = passed == 5 ? -EIO : 0;
-	if (passed > 5)
+	fake_time_passes(4);
+	seen.stats_err = passed == 8 ? -EIO : 0;
+	if (passed > 8)
 		kill(getpid(), SIGTERM);
 }
 
 static void ends_by_stats(void **state)
 {
 	(void)state;
-	in_pass = eleven_seconds_a_pass;
+	in_pass = four_seconds_a_pass;
 	assert_int_equal(kc_loop_run(&loop, &why), -EIO);
-	assert_int_equal(passed, 5);
-	assert_int_equal(seen.stats, 5);
+	assert_int_equal(passed, 8);
+	assert_int_equal(seen.stats, 3);
 }
 
 /* Told when three passes in a row were dear, and when one is cheap again; not in between. */
@@ -163,7 +163,7 @@ static void dear_passes(void **state)
 
 	(void)state;
 	loop.max_cpu = 100;
-	in_pass = dear_until_6;
+	in_pass = dear_until_8;
 	seen.notice_err = -EPIPE;
 	assert_int_equal(kc_loop_run(&loop, &why), -EPIPE);
 	assert_string_equal(seen.notice, slow);
@@ -193,15 +193,10 @@ static void dear_now_and_then(void **state)
 	assert_int_equal(seen.notices, 0);
 }
 
-static void stop_at_1(void)
-{
-	kill(getpid(), SIGTERM);
-}
-
 static void nobody_to_watch(void **state)
 {
 	(void)state;
-	in_pass = stop_at_1;
+	in_pass = stop_at_3;
 	filter.comm = "App01";
 	fake_threads(threads, 0);
 	assert_int_equal(kc_loop_run(&loop, &why), 0);
