@@ -31,6 +31,8 @@ struct kc_desk {
 	size_t nr_victims;
 	struct kc_told_counts all, by_probes;
 	_Atomic uint64_t numbered; /* findings, and evidence that may become one */
+	uint64_t *taken;	   /* numbers that are others' already */
+	size_t nr_taken, taken_capacity;
 };
 
 int kc_desk_new(const struct kc_filter *filter, struct kc_source *source,
@@ -57,6 +59,7 @@ void kc_desk_free(struct kc_desk *desk)
 			free(victim->told);
 			free(victim);
 		}
+	free(desk->taken);
 	free(desk);
 }
 
@@ -205,9 +208,31 @@ static void count(struct kc_desk *desk, bool by_probe, enum kc_filed filed)
 	desk->by_probes.repeated += by_probe ? again : 0;
 }
 
+static bool is_taken(const struct kc_desk *desk, uint64_t number)
+{
+	for (size_t i = 0; i < desk->nr_taken; i++)
+		if (desk->taken[i] == number)
+			return true;
+	return false;
+}
+
 uint64_t kc_desk_number(struct kc_desk *desk)
 {
-	return ++desk->numbered;
+	uint64_t number;
+
+	do
+		number = ++desk->numbered;
+	while (is_taken(desk, number));
+	return number;
+}
+
+int kc_desk_take(struct kc_desk *desk, uint64_t number)
+{
+	int err = kc_grow(desk->taken, desk->taken_capacity, desk->nr_taken + 1);
+
+	if (!err)
+		desk->taken[desk->nr_taken++] = number;
+	return err;
 }
 
 /* Is it told already, or one too many? Then ret_seq is the number it was told with, or 0. */

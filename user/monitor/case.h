@@ -54,6 +54,9 @@ enum kc_filed {
 /* The next finding's number, for evidence that may become one. Any thread, without a lock. */
 uint64_t kc_desk_number(struct kc_desk *desk);
 
+/* This number is some evidence's: no finding gets it by itself. Before any other call. */
+int kc_desk_take(struct kc_desk *desk, uint64_t number);
+
 /*
  * Make a finding of what engine, anomaly, damage, task and frame of *finding say; the
  * rest is filled in, its number too unless there is one: it becomes that of the finding that it

@@ -358,6 +358,21 @@ static int add_probed(struct kc_replay *replay, const struct kc_tape_entry *entr
 	return 0;
 }
 
+/* Lookers number what they write before the desk sees it: those numbers are no others'. */
+static int take_numbers(struct kc_replay *replay)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < replay->count; i++) {
+		const struct kc_tape_event *head = replay->entries[i].data;
+
+		if (replay->entries[i].kind == KC_TAPE_EVENT &&
+		    replay->entries[i].len >= sizeof(*head) && head->first.number)
+			err = kc_desk_take(replay->desk, head->first.number);
+	}
+	return err;
+}
+
 /* The engine, for the threads that the watch was about. */
 static int start_engine(struct kc_replay *replay)
 {
@@ -365,6 +380,8 @@ static int start_engine(struct kc_replay *replay)
 
 	kc_sinks_add(&replay->inner, &replay->forward);
 	err = kc_desk_new(&replay->filter, &replay->source, &replay->inner, &replay->desk);
+	if (!err)
+		err = take_numbers(replay);
 	if (!err)
 		err = kc_passes_new(
 			&(struct kc_passes_options){
