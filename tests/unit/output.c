@@ -209,6 +209,28 @@ static void parse(char *text)
 	free(text);
 }
 
+/* Names out of a recording may be anything. */
+static void hostile_names(void **state)
+{
+	const struct kc_host host = { .name = "a\"", .boot_id = "b\"", .release = "\\" };
+	struct kc_kernel *kernel = fake_kernel();
+	struct kc_report *report;
+	char text[128];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%lx T a\"b\\\n%lx T c\n", event->site & ~0xffUL,
+		 event->site + 0x100);
+	kc_ksyms_free(kernel->ksyms);
+	assert_int_equal(fake_ksyms(text, &kernel->ksyms), 0);
+	assert_int_equal(kc_session_adopt(&session, kernel), 0);
+	assert_int_equal(kc_report_new(path, true, &host, &report), 0);
+	kc_sinks_add(&sinks, kc_report_sink(report));
+	assert_int_equal(write_evidence(0, 1), 0);
+	parse(read_file());
+	assert_int_equal(parsed.evidence, 1);
+	assert_int_equal(parsed.broken, 0);
+}
+
 static void full_device(void **state)
 {
 	(void)state;
@@ -366,8 +388,9 @@ static void slow_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(full_device),     TEST(full_for_a_while), TEST(reader_that_left),
-		TEST(three_to_a_file), TEST(three_to_a_pipe),  TEST(slow_reader),
+		TEST(hostile_names),	TEST(full_device),     TEST(full_for_a_while),
+		TEST(reader_that_left), TEST(three_to_a_file), TEST(three_to_a_pipe),
+		TEST(slow_reader),
 	};
 
 	return RUN(tests);
