@@ -34,6 +34,7 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	(void)sink;
 	seen.seqs[seen.findings++] = finding->seq;
 	seen.last = finding->anomaly;
+	seen.intact = finding->seen_intact;
 	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
 	while (seen.stop) {
 		seen.stopped = true;

@@ -22,6 +22,7 @@ struct seen {
 	size_t syncs;
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
+	uint64_t intact; /* how often the last one's function was seen with an intact slot */
 	char place[64], notice[320];
 	int err, notice_err, stats_err; /* what the next ones end with */
 	_Atomic size_t evidence;

@@ -20,12 +20,15 @@ static void run(void)
 static void same_damage(void **state)
 {
 	const struct kc_kernel *old = session.kernel;
+	uint64_t intact;
 
 	(void)state;
 	run();
 	threads[1].words[SLOT] = 0;
 	run();
 	assert_int_equal(seen.findings, 1);
+	intact = seen.intact;
+	assert_true(intact >= 3);
 	changing.stale_at = 0;
 	run();
 	assert_int_equal(changing.reloads, 1);
@@ -39,6 +42,7 @@ static void same_damage(void **state)
 	run();
 	assert_int_equal(seen.findings, 2);
 	assert_int_equal(seen.seqs[1], 2);
+	assert_true(seen.intact > intact); /* what was seen before counts on */
 	assert_string_equal(seen.place, "simple");
 	assert_int_equal(changing.reloads, 1);
 }
