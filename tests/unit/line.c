@@ -74,6 +74,9 @@ static void assert_as_json(const char *bytes, size_t max)
 	want[len] = '\0';
 	assert_true(kc_line_add_json(&line, bytes, max));
 	assert_int_equal(line.len, strlen(text));
+	/* json-c takes control characters as they are; the standard does not. */
+	for (const char *at = text; *at; at++)
+		assert_true(*at >= ' ' && *at < 0x7f);
 	read = json_tokener_parse(text);
 	assert_non_null(read);
 	assert_true(json_object_is_type(read, json_type_string));
