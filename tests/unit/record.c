@@ -225,6 +225,35 @@ static void cut_anywhere(void **state)
 	free(told);
 }
 
+/* Where a block ends nothing shows that there was more, but that nobody said the end. */
+static void cut_between_blocks(void **state)
+{
+	off_t ends[256], at = 16;
+	struct kc_replayed replayed;
+	size_t nr = 0, used = 0, len;
+	uint32_t head[4];
+	int fd;
+
+	(void)state;
+	begin_recording();
+	watch_something();
+	end_recording();
+	fd = open(tape_path, O_RDONLY | O_CLOEXEC);
+	for (; nr < 256 && pread(fd, head, 16, at) == 16; at += 16 + head[1])
+		ends[nr++] = at;
+	close(fd);
+	while (nr--) {
+		char *again;
+
+		assert_int_equal(truncate(tape_path, ends[nr]), 0);
+		again = replay(&len, &replayed);
+		used += again != NULL;
+		assert_true(!again || replayed.damage);
+		free(again);
+	}
+	assert_true(used >= 3);
+}
+
 /* Of a block's head every bit counts, those that mean nothing too. */
 static void changed_head(void **state)
 {
@@ -259,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(told_again),
 		TEST(cut_anywhere),
+		TEST(cut_between_blocks),
 		TEST(changed_head),
 	};
 
