@@ -11,10 +11,13 @@ $(B)/tests/%: tests/apps/%.c
 $(B)/tests/untape: LIBS := -lz
 
 # Unit tests: everything but the sub-commands and the code that needs a BPF skeleton, once
-# more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe.
+# more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe, and fake_host.c for
+# clocks and sysfs.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
-UNIT_SOURCES := $(filter-out user/cli/% user/probe/% user/monitor/attach.c user/monitor/loop.c,$(SOURCES))
-UNIT_OBJECTS := $(UNIT_SOURCES:user/%.c=$(B)/asan/%.o) $(B)/asan/tests/fake.o $(B)/asan/tests/fake_probe.o $(B)/asan/tests/text.o
+UNIT_SOURCES := $(filter-out user/cli/% user/probe/%,$(SOURCES))
+FAKES := fake fake_probe fake_host fake_watch text
+WRAP := -Wl,--wrap=clock_gettime,--wrap=nanosleep,--wrap=stat
+UNIT_OBJECTS := $(UNIT_SOURCES:user/%.c=$(B)/asan/%.o) $(FAKES:%=$(B)/asan/tests/%.o)
 UNITS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(filter-out tests/unit/fake%.c,$(wildcard tests/unit/*.c)))
 
 $(B)/asan/tests/%.o: tests/unit/%.S
@@ -33,7 +36,7 @@ $(B)/asan/%.o: user/%.c | $(B)/gen/syscalls.inc $(SKELETONS)
 $(B)/tests/unit/%: $(B)/asan/tests/%.o $(UNIT_OBJECTS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(SANITIZE) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
 
 # The command line's tests have every command's rows, and so all that commands need.
 CLI_OBJECTS := $(patsubst user/%.c,$(B)/asan/%.o,$(filter-out user/cli/main.c,$(SOURCES)))
@@ -48,8 +51,9 @@ $(B)/tests/unit/options: $(B)/asan/tests/options.o $(CLI_OBJECTS)
 # The engine's tests again, under the thread sanitizer: lookers and passes run at once.
 # (gcc 12 sees uninitialized reads in instrumented code that are none.)
 THREADS := -fsanitize=thread -O1 -Wno-maybe-uninitialized
-TSAN_OBJECTS := $(UNIT_OBJECTS:$(B)/asan/%=$(B)/tsan/%) $(B)/tsan/tests/monitor.o
-UNITS += $(B)/tests/unit/monitor-threads
+TSAN_OBJECTS := $(UNIT_OBJECTS:$(B)/asan/%=$(B)/tsan/%)
+THREADED := monitor loop reload output
+UNITS += $(THREADED:%=$(B)/tests/unit/%-threads)
 
 $(B)/tsan/tests/%.o: $(B)/asan/tests/%.o tests/unit/%.S
 	@mkdir -p $(@D)
@@ -64,10 +68,10 @@ $(B)/tsan/%.o: user/%.c | $(B)/gen/syscalls.inc
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(THREADS) -MMD -MP -c -o $@ $<
 
-$(B)/tests/unit/monitor-threads: $(TSAN_OBJECTS)
+$(B)/tests/unit/%-threads: $(B)/tsan/tests/%.o $(TSAN_OBJECTS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(THREADS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(THREADS) $(WRAP) -o $@ $^ $(LDLIBS) -lcmocka
 
 -include $(wildcard $(B)/tsan/*/*.d)
 

@@ -94,26 +94,39 @@ static struct kc_ksyms *make_ksyms(void)
 	return ksyms;
 }
 
+static void make_kernel(bool rip_relative, const struct kc_mem *mem, struct kc_kernel *kernel)
+{
+	*kernel = (struct kc_kernel){
+		.mem = mem,
+		.ksyms = make_ksyms(),
+		.text = (uint64_t)__start_kc_text,
+		.text_end = (uint64_t)kc_text_end,
+		.modules_start = kc_arch()->modules,
+		.thread_size = 16384,
+		.inactive = { .bp = 40, .ret_addr = 48, .size = 56 },
+		.pt_regs = { .bp = 32, .pc = 128, .mode = 136, .sp = 152, .size = 168 },
+		.guard = { .pc_relative = rip_relative,
+			   .addr = rip_relative ? (uint64_t)fake_guard : 0x28 },
+	};
+	make_orc(&kernel->orc);
+}
+
+struct kc_kernel *fake_kernel(void)
+{
+	static const struct kc_mem mem = { .read = fake_read, .name = "fake" };
+	struct kc_kernel *kernel = calloc(1, sizeof(*kernel));
+
+	make_kernel(false, &mem, kernel);
+	return kernel;
+}
+
 struct fake *fake_new(bool rip_relative)
 {
 	struct fake *it = calloc(1, sizeof(*it));
 
 	it->mem.read = fake_read;
 	it->mem.name = "fake";
-	it->kernel.mem = &it->mem;
-	it->kernel.ksyms = make_ksyms();
-	it->kernel.text = (uint64_t)__start_kc_text;
-	it->kernel.text_end = (uint64_t)kc_text_end;
-	it->kernel.modules_start = kc_arch()->modules;
-	it->kernel.thread_size = 16384;
-	it->kernel.inactive = (struct kc_inactive_frame){ .bp = 40, .ret_addr = 48, .size = 56 };
-	it->kernel.pt_regs =
-		(struct kc_pt_regs){ .bp = 32, .pc = 128, .mode = 136, .sp = 152, .size = 168 };
-	it->kernel.guard = (struct kc_guard){
-		.pc_relative = rip_relative,
-		.addr = rip_relative ? (uint64_t)fake_guard : 0x28,
-	};
-	make_orc(&it->kernel.orc);
+	make_kernel(rip_relative, &it->mem, &it->kernel);
 	if (kc_plans_new(&it->kernel, &it->plans))
 		abort();
 	return it;

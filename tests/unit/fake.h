@@ -20,6 +20,9 @@ struct fake {
 struct fake *fake_new(bool rip_relative);
 void fake_free(struct fake *fake);
 
+/* One that kc_kernel_free() frees, for a session to own. */
+struct kc_kernel *fake_kernel(void);
+
 /* The one that a group of tests shares: for cmocka_run_group_tests(). */
 extern struct fake *fake;
 int fake_setup(void **state);

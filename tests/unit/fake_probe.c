@@ -2,6 +2,8 @@
 #include "fake_probe.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +14,8 @@
 
 static struct fake_thread *threads;
 static size_t nr_threads;
+
+void (*fake_on_pass)(void);
 
 void fake_threads(struct fake_thread *given, size_t count)
 {
@@ -98,6 +102,8 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 	int err = 0;
 
 	(void)sweep;
+	if (!only_tid && fake_on_pass)
+		fake_on_pass();
 	for (size_t i = 0; !err && i < nr_threads; i++) {
 		struct fake_thread *thread = &threads[i];
 
@@ -149,6 +155,8 @@ uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss)
 void kc_sweep_flush(struct kc_sweep *sweep)
 {
 	(void)sweep;
+	for (size_t i = 0; i < nr_threads; i++)
+		threads[i].cached = false;
 }
 
 void kc_sweep_trim(struct kc_sweep *sweep)
@@ -228,4 +236,174 @@ const char *kc_loss_name(enum kc_loss loss)
 {
 	(void)loss;
 	return "loss";
+}
+
+struct kc_probes {
+	uint32_t nr_points;
+	size_t attached; /* that are left */
+};
+
+struct fake_probing fake_probing;
+
+__attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
+{
+	size_t len = strlen(fake_probing.asked);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(fake_probing.asked + len, sizeof(fake_probing.asked) - len, format, args);
+	va_end(args);
+}
+
+int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret_failure,
+		  struct kc_probes **ret_probes)
+{
+	(void)options;
+	if (fake_probing.load_err)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, fake_probing.load_err, "refused");
+	note("new");
+	*ret_probes = calloc(1, sizeof(**ret_probes));
+	return 0;
+}
+
+/* The real one detaches, too; that it is told to be is what a test wants to know. */
+void kc_probes_free(struct kc_probes *probes)
+{
+	if (!probes)
+		return;
+	note(" free");
+	if (probes->attached)
+		note(":%zu", probes->attached);
+	free(probes);
+}
+
+size_t kc_probes_detach(struct kc_probes *probes, size_t count)
+{
+	if (count > probes->attached)
+		count = probes->attached;
+	if (count)
+		note(" detach:%zu", count);
+	probes->attached -= count;
+	return probes->attached;
+}
+
+void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)
+{
+	(void)probes;
+	note(" hold:%lu/%lu", ns, max_ns);
+}
+
+static int attach(struct kc_probes *probes, const char *what, uint64_t addr,
+		  struct kc_points *points)
+{
+	if (addr == fake_probing.refused)
+		return -EINVAL;
+	note(" %s", what);
+	if (!points->count)
+		points->first = probes->nr_points;
+	points->count++;
+	probes->nr_points++;
+	probes->attached++;
+	return 0;
+}
+
+int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
+		     struct kc_points *ret_points)
+{
+	int first_err = 0;
+
+	*ret_points = (struct kc_points){};
+	for (size_t i = 0; i < plan->nr_checks; i++) {
+		int err = attach(probes, "check", plan->checks[i].load, ret_points);
+
+		first_err = first_err ?: err;
+	}
+	return first_err;
+}
+
+int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
+		     struct kc_points *ret_points)
+{
+	(void)depth;
+	*ret_points = (struct kc_points){};
+	return attach(probes, "return", addr, ret_points);
+}
+
+int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points)
+{
+	*ret_points = (struct kc_points){};
+	return attach(probes, "panic", addr, ret_points);
+}
+
+void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count,
+		       bool one_link)
+{
+	for (size_t i = 0; i < count; i++) {
+		char what[16];
+
+		snprintf(what, sizeof(what), "%s%s", one_link ? "entry" : "alone",
+			 entries[i].match ? "+" : "");
+		entries[i].points = (struct kc_points){};
+		entries[i].err = attach(probes, what, entries[i].addr, &entries[i].points);
+	}
+}
+
+size_t kc_probes_attached(const struct kc_probes *probes)
+{
+	return probes->nr_points;
+}
+
+int kc_probes_count(struct kc_probes *probes, struct kc_points points,
+		    struct kc_point_count *ret_count)
+{
+	(void)probes;
+	*ret_count = (struct kc_point_count){};
+	for (uint32_t i = points.first; i < points.first + points.count; i++) {
+		ret_count->hits += fake_probing.counts[i].hits;
+		ret_count->unreadable += fake_probing.counts[i].unreadable;
+		ret_count->unmatched += fake_probing.counts[i].unmatched;
+		ret_count->other_stack += fake_probing.counts[i].other_stack;
+	}
+	return 0;
+}
+
+int kc_probes_depth(struct kc_probes *probes, uint32_t depth, struct kc_depth *ret_depth)
+{
+	(void)probes;
+	*ret_depth = fake_probing.depths[depth];
+	return 0;
+}
+
+size_t kc_probes_threads(struct kc_probes *probes, struct kc_thread_depth *ret_threads, size_t max)
+{
+	size_t count = fake_probing.nr_threads < max ? fake_probing.nr_threads : max;
+
+	(void)probes;
+	memcpy(ret_threads, fake_probing.threads, count * sizeof(*ret_threads));
+	return count;
+}
+
+uint64_t kc_probes_loss(const struct kc_probes *probes, enum kc_loss loss)
+{
+	(void)probes;
+	return fake_probing.losses[loss];
+}
+
+bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
+{
+	(void)probes;
+	*ret_missed = fake_probing.missed;
+	return true;
+}
+
+bool kc_probes_compare_guard(const struct kc_probes *probes)
+{
+	(void)probes;
+	return !fake_probing.no_guard;
+}
+
+uint64_t kc_probes_too_deep(const struct kc_probes *probes)
+{
+	(void)probes;
+	return 0;
 }

@@ -24,13 +24,32 @@ struct fake_thread {
 /* Swept from the next pass on; the test owns them. */
 void fake_threads(struct fake_thread *threads, size_t count);
 
+/* Called at the start of each pass over all threads; NULL: nothing is. */
+extern void (*fake_on_pass)(void);
+
 /* An event for the next look, copied; *size as in event->task.size. */
 void fake_send(const struct kc_event *event);
 
 /* The last event that a held CPU was told this of; 0: none. */
 uint64_t fake_held(enum kc_held_state state);
 
-/* For kc_probes_*(): there is nothing in it. */
+/* For those of kc_probes_*() that are about events: there is nothing in it. */
 struct kc_probes *fake_probes(void);
+
+#define FAKE_POINTS 16
+
+/* Live probes: what the kernel has to say of them, and what was asked of it. */
+struct fake_probing {
+	int load_err;	  /* what kc_probes_new() fails with */
+	uint64_t refused; /* no probe is allowed here */
+	bool no_guard;
+	struct kc_point_count counts[FAKE_POINTS]; /* by point, in the order of attaching */
+	struct kc_depth depths[FAKE_POINTS];	   /* by function */
+	struct kc_thread_depth threads[FAKE_POINTS];
+	size_t nr_threads;
+	uint64_t losses[KC_LOSS_NR], missed;
+	char asked[512]; /* a word each */
+};
+extern struct fake_probing fake_probing;
 
 #endif

@@ -29,7 +29,7 @@ struct kc_rebase kc_rebase_of(const struct kc_kernel *kernel)
 
 uint64_t kc_rebase(const struct kc_rebase *rebase, uint64_t addr)
 {
-	if (addr < rebase->text || addr >= kc_arch()->modules_end)
+	if (addr < KC_TEXT_HALF || addr < rebase->text || addr >= kc_arch()->modules_end)
 		return addr;
 	return addr - (addr < rebase->modules ? rebase->text_by : rebase->modules_by);
 }

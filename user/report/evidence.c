@@ -100,9 +100,11 @@ static void add_places(struct kc_line *line, const struct kc_kernel *kernel,
 
 	bounded.size -= RESERVE;
 	while (count < MAX_PLACES && next_place(kernel, event, &at, text) &&
-	       kc_line_add(&bounded, "%s\"%s\"", count ? "," : "", text))
+	       kc_line_add(&bounded, "%s", count ? "," : "") &&
+	       kc_line_add_json(&bounded, text, sizeof(text))) {
+		line->len = bounded.len;
 		count++;
-	line->len = bounded.len;
+	}
 }
 
 void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
@@ -122,15 +124,18 @@ void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 		    engine_of(event), kc_anomaly_name(anomaly), event->lost);
 	add_task(line, &event->task);
 	add_syscall(line, event);
-	kc_line_add(line, ",\"code\":{\"place\":\"%s\"},\"frame\":{\"headroom\":%" PRIu64,
-		    kc_place_text(kernel, site_of(event), place), event->headroom);
+	kc_line_add(line, ",\"code\":{\"place\":");
+	kc_line_add_json(line, kc_place_text(kernel, site_of(event), place), sizeof(place));
+	kc_line_add(line, "},\"frame\":{\"headroom\":%" PRIu64, event->headroom);
 	if (anomaly == KC_ANOMALY_SLOT)
 		add_slot(line, &event->damage);
 	kc_line_add(line, "},\"addresses\":[");
 	add_places(line, kernel, event);
 	kc_line_add(line, "],\"host\":{\"name\":");
 	kc_line_add_json(line, report->host.name, sizeof(report->host.name));
-	kc_line_add(line, ",\"boot_id\":\"%s\",\"kernel\":", report->host.boot_id);
+	kc_line_add(line, ",\"boot_id\":");
+	kc_line_add_json(line, report->host.boot_id, sizeof(report->host.boot_id));
+	kc_line_add(line, ",\"kernel\":");
 	kc_line_add_json(line, report->host.release, sizeof(report->host.release));
 	kc_line_add(line, "}}\n");
 }

@@ -21,8 +21,8 @@ struct kc_report {
 	bool regular;		/* a file: synced after each finding */
 	bool to_file;		/* and not to stdout */
 	pthread_mutex_t stream; /* of what is not a regular file */
-	bool cut;		/* the last text was: begin with a new line */
 	_Atomic uint64_t seq;	/* of the last event written */
+	_Atomic bool cut;	/* the last text that was written is not whole */
 	struct kc_host host;
 	/* Of the lookers: */
 	int urgent_fd;

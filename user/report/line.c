@@ -38,8 +38,10 @@ bool kc_line_add_json(struct kc_line *line, const char *bytes, size_t max)
 	for (size_t i = 0; fits && i < max && bytes[i]; i++)
 		fits = add_json_byte(line, bytes[i]);
 	fits = fits && kc_line_add(line, "\"");
-	if (!fits)
+	if (!fits) {
 		line->len = start;
+		line->text[start] = '\0';
+	}
 	return fits;
 }
 
@@ -63,10 +65,14 @@ static void date_of(long days, long *ret_year, unsigned int *ret_month, unsigned
 
 bool kc_line_add_time(struct kc_line *line, time_t seconds, char between)
 {
-	unsigned int of_day = seconds % 86400, month, day;
-	long year;
+	long days = seconds / 86400, of_day = seconds % 86400, year;
+	unsigned int month, day;
 
-	date_of(seconds / 86400, &year, &month, &day);
-	return kc_line_add(line, "%04ld-%02u-%02u%c%02u:%02u:%02u", year, month, day, between,
+	if (of_day < 0) { /* before 1970: a recording may say so */
+		of_day += 86400;
+		days--;
+	}
+	date_of(days, &year, &month, &day);
+	return kc_line_add(line, "%04ld-%02u-%02u%c%02ld:%02ld:%02ld", year, month, day, between,
 			   of_day / 3600, of_day / 60 % 60, of_day % 60);
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,16 +35,30 @@ static void report_free(struct kc_sink *sink)
 	free(report);
 }
 
-/* All of it, or -errno. To a file in one piece: the kernel lets no other write in between. */
-static int write_all(int fd, const char *text, size_t len)
+/*
+ * All of it, or -errno. To a file in one piece: the kernel lets no other write in between. What a
+ * full disk has cut stays a line of its own: the next text, whoever's, begins another.
+ */
+static int write_all(struct kc_report *report, int fd, const char *text, size_t len)
 {
-	while (len) {
-		ssize_t wrote = write(fd, text, len);
+	const char *at = text;
 
-		if (wrote < 0 && errno != EINTR)
-			return -errno;
+	if (atomic_exchange(&report->cut, false) && write(fd, "\n", 1) != 1) {
+		report->cut = true;
+		return -errno;
+	}
+	while (len) {
+		ssize_t wrote = write(fd, at, len);
+
+		if (wrote < 0 && errno != EINTR) {
+			int err = -errno;
+
+			if (at != text)
+				report->cut = true;
+			return err;
+		}
 		if (wrote > 0) {
-			text += wrote;
+			at += wrote;
 			len -= wrote;
 		}
 	}
@@ -57,11 +72,8 @@ static int commit(struct kc_report *report)
 
 	if (!report->regular)
 		pthread_mutex_lock(&report->stream);
-	if (!err && report->cut)
-		err = write_all(report->fd, "\n", 1);
 	if (!err)
-		err = write_all(report->fd, report->text, report->len);
-	report->cut = err != 0;
+		err = write_all(report, report->fd, report->text, report->len);
 	if (!report->regular)
 		pthread_mutex_unlock(&report->stream);
 	rewind(report->out);
@@ -96,9 +108,9 @@ static int report_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 /* A pipe or a terminal takes long texts in pieces: there others are waited for, a while. */
 #define PATIENCE_MS 200
 
-static void until(struct timespec *ret_until)
+static void until(clockid_t clock, struct timespec *ret_until)
 {
-	clock_gettime(CLOCK_MONOTONIC, ret_until);
+	clock_gettime(clock, ret_until);
 	ret_until->tv_nsec += PATIENCE_MS * 1000000L;
 	if (ret_until->tv_nsec >= 1000000000) {
 		ret_until->tv_sec++;
@@ -117,8 +129,10 @@ static int ms_left(const struct timespec *until)
 }
 
 /* In pieces that a pipe that can be written to takes at once. */
-static int write_patiently(int fd, const struct kc_line *line, const struct timespec *until)
+static int write_patiently(struct kc_report *report, const struct kc_line *line,
+			   const struct timespec *until)
 {
+	int fd = report->urgent_fd;
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
 
 	for (size_t at = 0; at < line->len;) {
@@ -127,7 +141,7 @@ static int write_patiently(int fd, const struct kc_line *line, const struct time
 
 		if (poll(&ready, 1, ms_left(until)) <= 0)
 			return -ETIMEDOUT;
-		err = write_all(fd, line->text + at, len);
+		err = write_all(report, fd, line->text + at, len);
 		if (err)
 			return err;
 		at += len;
@@ -140,13 +154,16 @@ static int write_to_stream(struct kc_report *report, const struct kc_line *line)
 	struct timespec patience;
 	int err;
 
-	until(&patience);
-	err = -pthread_mutex_clocklock(&report->stream, CLOCK_MONOTONIC, &patience);
+	/* Mutexes know this clock only, before glibc 2.30 and to the thread sanitizer. */
+	until(CLOCK_REALTIME, &patience);
+	err = -pthread_mutex_timedlock(&report->stream, &patience);
 	if (err)
 		return err;
-	err = write_patiently(report->urgent_fd, line, &patience);
+	until(CLOCK_MONOTONIC, &patience);
+	err = write_patiently(report, line, &patience);
 	/* Who comes next begins a line of its own. */
-	report->cut |= err != 0;
+	if (err)
+		report->cut = true;
 	pthread_mutex_unlock(&report->stream);
 	return err;
 }
@@ -169,7 +186,7 @@ static int report_write_evidence(struct kc_sink *sink, unsigned int looker)
 
 	if (!report->regular)
 		return write_to_stream(report, line);
-	err = write_all(report->urgent_fd, line->text, line->len);
+	err = write_all(report, report->urgent_fd, line->text, line->len);
 	return err ?: fdatasync(report->urgent_fd) ? -errno : 0;
 }
 

@@ -24,7 +24,7 @@ struct header {
 struct block {
 	uint32_t raw, packed; /* bytes */
 	uint32_t crc;	      /* of the packed bytes, begun with that of the lengths */
-	uint32_t pad;
+	uint32_t pad;	      /* 0 */
 };
 
 struct entry_head {
@@ -232,6 +232,8 @@ static bool next_block(struct kc_tape *tape)
 		return damaged(tape, "it was cut");
 	if (!block.raw || block.raw > MAX_BLOCK || block.packed > compressBound(MAX_BLOCK))
 		return damaged(tape, "a block's length makes no sense");
+	if (block.pad)
+		return damaged(tape, "a block was changed");
 	packed = malloc(block.packed + 1);
 	raw = malloc(block.raw);
 	if (!packed || !raw || kc_grow(tape->blocks, tape->blocks_capacity, tape->nr_blocks + 1))

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fake_host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __real_nanosleep(const struct timespec *time, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *time, struct timespec *left);
+int __real_stat(const char *path, struct stat *status);
+int __wrap_stat(const char *path, struct stat *status);
+
+static _Atomic unsigned int passed; /* seconds */
+static _Atomic uint64_t cpu_ms;
+static _Atomic bool fake_cpu;
+static _Atomic uint64_t naps, module;
+
+void fake_time_passes(unsigned int seconds)
+{
+	passed += seconds;
+}
+
+void fake_cpu_is_used(unsigned int ms)
+{
+	fake_cpu = true;
+	cpu_ms += ms;
+}
+
+void fake_cpu_is_real(void)
+{
+	fake_cpu = false;
+}
+
+void fake_module_is(uint64_t inode)
+{
+	module = inode;
+}
+
+uint64_t fake_naps(void)
+{
+	return naps;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+	int err = __real_clock_gettime(clock, time);
+
+	if (clock == CLOCK_MONOTONIC)
+		time->tv_sec += passed;
+	if (clock == CLOCK_PROCESS_CPUTIME_ID && fake_cpu)
+		*time = (struct timespec){ cpu_ms / 1000, cpu_ms % 1000 * 1000000 };
+	return err;
+}
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
+{
+	naps++;
+	return __real_nanosleep(time, left);
+}
+
+int __wrap_stat(const char *path, struct stat *status)
+{
+	if (strcmp(path, "/sys/module/fakemod"))
+		return __real_stat(path, status);
+	*status = (struct stat){ .st_ino = module };
+	errno = ENOENT;
+	return module ? 0 : -1;
+}

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fake_watch.h"
+
+#include "unit.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "source/live.h"
+
+extern const char simple_call[], simple_check[], interrupt_call[];
+
+struct seen seen;
+struct changing changing;
+struct kc_session session;
+struct kc_source *source;
+struct kc_sinks sinks;
+struct kc_desk *desk;
+struct kc_passes *passes;
+struct fake_thread threads[3];
+
+static const struct kc_filter no_filter;
+
+void nap(void)
+{
+	poll(NULL, 0, 1);
+}
+
+static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
+	       const struct kc_finding *finding)
+{
+	const struct kc_sym *sym = finding->checked->frames[finding->frame].sym;
+
+	(void)sink;
+	seen.seqs[seen.findings++] = finding->seq;
+	seen.last = finding->anomaly;
+	seen.intact = finding->seen_intact;
+	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
+	while (seen.stop) {
+		seen.stopped = true;
+		nap();
+	}
+	return seen.err;
+}
+
+static void word_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
+			  const struct kc_evidence *evidence)
+{
+	(void)sink;
+	(void)kernel;
+	seen.numbered[evidence->first.number] = true;
+}
+
+static int write_evidence(struct kc_sink *sink, unsigned int looker)
+{
+	(void)sink;
+	(void)looker;
+	seen.evidence++;
+	return 0;
+}
+
+static int see_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
+{
+	(void)sink;
+	(void)when;
+	seen.notices++;
+	snprintf(seen.notice, sizeof(seen.notice), "%s", text);
+	return seen.notice_err;
+}
+
+static int see_stats(struct kc_sink *sink, const struct kc_when *when,
+		     const struct kc_coverage *coverage)
+{
+	(void)sink;
+	(void)when;
+	(void)coverage;
+	seen.stats++;
+	return seen.stats_err;
+}
+
+static int see_sync(struct kc_sink *sink)
+{
+	(void)sink;
+	seen.syncs++;
+	return 0;
+}
+
+static void forget(struct kc_sink *sink)
+{
+	(void)sink;
+}
+
+static const struct kc_sink_ops sink_ops = {
+	.finding = see,
+	.word_evidence = word_evidence,
+	.write_evidence = write_evidence,
+	.notice = see_notice,
+	.stats = see_stats,
+	.sync = see_sync,
+	.free = forget,
+};
+
+static int changing_pass(struct kc_source *it, uint32_t only_tid, kc_record_fn fn, void *arg,
+			 struct kc_pass *ret_pass)
+{
+	(void)it;
+	return kc_source_pass(changing.live, only_tid, fn, arg, ret_pass);
+}
+
+static int changing_cache(struct kc_source *it, const struct kc_record *record,
+			  const struct kc_sleep_facts *facts)
+{
+	(void)it;
+	return kc_source_cache(changing.live, record, facts);
+}
+
+static void changing_uncache(struct kc_source *it, uint32_t tid)
+{
+	(void)it;
+	kc_source_uncache(changing.live, tid);
+}
+
+static void changing_flush(struct kc_source *it)
+{
+	(void)it;
+	changing.flushes++;
+	kc_source_flush(changing.live);
+}
+
+static void changing_trim(struct kc_source *it)
+{
+	(void)it;
+	kc_source_trim(changing.live);
+}
+
+static void changing_losses(struct kc_source *it, uint64_t ret_losses[static KC_LOSS_NR])
+{
+	(void)it;
+	kc_source_losses(changing.live, ret_losses);
+}
+
+static bool changing_is_stale(struct kc_source *it)
+{
+	(void)it;
+	if (changing.stale_at > 0) {
+		changing.stale_at--;
+		return false;
+	}
+	return changing.stale_at == 0;
+}
+
+static int changing_reload(struct kc_source *it, struct kc_kernel **ret_kernel)
+{
+	(void)it;
+	if (changing.reload_err)
+		return changing.reload_err;
+	*ret_kernel = fake_kernel();
+	changing.reloads++;
+	return 0;
+}
+
+static void changing_adopted(struct kc_source *it)
+{
+	(void)it;
+	changing.stale_at = -1;
+}
+
+static uint64_t changing_number(struct kc_source *it, uint64_t next)
+{
+	(void)it;
+	return kc_source_number(changing.live, next);
+}
+
+static void changing_event(struct kc_source *it, const struct kc_event *event,
+			   const struct kc_first *first)
+{
+	(void)it;
+	kc_source_event(changing.live, event, first);
+}
+
+static void changing_process(struct kc_source *it, const struct kc_whose *whose,
+			     struct kc_process *ret_process)
+{
+	(void)it;
+	kc_source_process(changing.live, whose, ret_process);
+}
+
+static void changing_host(struct kc_source *it, struct kc_host *ret_host)
+{
+	(void)it;
+	kc_source_host(changing.live, ret_host);
+}
+
+static void changing_now(struct kc_source *it, struct timespec *ret_time)
+{
+	(void)it;
+	kc_source_now(changing.live, ret_time);
+}
+
+static void changing_free(struct kc_source *it)
+{
+	(void)it;
+	kc_source_free(changing.live);
+}
+
+static const struct kc_source_ops changing_ops = {
+	.pass = changing_pass,
+	.cache = changing_cache,
+	.uncache = changing_uncache,
+	.flush = changing_flush,
+	.trim = changing_trim,
+	.losses = changing_losses,
+	.is_stale = changing_is_stale,
+	.reload = changing_reload,
+	.adopted = changing_adopted,
+	.event = changing_event,
+	.process = changing_process,
+	.host = changing_host,
+	.now = changing_now,
+	.number = changing_number,
+	.free = changing_free,
+};
+
+void put_to_sleep(struct fake_thread *thread, uint32_t tid)
+{
+	size_t at = 5;
+
+	*thread = (struct fake_thread){
+		.record = { .pid = 7, .tid = tid, .start_ns = tid, .sp = SP, .top = TOP },
+	};
+	thread->words[at++] = 0;			 /* bp */
+	thread->words[at++] = (uint64_t)simple_call + 5; /* after the call in simple() */
+	at += 2;
+	assert_int_equal(at, SLOT);
+	thread->words[at++] = KC_CANARY_MARK;
+	thread->words[at++] = (uint64_t)interrupt_call + 5;
+	at += session.kernel->pt_regs.mode / 8;
+	thread->words[at] = 0x33; /* user mode */
+}
+
+static void start_engine(struct kc_source *from)
+{
+	assert_int_equal(kc_desk_new(&no_filter, from, &sinks, &desk), 0);
+	assert_int_equal(kc_passes_new(&(struct kc_passes_options){ .session = &session,
+								    .source = from,
+								    .desk = desk,
+								    .sinks = &sinks },
+				       &passes),
+			 0);
+}
+
+void fake_watch_through(struct kc_source *other)
+{
+	kc_passes_free(passes);
+	kc_desk_free(desk);
+	start_engine(other);
+}
+
+static void open_session(void)
+{
+	struct kc_failure failure;
+
+	session = (struct kc_session){ .kernel = fake_kernel() };
+	session.lent = session.kernel;
+	assert_int_equal(kc_plans_new(session.kernel, &session.plans), 0);
+	changing = (struct changing){ .source.ops = &changing_ops, .stale_at = -1 };
+	assert_int_equal(kc_live_new(&(struct kc_live_options){ .kernel = session.kernel },
+				     &failure, &changing.live),
+			 0);
+	source = &changing.source;
+}
+
+int fake_watch_setup(void **state)
+{
+	(void)state;
+	memset(&seen, 0, sizeof(seen));
+	seen.sink.ops = &sink_ops;
+	fake_probing = (struct fake_probing){};
+	fake_on_pass = NULL;
+	open_session();
+	sinks = (struct kc_sinks){};
+	kc_sinks_add(&sinks, &seen.sink);
+	start_engine(source);
+	for (size_t i = 0; i < 3; i++)
+		put_to_sleep(&threads[i], 100 + i);
+	fake_threads(threads, 3);
+	return 0;
+}
+
+int fake_watch_teardown(void **state)
+{
+	(void)state;
+	kc_passes_free(passes);
+	kc_desk_free(desk);
+	kc_sinks_free(&sinks);
+	kc_source_free(source);
+	kc_session_close(&session);
+	return 0;
+}
+
+struct kc_coverage covered(void)
+{
+	struct kc_coverage coverage = {};
+
+	kc_passes_coverage(passes, &coverage);
+	return coverage;
+}
+
+struct kc_event *new_event(uint32_t tid, uint64_t id)
+{
+	static struct {
+		struct kc_event event;
+		uint64_t words[8];
+	} sent;
+
+	memset(&sent, 0, sizeof(sent));
+	sent.event.kind = KC_EVENT_CHECK;
+	sent.event.id = id;
+	sent.event.flags = KC_EVENT_HELD;
+	sent.event.site = (uint64_t)simple_check;
+	sent.event.syscall = -1;
+	sent.event.task.tid = tid;
+	sent.event.task.start_ns = tid;
+	sent.event.task.sp = SP;
+	sent.event.task.top = SP + sizeof(sent.words);
+	sent.event.task.count = 8;
+	sent.event.task.size = sizeof(sent);
+	sent.event.damage.slot = SP + 16;
+	sent.event.damage.changed_bytes = 0xff;
+	sent.words[3] = 0x1234;
+	return &sent.event;
+}
+
+struct kc_events *start_events(void)
+{
+	struct kc_events *events;
+
+	assert_int_equal(kc_events_start(&(struct kc_events_options){ .session = &session,
+								      .probes = fake_probes(),
+								      .source = source,
+								      .desk = desk,
+								      .sinks = &sinks,
+								      .hold_off = 5 },
+					 &events),
+			 0);
+	return events;
+}
+
+struct kc_probe_counts counts_of(const struct kc_events *events)
+{
+	struct kc_probe_counts counts = {};
+
+	kc_events_counts(events, &counts);
+	return counts;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A watch on threads and events that the test makes: a session, a source whose modules change
+ * when the test says so, a desk, passes, and a sink that remembers. One at a time.
+ */
+#ifndef KC_TESTS_FAKE_WATCH_H
+#define KC_TESTS_FAKE_WATCH_H
+
+#include "fake.h"
+#include "fake_probe.h"
+#include "monitor/events.h"
+#include "monitor/pass.h"
+
+#define TOP  0xffffc90000104000ULL
+#define SP   (TOP - FAKE_WORDS * 8)
+#define SLOT 9 /* index of simple()'s slot in a thread's words */
+
+/* A sink that remembers. */
+struct seen {
+	struct kc_sink sink;
+	size_t findings, notices, stats;
+	size_t syncs;
+	uint64_t seqs[8192];
+	enum kc_anomaly last;
+	uint64_t intact; /* how often the last one's function was seen with an intact slot */
+	char place[64], notice[320];
+	int err, notice_err, stats_err; /* what the next ones end with */
+	_Atomic size_t evidence;
+	_Atomic bool numbered[1024]; /* evidence was seen with this number */
+	/* What the main thread is stopped in, owning all that it can own. */
+	_Atomic bool stop, stopped;
+};
+
+/* The live source, whose modules change when the test says so. */
+struct changing {
+	struct kc_source source;
+	struct kc_source *live;
+	int stale_at;	/* stale at the nth question from now on, from 0; -1: never */
+	int reload_err; /* what a reload ends with */
+	_Atomic unsigned int reloads, flushes;
+};
+
+extern struct seen seen;
+extern struct changing changing;
+extern struct kc_session session;
+extern struct kc_source *source; /* `changing` */
+extern struct kc_sinks sinks;
+extern struct kc_desk *desk;
+extern struct kc_passes *passes;
+extern struct fake_thread threads[3];
+
+/* Three threads asleep in simple(), all intact; `seen` is the only sink. For cmocka. */
+int fake_watch_setup(void **state);
+int fake_watch_teardown(void **state);
+
+/* Desk and passes anew, on another source: a recorder's. */
+void fake_watch_through(struct kc_source *other);
+
+/* Asleep in simple(), which was interrupted user mode's: a stack that is complete. */
+void put_to_sleep(struct fake_thread *thread, uint32_t tid);
+
+struct kc_coverage covered(void);
+
+/* A check probe in simple(), of a thread that was not seen before. */
+struct kc_event *new_event(uint32_t tid, uint64_t id);
+
+/* Events are looked at from here on. */
+struct kc_events *start_events(void);
+struct kc_probe_counts counts_of(const struct kc_events *events);
+
+/* Between two looks at a condition. No nanosleep(), which fake_host.h counts. */
+void nap(void);
+
+#endif

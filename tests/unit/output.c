@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reports on files and pipes: full ones, slow ones, and several who write at once. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fake_watch.h"
+#include "monitor/lookers.h"
+#include "report/report.h"
+
+#define EACH 150 /* lines of each thread */
+
+static char path[64];
+static int pipe_end = -1; /* to read from */
+static struct kc_event *event;
+static struct kc_checked_stack checked;
+static struct kc_finding finding;
+
+/* A finding whose line is longer than what a pipe takes in one piece. */
+static void make_finding(void)
+{
+	static uint64_t words[8];
+
+	checked = (struct kc_checked_stack){ .count = 1, .damaged = 1, .end = KC_UNWIND_NOT_TEXT };
+	checked.frames[0].sym = kc_ksyms_at(session.kernel->ksyms, 2);
+	checked.frames[0].plan = kc_plans_of(session.plans, checked.frames[0].sym);
+	checked.frames[0].status = KC_CHECK_DAMAGED;
+	finding = (struct kc_finding){
+		.engine = "sweep",
+		.task = { .pid = 7, .tid = 100, .comm = "a\"\n" },
+		.damage = { .slot = 0x1010, .changed_bytes = 0xff, .changed_bits = KC_BITS_MORE },
+		.stack = { .sp = 0x1000, .top = 0x1040, .words = words },
+		.checked = &checked,
+	};
+	memset(finding.process.executable, '"', sizeof(finding.process.executable) - 1);
+	memset(finding.process.cgroup, '\\', sizeof(finding.process.cgroup) - 1);
+	kc_judge(&finding, 0);
+}
+
+static void open_report(const char *where)
+{
+	const struct kc_host host = { .name = "host", .release = "6.1" };
+	struct kc_report *report;
+
+	assert_int_equal(kc_report_new(where, true, &host, &report), 0);
+	kc_sinks_add(&sinks, kc_report_sink(report));
+}
+
+static void limit_file(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int setup(void **state)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	fake_watch_setup(state);
+	sinks.count = 0;
+	event = new_event(1000, 1);
+	make_finding();
+	strcpy(path, "/tmp/kcanary-output.XXXXXX");
+	close(mkstemp(path));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	if (pipe_end >= 0)
+		close(pipe_end);
+	pipe_end = -1;
+	unlink(path);
+	limit_file(RLIM_INFINITY);
+	return fake_watch_teardown(state);
+}
+
+/* A pipe of one page, and a report into it. */
+static void open_pipe(void)
+{
+	char name[32];
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_true(fcntl(fds[0], F_SETPIPE_SZ, 4096) > 0);
+	pipe_end = fds[0];
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fds[1]);
+	open_report(name);
+	close(fds[1]);
+}
+
+static int write_finding(uint64_t seq)
+{
+	finding.seq = seq;
+	return kc_sinks_finding(&sinks, session.kernel, &finding);
+}
+
+static void nobody_waits(void *arg)
+{
+	(void)arg;
+}
+
+static int write_evidence(unsigned int looker, uint64_t number)
+{
+	struct kc_evidence evidence = { { .number = number }, event, looker };
+
+	return kc_sinks_evidence(&sinks, &session, &evidence, nobody_waits, NULL);
+}
+
+/* All that was written. */
+static char *read_all(int fd)
+{
+	size_t len = 0, size = 1 << 16;
+	char *text = malloc(size);
+	ssize_t got;
+
+	while ((got = read(fd, text + len, size - len - 1)) > 0) {
+		len += got;
+		if (size - len < 4096)
+			text = realloc(text, size *= 2);
+	}
+	text[len] = '\0';
+	return text;
+}
+
+static char *read_file(void)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = read_all(fd);
+
+	close(fd);
+	return text;
+}
+
+static uint64_t number_of(struct json_object *line, const char *key)
+{
+	struct json_object *value;
+
+	assert_true(json_object_object_get_ex(line, key, &value));
+	return json_object_get_int64(value);
+}
+
+#define MAX_LINES 1024
+
+/* What a report came to. */
+static struct {
+	size_t findings, evidence, notices, broken;
+	bool seq[MAX_LINES], finding[MAX_LINES], evidence_of[MAX_LINES];
+} parsed;
+
+/* One line, all of it one object; NULL: it is none. */
+static struct json_object *parse_line(const char *line, size_t len)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *object = json_tokener_parse_ex(tokener, line, len);
+
+	if (object && json_tokener_get_parse_end(tokener) != len) {
+		json_object_put(object);
+		object = NULL;
+	}
+	json_tokener_free(tokener);
+	return object;
+}
+
+static void count_line(struct json_object *line)
+{
+	struct json_object *type;
+	uint64_t seq = number_of(line, "seq");
+
+	assert_true(seq < MAX_LINES && !parsed.seq[seq]);
+	parsed.seq[seq] = true;
+	json_object_object_get_ex(line, "type", &type);
+	if (!strcmp(json_object_get_string(type), "finding")) {
+		parsed.findings++;
+		parsed.finding[number_of(line, "finding")] = true;
+	} else if (!strcmp(json_object_get_string(type), "evidence")) {
+		parsed.evidence++;
+		parsed.evidence_of[number_of(line, "finding")] = true;
+	} else {
+		parsed.notices++;
+	}
+}
+
+static void parse(char *text)
+{
+	memset(&parsed, 0, sizeof(parsed));
+	for (char *line = text, *end; *line; line = end + 1) {
+		struct json_object *object;
+
+		end = strchr(line, '\n');
+		assert_non_null(end);
+		object = parse_line(line, end - line);
+		if (!object) {
+			parsed.broken++;
+			continue;
+		}
+		count_line(object);
+		json_object_put(object);
+	}
+	free(text);
+}
+
+/* Names out of a recording may be anything. */
+static void hostile_names(void **state)
+{
+	const struct kc_host host = { .name = "a\"", .boot_id = "b\"", .release = "\\" };
+	struct kc_kernel *kernel = fake_kernel();
+	struct kc_report *report;
+	char text[128];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%lx T a\"b\\\n%lx T c\n", event->site & ~0xffUL,
+		 event->site + 0x100);
+	kc_ksyms_free(kernel->ksyms);
+	assert_int_equal(fake_ksyms(text, &kernel->ksyms), 0);
+	assert_int_equal(kc_session_adopt(&session, kernel), 0);
+	assert_int_equal(kc_report_new(path, true, &host, &report), 0);
+	kc_sinks_add(&sinks, kc_report_sink(report));
+	assert_int_equal(write_evidence(0, 1), 0);
+	parse(read_file());
+	assert_int_equal(parsed.evidence, 1);
+	assert_int_equal(parsed.broken, 0);
+}
+
+static void full_device(void **state)
+{
+	(void)state;
+	open_report("/dev/full");
+	assert_int_equal(write_finding(1), -ENOSPC);
+	assert_int_equal(write_evidence(0, 2), -ENOSPC);
+	assert_int_equal(kc_sinks_notice(&sinks, "x"), -ENOSPC);
+}
+
+/* Full in the middle of a line, then there is room again: what follows is whole. */
+static void full_for_a_while(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	open_report(path);
+	assert_int_equal(write_finding(1), 0);
+	assert_int_equal(stat(path, &status), 0);
+	limit_file(status.st_size * 3 / 2);
+	assert_int_equal(write_finding(2), -EFBIG);
+	assert_int_equal(write_evidence(0, 3), -EFBIG);
+	limit_file(RLIM_INFINITY);
+	assert_int_equal(write_evidence(1, 4), 0);
+	assert_int_equal(kc_sinks_notice(&sinks, "there is room again"), 0);
+	assert_int_equal(kc_sinks_sync(&sinks), 0);
+	parse(read_file());
+	assert_int_equal(parsed.findings, 1);
+	assert_true(parsed.evidence_of[4] && parsed.evidence == 1);
+	assert_int_equal(parsed.notices, 1);
+	assert_int_equal(parsed.broken, 1);
+}
+
+static void reader_that_left(void **state)
+{
+	(void)state;
+	open_pipe();
+	close(pipe_end);
+	pipe_end = -1;
+	assert_int_equal(write_finding(1), -EPIPE);
+	assert_int_equal(write_evidence(0, 2), -EPIPE);
+}
+
+/* The main thread and two lookers. What a looker gave up is not there, in no part. */
+static bool written[3 * EACH + 1];
+
+static void *write_lines(void *arg)
+{
+	uintptr_t nth = (uintptr_t)arg;
+
+	for (uint64_t i = 0; i < EACH; i++) {
+		uint64_t number = 1 + nth * EACH + i;
+
+		written[number] =
+			!(nth == KC_LOOKERS ? write_finding(number) : write_evidence(nth, number));
+	}
+	return NULL;
+}
+
+static void write_at_once(void)
+{
+	pthread_t writers[KC_LOOKERS + 1];
+
+	memset(written, 0, sizeof(written));
+	for (uintptr_t i = 0; i <= KC_LOOKERS; i++)
+		assert_int_equal(pthread_create(&writers[i], NULL, write_lines, (void *)i), 0);
+	for (size_t i = 0; i <= KC_LOOKERS; i++)
+		pthread_join(writers[i], NULL);
+}
+
+static void check_lines(void)
+{
+	for (size_t number = 1; number <= 3 * EACH; number++)
+		assert_int_equal(parsed.finding[number] + parsed.evidence_of[number],
+				 written[number]);
+	assert_int_equal(parsed.findings, EACH);
+	assert_int_equal(parsed.broken, 0);
+}
+
+static void three_to_a_file(void **state)
+{
+	(void)state;
+	open_report(path);
+	write_at_once();
+	parse(read_file());
+	check_lines();
+	assert_int_equal(parsed.evidence, 2 * EACH);
+}
+
+static void *read_pipe(void *arg)
+{
+	(void)arg;
+	return read_all(pipe_end);
+}
+
+static void three_to_a_pipe(void **state)
+{
+	pthread_t reader;
+	void *text;
+
+	(void)state;
+	open_pipe();
+	assert_int_equal(pthread_create(&reader, NULL, read_pipe, NULL), 0);
+	write_at_once();
+	kc_sinks_free(&sinks); /* the end of the pipe */
+	pthread_join(reader, &text);
+	parse(text);
+	check_lines();
+}
+
+static void *write_one(void *arg)
+{
+	*(int *)arg = write_finding(1);
+	return NULL;
+}
+
+/* The main thread is in the middle of a line: a looker gives up, and it is counted. */
+static void slow_reader(void **state)
+{
+	pthread_t writer, reader;
+	struct kc_events *events;
+	int err = -1, full = 0;
+	void *text;
+
+	(void)state;
+	open_pipe();
+	assert_int_equal(pthread_create(&writer, NULL, write_one, &err), 0);
+	while (full < 4096) {
+		nap();
+		assert_int_equal(ioctl(pipe_end, FIONREAD, &full), 0);
+	}
+	kc_desk_number(desk); /* the finding's */
+	events = start_events();
+	fake_send(new_event(1000, 6001));
+	while (!counts_of(events).late)
+		nap();
+	assert_int_equal(fake_held(KC_HELD_SEEN), 6001);
+	assert_int_not_equal(fake_held(KC_HELD_SAFE), 6001);
+	assert_int_equal(pthread_create(&reader, NULL, read_pipe, NULL), 0);
+	pthread_join(writer, NULL);
+	assert_int_equal(err, 0);
+	/* The finding comes all the same. */
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(fake_held(KC_HELD_TOLD), 6001);
+	assert_int_equal(counts_of(events).late, 1);
+	kc_events_free(events);
+	kc_sinks_free(&sinks);
+	pthread_join(reader, &text);
+	parse(text);
+	assert_int_equal(parsed.findings, 2);
+	assert_int_equal(parsed.evidence + parsed.broken, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(hostile_names),	TEST(full_device),     TEST(full_for_a_while),
+		TEST(reader_that_left), TEST(three_to_a_file), TEST(three_to_a_pipe),
+		TEST(slow_reader),
+	};
+
+	return RUN(tests);
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A watch that is written down and told again; and what is left of a recording that was cut. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fake_watch.h"
+#include "monitor/record.h"
+#include "monitor/replay.h"
+#include "report/report.h"
+#include "util/array.h"
+#include "util/log.h"
+
+static char folder[] = "/tmp/kcanary-record.XXXXXX";
+static char tape_path[64], told_path[64], again_path[64];
+static struct kc_recorder *recorder;
+static struct kc_tape *tape;
+
+static int setup(void **state)
+{
+	kc_log_set_level(KC_LOG_ERROR);
+	fake_watch_setup(state);
+	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(tape_path, sizeof(tape_path), "%s/tape", folder);
+	snprintf(told_path, sizeof(told_path), "%s/told", folder);
+	snprintf(again_path, sizeof(again_path), "%s/again", folder);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unlink(tape_path);
+	unlink(told_path);
+	unlink(again_path);
+	rmdir(folder);
+	return fake_watch_teardown(state);
+}
+
+static char *read_text(const char *path, size_t *ret_len)
+{
+	FILE *file = fopen(path, "re");
+	char *text = calloc(1, 1 << 20);
+
+	assert_non_null(file);
+	*ret_len = fread(text, 1, (1 << 20) - 1, file);
+	fclose(file);
+	return text;
+}
+
+static void begin_recording(void)
+{
+	struct kc_report *report;
+	struct kc_source *through;
+	struct kc_host host;
+
+	assert_int_equal(kc_tape_create(tape_path, kc_recorder_layouts(), 64 << 20, &tape), 0);
+	assert_int_equal(kc_recorder_new(&session, tape, &recorder), 0);
+	through = kc_recorder_source(recorder, source);
+	fake_watch_through(through);
+	kc_source_host(through, &host);
+	assert_int_equal(kc_report_new(told_path, true, &host, &report), 0);
+	kc_sinks_add(&sinks, kc_report_sink(report));
+	kc_sinks_add(&sinks, kc_recorder_sink(recorder));
+	source = through; /* for the events */
+}
+
+static void end_recording(void)
+{
+	source = &changing.source;
+	kc_sinks_free(&sinks);
+	kc_recorder_free(kc_take(recorder));
+	kc_tape_free(kc_take(tape));
+}
+
+static void run(void)
+{
+	assert_int_equal(kc_passes_run(passes), 0);
+}
+
+/* Sent, secured and handled before anything else is told: in the order of the recording. */
+static void hear(struct kc_events *events, struct kc_event *event)
+{
+	fake_send(event);
+	while (fake_held(KC_HELD_TOLD) != event->id) {
+		nap();
+		assert_int_equal(kc_events_handle(events), 0);
+	}
+}
+
+/* All that a watch may have to tell, a reload in the middle. */
+static void watch_something(void)
+{
+	static const struct kc_filter filter = {};
+	const struct kc_probed probed = { "simple", "several", 1, 2 };
+	const struct kc_function_depth function = { "simple", { .max = 512, .bucket[9] = 3 } };
+	const struct kc_deep_thread thread = { 101, 512, "simple" };
+	struct kc_coverage coverage = {};
+	struct kc_events *events;
+	struct kc_event *event;
+
+	assert_int_equal(
+		kc_sinks_start(&sinks, &(struct kc_start){ &filter, 10, &probed, 1, true }), 0);
+	events = start_events();
+	run();
+	threads[1].words[SLOT] = 0x4141414141414141;
+	run();
+	hear(events, new_event(1000, 7001));
+	hear(events, new_event(1000, 7002)); /* the same again */
+	event = new_event(1001, 7003);
+	event->damage.slot += 8; /* not borne out */
+	hear(events, event);
+	changing.stale_at = 0;
+	run();
+	kc_passes_coverage(passes, &coverage);
+	assert_int_equal(kc_sinks_stats(&sinks, &coverage), 0);
+	threads[0].record.flags |= KC_RECORD_END_GONE;
+	threads[2].words[SLOT] = 0;
+	run();
+	hear(events, new_event(1002, 7004));
+	assert_int_equal(kc_events_stop(events), 0);
+	kc_passes_coverage(passes, &coverage);
+	kc_events_counts(events, &coverage.probes);
+	coverage.probes.comparisons = 17;
+	snprintf(coverage.probes.deepest, sizeof(coverage.probes.deepest), "simple");
+	assert_int_equal(kc_sinks_stop(&sinks, &coverage,
+				       &(struct kc_depths){ &function, 1, &thread, 1 }, "stopped"),
+			 0);
+	kc_events_free(events);
+}
+
+/* NULL: nothing of it could be used, which was said. Else what was told; the caller's. */
+static char *replay(size_t *ret_len, struct kc_replayed *ret_replayed)
+{
+	struct kc_sinks told kc_auto(kc_sinks_free) = {};
+	struct kc_tape *from kc_auto(kc_cleanup_tape) = NULL;
+	struct kc_replay *it kc_auto(kc_cleanup_replay) = NULL;
+	struct kc_failure failure = {};
+	struct kc_report *report;
+	struct kc_host host;
+
+	unlink(again_path);
+	if (kc_tape_open(tape_path, kc_recorder_layouts(), &failure, &from) ||
+	    kc_replay_new(from, &failure, &it)) {
+		assert_true(*failure.text);
+		return NULL;
+	}
+	kc_replay_host(it, &host);
+	assert_int_equal(kc_report_new(again_path, true, &host, &report), 0);
+	kc_sinks_add(&told, kc_report_sink(report));
+	assert_int_equal(kc_replay_run(it, &told, ret_replayed), 0);
+	return read_text(again_path, ret_len);
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t found = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		found++;
+	return found;
+}
+
+/* Byte for byte what the watch told, in its order. */
+static void told_again(void **state)
+{
+	struct kc_replayed replayed;
+	size_t told_len, len;
+	char *told, *again;
+
+	(void)state;
+	begin_recording();
+	watch_something();
+	end_recording();
+	told = read_text(told_path, &told_len);
+	assert_int_equal(changing.reloads, 1);
+	assert_int_equal(count(told, "\"type\":\"finding\""), 5);
+	assert_int_equal(count(told, "\"type\":\"evidence\""), 4);
+	assert_int_equal(count(told, "\"type\":\"notice\""), 2);
+	assert_int_equal(count(told, "\"type\":\"stats\""), 2); /* and at the end */
+	assert_int_equal(count(told, "\"type\":\"stop\""), 1);
+	again = replay(&len, &replayed);
+	assert_non_null(again);
+	assert_null(replayed.damage);
+	assert_int_equal(replayed.coverage.told.findings, 5);
+	assert_int_equal(replayed.coverage.probes.comparisons, 17);
+	assert_string_equal(again, told);
+	free(again);
+	free(told);
+}
+
+/* What came before the cut, as the watch told it, and that there is damage. */
+static void cut_anywhere(void **state)
+{
+	struct kc_replayed replayed;
+	size_t told_len, len, used = 0;
+	struct stat status;
+	char *told;
+
+	(void)state;
+	begin_recording();
+	watch_something();
+	end_recording();
+	told = read_text(told_path, &told_len);
+	assert_int_equal(stat(tape_path, &status), 0);
+	for (off_t size = (status.st_size - 1) & ~63; size >= 0; size -= 64) {
+		char *again;
+
+		assert_int_equal(truncate(tape_path, size), 0);
+		again = replay(&len, &replayed);
+		if (!again)
+			continue;
+		used++;
+		assert_non_null(replayed.damage);
+		assert_true(len < told_len);
+		assert_memory_equal(again, told, len);
+		free(again);
+	}
+	assert_true(used >= 10);
+	free(told);
+}
+
+/* Where a block ends nothing shows that there was more, but that nobody said the end. */
+static void cut_between_blocks(void **state)
+{
+	off_t ends[256], at = 16;
+	struct kc_replayed replayed;
+	size_t nr = 0, used = 0, len;
+	uint32_t head[4];
+	int fd;
+
+	(void)state;
+	begin_recording();
+	watch_something();
+	end_recording();
+	fd = open(tape_path, O_RDONLY | O_CLOEXEC);
+	for (; nr < 256 && pread(fd, head, 16, at) == 16; at += 16 + head[1])
+		ends[nr++] = at;
+	close(fd);
+	while (nr--) {
+		char *again;
+
+		assert_int_equal(truncate(tape_path, ends[nr]), 0);
+		again = replay(&len, &replayed);
+		used += again != NULL;
+		assert_true(!again || replayed.damage);
+		free(again);
+	}
+	assert_true(used >= 3);
+}
+
+/* Of a block's head every bit counts, those that mean nothing too. */
+static void changed_head(void **state)
+{
+	struct kc_replayed replayed;
+	char *told;
+	size_t len;
+	int fd;
+
+	(void)state;
+	begin_recording();
+	watch_something();
+	end_recording();
+	fd = open(tape_path, O_RDWR | O_CLOEXEC);
+	for (off_t at = 0; at < 32; at++) {
+		uint8_t byte, changed;
+
+		assert_int_equal(pread(fd, &byte, 1, at), 1);
+		changed = byte ^ 1 << at % 8;
+		assert_int_equal(pwrite(fd, &changed, 1, at), 1);
+		told = replay(&len, &replayed);
+		assert_true(!told || replayed.damage);
+		free(told);
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	}
+	close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(told_again),
+		TEST(cut_anywhere),
+		TEST(cut_between_blocks),
+		TEST(changed_head),
+	};
+
+	return RUN(tests);
+}
