@@ -86,11 +86,11 @@ def disk(megabytes):
         yield image
 
 
-def overflow(kernel, function, *how):
+def overflow(kernel, function, *how, options=()):
     """A running function overflows its own frame; what the disk has when the kernel is gone."""
     with disk(16) as image:
         guest = Guest(kernel, f"sh /probe.sh '{function} 16' {' '.join(how)}", "--disk", image,
-                      files=["probe.sh"])
+                      *options, files=["probe.sh"])
         need(guest.status == 126, f"the guest should have panicked, status {guest.status}", guest)
         panic = guest.panic()
         need(panic and panic[1] == "stackfault_" + function, f"panic: {panic}", guest)
@@ -155,6 +155,13 @@ def frozen(kernel, times=2):
         guest, pid, evidence, _ = overflow(kernel, function, "frozen")
         testified(guest, evidence, function, engine, pid)
     return f"{times} of {times}"
+
+
+def hogged(kernel):
+    """Real-time threads have the first two of four CPUs: the others write the evidence."""
+    guest, pid, evidence, _ = overflow(kernel, "twin", "hogged", options=("--smp", "4"))
+    testified(guest, evidence, "twin", "tripwire", pid)
+    return ""
 
 
 def deep(kernel):
@@ -402,6 +409,7 @@ def quiet(kernel):
     said(guest, "append", 0, "6 lines")
     said(guest, "no-btf", 3, "CONFIG_DEBUG_INFO_BTF")
     said(guest, "interrupt", 0, "stopped after", "0 findings")
+    said(guest, "stopped-reader", 5, "Interrupted system call")
     return (f"{coverage['tasks_checked']} sleeping tasks, "
             f"{coverage['frames_verified']} frames verified, 0 findings")
 
@@ -591,7 +599,7 @@ def lockdown(kernel):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, frozen, deep, traced, disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+    everywhere = (watched, tripwire, frozen, hogged, deep, traced, disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
                   calls, flood, clean, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):

@@ -57,4 +57,17 @@ interrupted() {
 	wait $watcher
 }
 run interrupt interrupted
+# A pipe that is full and nobody reads must not keep a watch from ending.
+stopped_reader() {
+	rm -f ended
+	(head -c 65000 /dev/zero; kcanary watch -j -d 60; echo $? >ended) | sleep 600 &
+	until pidof kcanary >/dev/null; do sleep 0.1; done
+	until grep -q getsid /sys/kernel/debug/kprobes/list; do sleep 0.1; done
+	sleep 2
+	kill -TERM $(pidof kcanary)
+	until [ -s ended ]; do sleep 0.1; done
+	kill $(pidof sleep)
+	return $(cat ended)
+}
+run stopped-reader stopped_reader
 echo "guest: done"

@@ -279,7 +279,7 @@ static void reader_that_left(void **state)
 }
 
 /* The main thread and two lookers. What a looker gave up is not there, in no part. */
-static bool written[3 * EACH + 1];
+static bool written[(KC_LOOKERS + 1) * EACH + 1];
 
 static void *write_lines(void *arg)
 {
@@ -307,21 +307,21 @@ static void write_at_once(void)
 
 static void check_lines(void)
 {
-	for (size_t number = 1; number <= 3 * EACH; number++)
+	for (size_t number = 1; number <= (KC_LOOKERS + 1) * EACH; number++)
 		assert_int_equal(parsed.finding[number] + parsed.evidence_of[number],
 				 written[number]);
 	assert_int_equal(parsed.findings, EACH);
 	assert_int_equal(parsed.broken, 0);
 }
 
-static void three_to_a_file(void **state)
+static void all_to_a_file(void **state)
 {
 	(void)state;
 	open_report(path);
 	write_at_once();
 	parse(read_file());
 	check_lines();
-	assert_int_equal(parsed.evidence, 2 * EACH);
+	assert_int_equal(parsed.evidence, KC_LOOKERS * EACH);
 }
 
 static void *read_pipe(void *arg)
@@ -330,7 +330,7 @@ static void *read_pipe(void *arg)
 	return read_all(pipe_end);
 }
 
-static void three_to_a_pipe(void **state)
+static void all_to_a_pipe(void **state)
 {
 	pthread_t reader;
 	void *text;
@@ -393,8 +393,8 @@ static void slow_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(hostile_names),	TEST(full_device),     TEST(full_for_a_while),
-		TEST(reader_that_left), TEST(three_to_a_file), TEST(three_to_a_pipe),
+		TEST(hostile_names),	TEST(full_device),   TEST(full_for_a_while),
+		TEST(reader_that_left), TEST(all_to_a_file), TEST(all_to_a_pipe),
 		TEST(slow_reader),
 	};
 

@@ -104,13 +104,17 @@ static const struct kc_option shared_rows[] = {
 
 static const struct kc_option watch_rows[] = {
 	{ "record", 0, "FILE", KC_TEXT(struct watch_command, watch.record),
-	  .help = "write down what was seen, for 'kcanary replay FILE'" },
+	  .help = "write down what was seen, for 'kcanary replay FILE'",
+	  .then = kc_option_not_empty },
 	{ KC_ROWS(struct watch_command, watch, struct watch_options, shared_rows) },
 	{},
 };
 
 static const struct kc_option record_rows[] = {
-	{ .arg = "FILE", KC_TEXT(struct watch_command, watch.record), .required = true },
+	{ .arg = "FILE",
+	  KC_TEXT(struct watch_command, watch.record),
+	  .required = true,
+	  .then = kc_option_not_empty },
 	{ KC_ROWS(struct watch_command, watch, struct watch_options, shared_rows) },
 	{},
 };
@@ -145,6 +149,24 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 		return kc_fail(ret_failure, KC_EXIT_FAILED, written,
 			       "the report could not be written: %s", kc_strerror(written));
 	*ret_status = kc_coverage_exit(&coverage);
+	return 0;
+}
+
+/* Options that contradict each other. */
+static int check_watch(void *given, struct kc_failure *ret_failure)
+{
+	const struct watch_options *options = &((struct watch_command *)given)->watch;
+
+	if (options->no_probes && (options->functions.count || options->preset))
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+			       "--no-probes leaves nothing for -f or --preset to do");
+	if (options->hold_off > options->hold_max)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+			       "--hold-off-max %u is shorter than --hold-off %u", options->hold_max,
+			       options->hold_off);
+	if (options->record && options->output && !strcmp(options->record, options->output))
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+			       "the recording and the report can't be one file");
 	return 0;
 }
 
@@ -246,8 +268,7 @@ static int arm(const struct watch_options *options, const struct kc_choices *cho
 		ret_events);
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot start a thread");
-	kc_attach_activate(*ret_attach, hold_off,
-			   options->hold_max > hold_off ? options->hold_max : hold_off);
+	kc_attach_activate(*ret_attach, hold_off, options->hold_max);
 	return 0;
 }
 
@@ -399,6 +420,7 @@ const struct kc_command kc_cmd_watch = {
 	.rows = watch_rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
+	.check = check_watch,
 	.run = run_watch,
 };
 
@@ -416,5 +438,6 @@ const struct kc_command kc_cmd_record = {
 	.rows = record_rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
+	.check = check_watch,
 	.run = run_watch,
 };

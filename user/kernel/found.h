@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { KC_NOT_FOUND, KC_FOUND, KC_FOUND_AND_TOLD };
 
@@ -24,11 +25,21 @@ static inline void kc_found_note(uint8_t *found, size_t i)
  */
 static inline bool kc_found_next(uint8_t *found, size_t count, size_t *cursor)
 {
-	for (; found && *cursor < count; (*cursor)++)
+	for (; found && *cursor < count; (*cursor)++) {
+		uint64_t eight;
+
+		if (*cursor % 8 == 0 && *cursor + 8 <= count) {
+			memcpy(&eight, &found[*cursor], sizeof(eight));
+			if (!(eight & 0x0101010101010101ULL * KC_FOUND)) {
+				*cursor += 7;
+				continue;
+			}
+		}
 		if (__atomic_load_n(&found[*cursor], __ATOMIC_RELAXED) == KC_FOUND) {
 			__atomic_store_n(&found[*cursor], KC_FOUND_AND_TOLD, __ATOMIC_RELAXED);
 			return true;
 		}
+	}
 	return false;
 }
 

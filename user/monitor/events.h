@@ -9,7 +9,7 @@
  *	 └── told ────────────────────────────────────────────────────────┘
  *
  * While a CPU is held, whoever owns a lock may be waiting for that very CPU, and a file of
- * /proc may wait for its thread. So the lookers, who are never on the CPU that is held both,
+ * /proc may wait for its thread. So the lookers, of whom at most one is on the CPU that is held,
  * take no lock but each other's, allocate nothing, ask /proc nothing, and decode nothing.
  */
 #ifndef KC_MONITOR_EVENTS_H
@@ -32,7 +32,7 @@ struct kc_events_options {
 		hold_off; /* ms after which a held CPU that nobody has seen goes on; 0: none is */
 };
 
-/* Look at events from here on, in two threads. Signals are blocked by the caller. 0 or -errno. */
+/* Look at events from here on, in threads of their own. Signals are blocked by the caller. 0 or -errno. */
 int kc_events_start(const struct kc_events_options *options, struct kc_events **ret_events);
 
 /* Readable when the inbox has something. */

@@ -14,8 +14,9 @@
 
 #define STACK_SIZE (512 * 1024)
 
-/* Each looks so often in a hold-off, in turn with the other; each look costs a wake-up. */
-#define LOOKS 2.5
+/* All of them together look so often in a hold-off, and each at least once; each look costs a
+ * wake-up. */
+#define LOOKS 5
 
 #define IDLE_MS 200 /* if no CPU is ever held */
 
@@ -30,10 +31,18 @@ struct kc_lookers {
 	unsigned int period; /* ms, of each */
 	_Atomic bool stop;
 	struct looker threads[KC_LOOKERS];
-	unsigned int nr_threads;
+	unsigned int wanted, nr_threads;
 };
 
-/* The nth CPU that we may run on. */
+/* CPUs that we may run on. */
+static unsigned int count_cpus(void)
+{
+	cpu_set_t all;
+
+	return sched_getaffinity(0, sizeof(all), &all) ? 0 : CPU_COUNT(&all);
+}
+
+/* The nth of them, from 0. */
 static bool nth_cpu(unsigned int n, cpu_set_t *ret_set)
 {
 	cpu_set_t all;
@@ -51,9 +60,7 @@ static bool nth_cpu(unsigned int n, cpu_set_t *ret_set)
 
 bool kc_lookers_are_possible(void)
 {
-	cpu_set_t second;
-
-	return nth_cpu(1, &second);
+	return count_cpus() >= 2;
 }
 
 /* Milliseconds to this thread's next turn, from 1 to the period. */
@@ -65,7 +72,7 @@ static int until_turn(const struct looker *looker)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	ms = time.tv_sec * UINT64_C(1000) + time.tv_nsec / 1000000;
-	return period - (ms + looker->nth * period / KC_LOOKERS) % period;
+	return period - (ms + looker->nth * period / looker->lookers->wanted) % period;
 }
 
 static void *look(void *arg)
@@ -89,7 +96,8 @@ static void make_urgent(const struct looker *looker)
 	struct sched_param param = { .sched_priority = 1 };
 	cpu_set_t cpu;
 
-	if (nth_cpu(looker->nth, &cpu))
+	/* Spread over all there are: what is bound to CPUs is often bound to the first ones. */
+	if (nth_cpu(looker->nth * count_cpus() / looker->lookers->wanted, &cpu))
 		pthread_setaffinity_np(looker->thread, sizeof(cpu), &cpu);
 	if (pthread_setschedparam(looker->thread, SCHED_FIFO, &param))
 		kc_debug("no raised priority for the thread that writes events");
@@ -102,7 +110,7 @@ static int start(struct kc_lookers *lookers)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE); /* all of it is locked */
-	for (unsigned int i = 0; !err && i < KC_LOOKERS; i++) {
+	for (unsigned int i = 0; !err && i < lookers->wanted; i++) {
 		struct looker *looker = &lookers->threads[i];
 
 		*looker = (struct looker){ .lookers = lookers, .nth = i };
@@ -125,7 +133,10 @@ int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_l
 	if (!lookers)
 		return -ENOMEM;
 	lookers->looking = *looking;
-	lookers->period = looking->hold_off ? looking->hold_off / LOOKS : IDLE_MS;
+	lookers->wanted = count_cpus() < KC_LOOKERS ? count_cpus() : KC_LOOKERS;
+	if (lookers->wanted < 2)
+		lookers->wanted = 2;
+	lookers->period = looking->hold_off ? looking->hold_off * lookers->wanted / LOOKS : IDLE_MS;
 	if (!lookers->period)
 		lookers->period = 1;
 	if (looking->hold_off && mlockall(MCL_CURRENT | MCL_FUTURE))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Two threads, pinned to two CPUs, that look at the ring buffer in turn: at least one of
- * them is not on the CPU that is held. They do so by the clock, for on that CPU interrupts
- * may be off, and the ring buffer's wake-up with them.
+ * Some threads, pinned to as many CPUs, that look at the ring buffer in turn: while a CPU is held,
+ * another has its own or belongs to somebody's real-time thread, one of them is elsewhere. They
+ * look by the clock, for on a held CPU interrupts may be off, and the ring buffer's wake-up and
+ * timers with them.
  */
 #ifndef KC_MONITOR_LOOKERS_H
 #define KC_MONITOR_LOOKERS_H
@@ -13,13 +14,13 @@
 
 struct kc_lookers;
 
-/* How many there are, numbered from 0. */
-#define KC_LOOKERS 2
+/* How many there are at most, numbered from 0; as many as CPUs, if those are fewer. */
+#define KC_LOOKERS 4
 
 struct kc_looking {
 	int fd;		       /* readable: look at once */
 	unsigned int hold_off; /* ms that a CPU is held: look several times in it; 0: never */
-	/* Called by both threads, maybe at once. False: the other one is at it. */
+	/* Called by all of them, maybe at once. False: another one is at it. */
 	bool (*look)(void *arg, unsigned int looker);
 	void *arg;
 };

@@ -17,7 +17,7 @@ struct kc_passes {
 	struct kc_pass pass; /* the last one over all tasks */
 	struct kc_sweep_counts counts;
 	double first_cpu, cpu; /* seconds of CPU that the first and the last pass took */
-	double started;
+	double started, started_cpu;
 	struct kc_sleep *suspects;
 	size_t nr_suspects, suspects_capacity;
 	unsigned int failed_reloads; /* in a row */
@@ -43,6 +43,7 @@ int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **re
 	passes->source = options->source;
 	passes->desk = options->desk;
 	passes->started = seconds_of(CLOCK_MONOTONIC);
+	passes->started_cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	passes->confirm = (struct kc_confirm){ options->session, options->source, options->desk,
 					       options->sinks };
 	*ret_passes = passes;
@@ -298,6 +299,6 @@ void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_covera
 	kc_desk_counts(passes->desk, &ret_coverage->told, &ret_coverage->told_by_probes);
 	ret_coverage->first_pass_cpu = passes->first_cpu;
 	ret_coverage->pass_cpu = passes->cpu;
-	ret_coverage->cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	ret_coverage->cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - passes->started_cpu;
 	ret_coverage->seconds = seconds_of(CLOCK_MONOTONIC) - passes->started;
 }

@@ -10,7 +10,7 @@
 #include "util/error.h"
 
 /* Threads that may borrow the kernel, numbered from 0: the lookers. */
-#define KC_BORROWERS 2
+#define KC_BORROWERS 4
 
 /* The main thread's alone, but for the kernel: see kc_session_borrow(). */
 struct kc_session {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -65,17 +66,50 @@ static int write_all(struct kc_report *report, int fd, const char *text, size_t 
 	return 0;
 }
 
+/* Signals are blocked in a watch: is one pending that asks us to end? */
+static bool is_interrupted(void)
+{
+	sigset_t pending;
+
+	return !sigpending(&pending) &&
+	       (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
+}
+
+/* To a pipe or a terminal, in pieces: a reader that stopped must not keep us from ending. */
+static int write_stream(struct kc_report *report, const char *text, size_t len)
+{
+	struct pollfd ready = { .fd = report->fd, .events = POLLOUT };
+
+	for (size_t at = 0; at < len;) {
+		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF;
+		int got = poll(&ready, 1, 200), err = 0;
+
+		if (got > 0)
+			err = write_all(report, report->fd, text + at, piece);
+		else if (is_interrupted())
+			err = -EINTR;
+		if (err) {
+			if (at)
+				report->cut = true;
+			return err;
+		}
+		at += got > 0 ? piece : 0;
+	}
+	return 0;
+}
+
 /* What the format has written goes out as one piece, and counts as written when all of it has. */
 static int commit(struct kc_report *report)
 {
 	int err = fflush(report->out) ? -errno : 0;
 
-	if (!report->regular)
-		pthread_mutex_lock(&report->stream);
-	if (!err)
+	if (!err && report->regular) {
 		err = write_all(report, report->fd, report->text, report->len);
-	if (!report->regular)
+	} else if (!err) {
+		pthread_mutex_lock(&report->stream);
+		err = write_stream(report, report->text, report->len);
 		pthread_mutex_unlock(&report->stream);
+	}
 	rewind(report->out);
 	return err;
 }
