@@ -56,6 +56,9 @@ static __always_inline bool read_user_regs_at(__u64 at, struct pt_regs *regs)
 		lose(KC_LOSS_REGS);
 		return false;
 	}
+	/* FRED keeps what it knows of the event in the upper bits. */
+	regs->cs &= 0xffff;
+	regs->ss &= 0xffff;
 	return (regs->cs & 3) == 3 && (regs->ss & 3) == 3 && regs->cs < 0x100 && regs->ss < 0x100;
 }
 
@@ -67,9 +70,13 @@ static __always_inline bool read_user_regs(__u64 top, struct pt_regs *regs)
 	return read_user_regs_at(at, regs) || read_user_regs_at(at - FRED_PADDING, regs);
 }
 
+#define USER_CS 0x33 /* 64-bit code's; 32-bit code's calls have numbers of their own */
+
 /* The system call that they ask for. */
 static __always_inline void fill_call(const struct pt_regs *regs, struct kc_event *event)
 {
+	if (regs->cs != USER_CS)
+		return;
 	event->syscall = regs->orig_ax;
 	event->args[0] = regs->di;
 	event->args[1] = regs->si;

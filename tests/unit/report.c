@@ -157,11 +157,18 @@ static void proc_syscall(void **state)
 	struct kc_process process = {};
 
 	(void)state;
-	kc_process_parse_syscall("230 0x1 0x0 0x7f0 0x7f8 0x0 0x8 0x7ffd1230 0x7f1230\n", &process);
+	kc_process_parse_syscall("230 0x1 0x0 0x7f0 0x7f8 0x0 0x8 0x7ffd12301230 0x7f1230\n",
+				 &process);
 	assert_true(process.in_syscall);
 	assert_int_equal(process.syscall_nr, 230);
 	assert_string_equal(process.syscall_name, "clock_nanosleep");
 	assert_int_equal(process.args[2], 0x7f0);
+	/* A 32-bit process's: number 162 is its nanosleep, not ours. */
+	kc_process_parse_syscall("162 0xffd1 0x0 0x0 0x0 0x0 0x0 0xffd12300 0xf7f12300\n",
+				 &process);
+	assert_true(process.in_syscall);
+	assert_int_equal(process.syscall_nr, 162);
+	assert_null(process.syscall_name);
 	/* A kernel thread's: no read(0, 0, ...). */
 	kc_process_parse_syscall("0 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n", &process);
 	assert_false(process.in_syscall);
@@ -281,10 +288,16 @@ static void output_that_fails(void **state)
 {
 	const struct kc_filter filter = {};
 	struct kc_sinks sinks = {};
+	char path[] = "/tmp/kcanary-link.XXXXXX";
 	struct kc_host host = {};
 	struct kc_report *report;
 
 	(void)state;
+	assert_true(mkstemp(path) >= 0);
+	unlink(path);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(kc_report_new(path, true, &host, &report), -ELOOP);
+	unlink(path);
 	assert_int_equal(kc_report_new("/nonexistent/x", true, &host, &report), -ENOENT);
 	assert_int_equal(kc_report_new("/dev/full", false, &host, &report), 0);
 	kc_sinks_add(&sinks, kc_report_sink(report));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "cli/output.h"
 
+#include <errno.h>
+
 #include "util/log.h"
 
 int kc_open_report(const char *path, bool json, struct kc_source *source,
@@ -15,7 +17,7 @@ int kc_open_report(const char *path, bool json, struct kc_source *source,
 	if (!err)
 		return 0;
 	return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write to %s: %s", path ?: "stdout",
-		       kc_strerror(err));
+		       err == -ELOOP ? "it is a symbolic link" : kc_strerror(err));
 }
 
 int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_source *source,

@@ -32,7 +32,8 @@ struct kc_events_options {
 		hold_off; /* ms after which a held CPU that nobody has seen goes on; 0: none is */
 };
 
-/* Look at events from here on, in threads of their own. Signals are blocked by the caller. 0 or -errno. */
+/* Look at events from here on, in threads of their own. Signals are blocked by the caller. 0 or
+ * -errno. */
 int kc_events_start(const struct kc_events_options *options, struct kc_events **ret_events);
 
 /* Readable when the inbox has something. */

@@ -6,10 +6,12 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "report/format.h"
+#include "util/log.h"
 
 static struct kc_report *report_of(struct kc_sink *sink)
 {
@@ -284,18 +286,27 @@ static int reopen(int fd)
 	return again < 0 ? fd : again;
 }
 
+/* Whoever may write to a folder may lay links in it; /dev/stdout and the like are links, too. */
+static int no_link(const char *path)
+{
+	return strncmp(path, "/dev/", 5) != 0 && strncmp(path, "/proc/", 6) != 0 ? O_NOFOLLOW : 0;
+}
+
 static int open_output(struct kc_report *report, const char *path)
 {
 	struct stat status;
 	bool appends;
 
 	/* Findings name processes and kernel internals: for root's eyes. */
-	report->fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
-			  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	report->fd =
+		path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | no_link(path), 0600)
+		     : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (report->fd < 0)
 		return -errno;
 	report->regular = !fstat(report->fd, &status) && S_ISREG(status.st_mode);
 	report->to_file = path != NULL;
+	if (path && report->regular && status.st_mode & (S_IRGRP | S_IROTH))
+		kc_warn("%s can be read by others than its owner", path);
 	appends = fcntl(report->fd, F_GETFL) & O_APPEND;
 	report->urgent_fd = appends && report->regular ? reopen(report->fd) : report->fd;
 	report->out = open_memstream(&report->text, &report->len);

@@ -26,8 +26,8 @@ struct kc_audit {
 
 /*
  * path NULL: stdout; a file is appended to, since what it holds may be the last
- * words before a panic. json: one object a line. host: whose events these are. -errno if it
- * can't be opened.
+ * words before a panic; it is made for its owner alone, and a symbolic link is not followed
+ * (-ELOOP). json: one object a line. host: whose events these are. -errno if it can't be opened.
  */
 int kc_report_new(const char *path, bool json, const struct kc_host *host,
 		  struct kc_report **ret_report);
