@@ -17,7 +17,7 @@ poll() {
 }
 
 : >out
-kcanary watch -n App01 --sweep 200 "$@" 2>err | tee out &
+kcanary watch -n App01 --sweep 200 "$@" >out 2>err &
 poll "kcanary to start" grep -q -e '"type":"start"' -e '^watching' out
 insmod /lib/stackfault.ko || exit 90 # modules change while it watches
 app01 12 >app &
@@ -29,6 +29,9 @@ echo "guest: canary $(sed -n "s/^$tid //p" /sys/kernel/debug/stackfault-canaries
 overflow() { echo "overflow $object $tid $bytes" >/sys/kernel/debug/stackfault; }
 poll "$thread to sleep" overflow
 echo "guest: overflowed at $(cut -d' ' -f1 /proc/uptime)"
+# Before the panic, whose own words must not be among ours on the console.
+poll "the finding" grep -q -e '"type":"finding"' -e '^FINDING' out
+cat out
 wait $app
 sleep 3
 cat err
