@@ -213,6 +213,7 @@ def recorded(kernel):
         need(line in guest.output, f"does not say: {line}", guest)
     found = told.count(b'"type":"finding"')
     need(found >= 10 and int(guest.value(r"^text findings: (\d+)$")) == found, f"{found}", guest)
+    need(guest.value(r"^at a glance: (\d+)$") == str(found), "not all on stderr", guest)
     return f"{found} findings, {guest.value(r'^tape: -rw------- (.*)$')}"
 
 

@@ -27,6 +27,7 @@ echo "record: status $?"
 kcanary replay /mnt/tape -j >/mnt/replayed
 echo "replay: status $?"
 cmp /mnt/live /mnt/replayed && echo "replay: the same"
+echo "at a glance: $(grep -c 'kcanary: FINDING ' /mnt/err)"
 kcanary replay /mnt/tape 2>&1 | grep -c FINDING | sed 's/^/text findings: /'
 ls -l /mnt/tape | awk '{print "tape: " $1, $5 " bytes"}'
 kcanary record /mnt/tape -d 1; echo "again: status $?"

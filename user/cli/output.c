@@ -32,5 +32,7 @@ int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_source *sour
 	kc_sinks_add(sinks, kc_report_sink(report));
 	if (kmsg)
 		kc_sinks_add(sinks, kc_kmsg_new());
+	if (path)
+		kc_sinks_add(sinks, kc_glance_new(json));
 	return 0;
 }

@@ -12,7 +12,7 @@ int kc_open_report(const char *path, bool json, struct kc_source *source,
 
 /*
  * All that a watch writes to: the report, to a file or to stdout; the kernel's log, if asked
- * for.
+ * for; beside a file, a line for each finding on stderr.
  */
 int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_source *source,
 		  struct kc_failure *ret_failure, struct kc_sinks *sinks);

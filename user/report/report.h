@@ -45,4 +45,10 @@ int kc_report_audit(struct kc_report *report, const struct kc_when *when,
  */
 struct kc_sink *kc_kmsg_new(void);
 
+/*
+ * For a report that goes to a file: a line on stderr for each finding; `all`: for notices and the
+ * end, too. NULL: out of memory.
+ */
+struct kc_sink *kc_glance_new(bool all);
+
 #endif

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What a person at the terminal sees while the report goes to a file: a line for each. */
+#include <poll.h>
+#include <unistd.h>
+
+#include "report/report.h"
+#include "stack/place.h"
+#include "util/log.h"
+
+struct glance {
+	struct kc_sink sink;
+	bool all; /* notices and the end, too: the report does not say them here */
+};
+
+/* A terminal that is stopped must not stand between a finding and the disk. */
+static bool can_write(void)
+{
+	struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&ready, 1, 0) == 1 && ready.revents & POLLOUT;
+}
+
+static int glance_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
+			  const struct kc_finding *finding)
+{
+	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+	char place[160];
+
+	(void)sink;
+	if (can_write())
+		kc_info("FINDING %lu: %s (%s) in %s, thread %u of process %u", finding->seq,
+			kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
+			kc_frame_text(kernel, frame, place), finding->task.tid, finding->task.pid);
+	return 0;
+}
+
+static int glance_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
+{
+	(void)when;
+	if (((const struct glance *)sink)->all && can_write())
+		kc_info("%s", text);
+	return 0;
+}
+
+static int glance_stop(struct kc_sink *sink, const struct kc_when *when,
+		       const struct kc_coverage *coverage, const struct kc_depths *depths,
+		       const char *why)
+{
+	(void)when;
+	(void)depths;
+	if (((const struct glance *)sink)->all && can_write())
+		kc_info("%s after %.1f s and %lu passes: %lu findings", why, coverage->seconds,
+			coverage->sweep.passes, coverage->told.findings);
+	return 0;
+}
+
+static void glance_free(struct kc_sink *sink)
+{
+	free(sink);
+}
+
+struct kc_sink *kc_glance_new(bool all)
+{
+	static const struct kc_sink_ops ops = {
+		.finding = glance_finding,
+		.notice = glance_notice,
+		.stop = glance_stop,
+		.free = glance_free,
+	};
+	struct glance *glance = calloc(1, sizeof(*glance));
+
+	if (!glance)
+		return NULL;
+	glance->sink.ops = &ops;
+	glance->all = all;
+	return &glance->sink;
+}
