@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# usage: probe.sh COMMAND [frozen|hogged]
+# usage: probe.sh COMMAND [frozen|hogged|recorded]
 # A running function overflows its own frame, with stackfault_smash() watched. The
 # evidence must be on the disk before the kernel is gone: even if the main thread is
 # frozen, in the middle of one of many passes; or if the first two CPUs belong to somebody's
 # real-time threads.
 insmod /lib/stackfault.ko || exit 90
+[ "$2" != recorded ] || busy="--record /mnt/tape"
 [ "$2" != frozen ] || busy="--sweep 10 --max-cpu 100"
 # An emulated CPU may have to wait for a real one: hence --hold-off.
 kcanary watch -f stackfault_smash --hold-off 1000 --hold-off-max 2000 $busy \
