@@ -299,6 +299,9 @@ static void deepest_threads(void **state)
 	for (size_t i = 0; i < fake_probing.nr_threads; i++)
 		fake_probing.threads[i] = (struct kc_thread_depth){ 100 + i, 3, 1000 + i * 7 % 13 };
 	fake_probing.threads[12].depth = 99; /* no function's */
+	/* kcanary's own, of the function that it calls to see whether probes live. */
+	fake_probing.threads[fake_probing.nr_threads++] =
+		(struct kc_thread_depth){ 999, KC_MAX_CHOSEN, 5000 };
 	place();
 	depths = kc_attach_depths(attach);
 	assert_int_equal(depths->nr_functions, 3);

@@ -249,6 +249,7 @@ static void json_lines(void **state)
 	kc_host_read(&host);
 	assert_int_equal(kc_report_new(path, true, &host, &report), 0);
 	kc_sinks_add(&sinks, kc_report_sink(report));
+	memset(finding.process.cgroup, 0xff, 3000); /* nothing of it is cut */
 	kc_judge(&finding, 0);
 	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ .filter = &filter }), 0);
 	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
@@ -263,7 +264,7 @@ static void json_lines(void **state)
 
 	file = fopen(path, "r");
 	while (fgets(line, sizeof(line), file)) {
-		struct json_object *event = json_tokener_parse(line), *value;
+		struct json_object *event = json_tokener_parse(line), *process, *value;
 
 		assert_non_null(event);
 		assert_true(json_object_object_get_ex(event, "schema", &value));
@@ -271,9 +272,11 @@ static void json_lines(void **state)
 		assert_true(json_object_object_get_ex(event, "type", &value));
 		assert_string_equal(json_object_get_string(value), types[count++]);
 		assert_true(json_object_object_get_ex(event, "boot_ns", &value));
-		if (json_object_object_get_ex(event, "process", &value)) {
-			json_object_object_get_ex(value, "comm", &value);
+		if (json_object_object_get_ex(event, "process", &process)) {
+			json_object_object_get_ex(process, "comm", &value);
 			assert_string_equal(json_object_get_string(value), "a\"b\\\\377\n");
+			json_object_object_get_ex(process, "cgroup", &value);
+			assert_int_equal(json_object_get_string_len(value), 4 * 3000);
 		}
 		/* The marker stands for the canary inside; outside it is nobody's. */
 		assert_null(strstr(line, "9e5ea1ed51071a5b"));

@@ -13,7 +13,6 @@ int kc_open_report(const char *path, bool json, struct kc_source *source,
 
 	kc_source_host(source, &host);
 	err = kc_report_new(path, json, &host, ret_report);
-
 	if (!err)
 		return 0;
 	return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write to %s: %s", path ?: "stdout",

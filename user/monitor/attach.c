@@ -233,7 +233,7 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
  */
 static void attach_pulse(struct kc_attach *attach)
 {
-	struct kc_entry entry = { .depth = KC_MAX_DEPTHS - 1 };
+	struct kc_entry entry = { .depth = KC_MAX_CHOSEN };
 	const struct kc_sym *sym;
 
 	if (kc_ksyms_by_name(attach->session->kernel->ksyms, kc_arch()->getsid, &sym, 1) < 1)
@@ -434,8 +434,13 @@ static int by_depth(const void *a, const void *b)
 static size_t deepest_threads(struct kc_attach *attach)
 {
 	kc_auto_free struct kc_thread_depth *threads = calloc(KC_MAX_THREADS, sizeof(*threads));
-	size_t count = threads ? kc_probes_threads(attach->probes, threads, KC_MAX_THREADS) : 0;
+	size_t all = threads ? kc_probes_threads(attach->probes, threads, KC_MAX_THREADS) : 0;
+	size_t count = 0;
 
+	/* Our own calls of the pulse's function are nobody's depth. */
+	for (size_t i = 0; i < all; i++)
+		if (threads[i].depth != KC_MAX_CHOSEN)
+			threads[count++] = threads[i];
 	if (count)
 		qsort(threads, count, sizeof(*threads), by_depth);
 	if (count > KC_DEEP_THREADS)

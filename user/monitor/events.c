@@ -111,7 +111,7 @@ static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned 
 
 /*
  * The disk is waited for without a lock: who waits may be on the CPU that is held for the
- * next event, and that one is then the other looker's.
+ * next event, and that one is then another looker's.
  */
 static bool look(void *arg, unsigned int looker)
 {

@@ -217,9 +217,9 @@ static void record_event(struct kc_source *source, const struct kc_event *event,
 	const struct kc_tape_event head = { *first };
 
 	memcpy(copy, event, event->task.size);
-	/* Without a copy of the stack, where it is says nothing. */
 	copy->site = move_word(&moving, event->site);
 	copy->caller = move_word(&moving, event->caller);
+	/* Without a copy of the stack, where it is says nothing. */
 	if (!event->task.count) {
 		copy->task.sp = copy->task.top = KC_TAPE_TOP;
 		copy->bp = 0;

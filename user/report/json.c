@@ -43,18 +43,19 @@ static json *hex(uint64_t value)
  */
 static void add_bytes(json *object, const char *key, const char *bytes, size_t max)
 {
-	char text[1100];
-	size_t len = 0;
+	size_t size = strnlen(bytes, max), len = 0;
+	kc_auto_free char *text = malloc(4 * size + 1);
 
-	for (size_t i = 0; i < max && bytes[i] && len + 5 < sizeof(text); i++) {
+	for (size_t i = 0; text && i < size; i++) {
 		unsigned char byte = bytes[i];
 
 		if (byte < 0x80)
 			text[len++] = byte;
 		else
-			len += snprintf(text + len, 5, "\\%03o", byte);
+			len += sprintf(text + len, "\\%03o", byte);
 	}
-	text[len] = '\0';
+	if (text)
+		text[len] = '\0';
 	add_string(object, key, text);
 }
 
