@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "report/format.h"
+#include "util/io.h"
 #include "util/log.h"
 
 static struct kc_report *report_of(struct kc_sink *sink)
@@ -42,30 +43,19 @@ static void report_free(struct kc_sink *sink)
  * All of it, or -errno. To a file in one piece: the kernel lets no other write in between. What a
  * full disk has cut stays a line of its own: the next text, whoever's, begins another.
  */
-static int write_all(struct kc_report *report, int fd, const char *text, size_t len)
+static int write_whole(struct kc_report *report, int fd, const char *text, size_t len)
 {
-	const char *at = text;
+	size_t done;
+	int err;
 
 	if (atomic_exchange(&report->cut, false) && write(fd, "\n", 1) != 1) {
 		report->cut = true;
 		return -errno;
 	}
-	while (len) {
-		ssize_t wrote = write(fd, at, len);
-
-		if (wrote < 0 && errno != EINTR) {
-			int err = -errno;
-
-			if (at != text)
-				report->cut = true;
-			return err;
-		}
-		if (wrote > 0) {
-			at += wrote;
-			len -= wrote;
-		}
-	}
-	return 0;
+	err = kc_write_all(fd, text, len, &done);
+	if (err && done)
+		report->cut = true;
+	return err;
 }
 
 /* Signals are blocked in a watch: is one pending that asks us to end? */
@@ -77,27 +67,55 @@ static bool is_interrupted(void)
 	       (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
 }
 
-/* To a pipe or a terminal, in pieces: a reader that stopped must not keep us from ending. */
-static int write_stream(struct kc_report *report, const char *text, size_t len)
+/* How long a looker waits for a pipe or a terminal, and who writes there at that time. */
+#define PATIENCE_MS 200
+
+static void until(clockid_t clock, struct timespec *ret_until)
 {
-	struct pollfd ready = { .fd = report->fd, .events = POLLOUT };
-
-	for (size_t at = 0; at < len;) {
-		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF;
-		int got = poll(&ready, 1, 200), err = 0;
-
-		if (got > 0)
-			err = write_all(report, report->fd, text + at, piece);
-		else if (is_interrupted())
-			err = -EINTR;
-		if (err) {
-			if (at)
-				report->cut = true;
-			return err;
-		}
-		at += got > 0 ? piece : 0;
+	clock_gettime(clock, ret_until);
+	ret_until->tv_nsec += PATIENCE_MS * 1000000L;
+	if (ret_until->tv_nsec >= 1000000000) {
+		ret_until->tv_sec++;
+		ret_until->tv_nsec -= 1000000000;
 	}
-	return 0;
+}
+
+static int ms_left(const struct timespec *until)
+{
+	struct timespec now;
+	long ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+	return ms > 0 ? ms : 0;
+}
+
+/*
+ * To a pipe or a terminal, in pieces that it takes at once when it can be written to. A looker
+ * waits until `until`; the main thread (NULL) as long as nobody asks it to end.
+ */
+static int write_pieces(struct kc_report *report, int fd, const char *text, size_t len,
+			const struct timespec *until)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	size_t at = 0;
+	int err = 0;
+
+	while (!err && at < len) {
+		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF;
+
+		if (poll(&ready, 1, until ? ms_left(until) : PATIENCE_MS) > 0) {
+			err = write_whole(report, fd, text + at, piece);
+			at += err ? 0 : piece;
+		} else if (until) {
+			err = -ETIMEDOUT;
+		} else if (is_interrupted()) {
+			err = -EINTR;
+		}
+	}
+	if (err && at)
+		report->cut = true;
+	return err;
 }
 
 /* What the format has written goes out as one piece, and counts as written when all of it has. */
@@ -106,10 +124,10 @@ static int commit(struct kc_report *report)
 	int err = fflush(report->out) ? -errno : 0;
 
 	if (!err && report->regular) {
-		err = write_all(report, report->fd, report->text, report->len);
+		err = write_whole(report, report->fd, report->text, report->len);
 	} else if (!err) {
 		pthread_mutex_lock(&report->stream);
-		err = write_stream(report, report->text, report->len);
+		err = write_pieces(report, report->fd, report->text, report->len, NULL);
 		pthread_mutex_unlock(&report->stream);
 	}
 	rewind(report->out);
@@ -141,50 +159,6 @@ static int report_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 	return commit(report);
 }
 
-/* A pipe or a terminal takes long texts in pieces: there others are waited for, a while. */
-#define PATIENCE_MS 200
-
-static void until(clockid_t clock, struct timespec *ret_until)
-{
-	clock_gettime(clock, ret_until);
-	ret_until->tv_nsec += PATIENCE_MS * 1000000L;
-	if (ret_until->tv_nsec >= 1000000000) {
-		ret_until->tv_sec++;
-		ret_until->tv_nsec -= 1000000000;
-	}
-}
-
-static int ms_left(const struct timespec *until)
-{
-	struct timespec now;
-	long ms;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
-	return ms > 0 ? ms : 0;
-}
-
-/* In pieces that a pipe that can be written to takes at once. */
-static int write_patiently(struct kc_report *report, const struct kc_line *line,
-			   const struct timespec *until)
-{
-	int fd = report->urgent_fd;
-	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-
-	for (size_t at = 0; at < line->len;) {
-		size_t len = line->len - at < PIPE_BUF ? line->len - at : PIPE_BUF;
-		int err;
-
-		if (poll(&ready, 1, ms_left(until)) <= 0)
-			return -ETIMEDOUT;
-		err = write_all(report, fd, line->text + at, len);
-		if (err)
-			return err;
-		at += len;
-	}
-	return 0;
-}
-
 static int write_to_stream(struct kc_report *report, const struct kc_line *line)
 {
 	struct timespec patience;
@@ -196,10 +170,7 @@ static int write_to_stream(struct kc_report *report, const struct kc_line *line)
 	if (err)
 		return err;
 	until(CLOCK_MONOTONIC, &patience);
-	err = write_patiently(report, line, &patience);
-	/* Who comes next begins a line of its own. */
-	if (err)
-		report->cut = true;
+	err = write_pieces(report, report->urgent_fd, line->text, line->len, &patience);
 	pthread_mutex_unlock(&report->stream);
 	return err;
 }
@@ -222,7 +193,7 @@ static int report_write_evidence(struct kc_sink *sink, unsigned int looker)
 
 	if (!report->regular)
 		return write_to_stream(report, line);
-	err = write_all(report, report->urgent_fd, line->text, line->len);
+	err = write_whole(report, report->urgent_fd, line->text, line->len);
 	return err ?: fdatasync(report->urgent_fd) ? -errno : 0;
 }
 

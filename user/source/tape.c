@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "util/array.h"
+#include "util/io.h"
 #include "util/log.h"
 
 #define MAGIC "kcanary\n"
@@ -62,21 +63,6 @@ static uint32_t checksum(const struct block *block, const uint8_t *packed)
 	return crc32(crc, packed, block->packed);
 }
 
-static int write_fully(int fd, const void *data, size_t len)
-{
-	while (len) {
-		ssize_t wrote = write(fd, data, len);
-
-		if (wrote < 0 && errno != EINTR)
-			return -errno;
-		if (wrote > 0) {
-			data = (const uint8_t *)data + wrote;
-			len -= wrote;
-		}
-	}
-	return 0;
-}
-
 int kc_tape_create(const char *path, uint32_t layouts, uint64_t max, struct kc_tape **ret_tape)
 {
 	const struct header header = { MAGIC, KC_TAPE_VERSION, layouts };
@@ -89,7 +75,7 @@ int kc_tape_create(const char *path, uint32_t layouts, uint64_t max, struct kc_t
 	tape->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (tape->fd < 0)
 		return -errno;
-	err = write_fully(tape->fd, &header, sizeof(header));
+	err = kc_write_all(tape->fd, &header, sizeof(header), NULL);
 	if (err)
 		return err;
 	tape->size = sizeof(header);
@@ -153,7 +139,7 @@ int kc_tape_flush(struct kc_tape *tape)
 	memcpy(packed, &block, sizeof(block));
 	tape->full = tape->size + sizeof(block) + packed_len > tape->max;
 	if (!tape->full)
-		tape->err = write_fully(tape->fd, packed, sizeof(block) + packed_len);
+		tape->err = kc_write_all(tape->fd, packed, sizeof(block) + packed_len, NULL);
 	tape->size += sizeof(block) + packed_len;
 	tape->fill_len = 0;
 	return tape->err;
