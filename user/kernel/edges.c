@@ -86,6 +86,12 @@ static int compare_edges(const void *a, const void *b)
 	return x->code < y->code ? -1 : x->code > y->code;
 }
 
+void kc_edges_sort(struct kc_edge *edges, size_t count)
+{
+	if (count)
+		qsort(edges, count, sizeof(*edges), compare_edges);
+}
+
 static int add_module(struct kc_kernel *kernel, size_t *capacity, const struct kc_module *module)
 {
 	const struct table tables[] = {
@@ -125,6 +131,5 @@ void kc_edges_load(struct kc_kernel *kernel)
 		kc_warn("cannot read all static keys, fixups and WARNs (%s): code that only they lead "
 			"to will not be verified",
 			kc_strerror(failed));
-	if (kernel->nr_edges)
-		qsort(kernel->edges, kernel->nr_edges, sizeof(*kernel->edges), compare_edges);
+	kc_edges_sort(kernel->edges, kernel->nr_edges);
 }

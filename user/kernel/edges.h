@@ -12,4 +12,7 @@
  */
 void kc_edges_load(struct kc_kernel *kernel);
 
+/* As kc_kernel_edges() wants them: by code. */
+void kc_edges_sort(struct kc_edge *edges, size_t count);
+
 #endif

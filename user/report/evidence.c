@@ -7,6 +7,7 @@
 
 #include "report/format.h"
 #include "stack/place.h"
+#include "verdict/event.h"
 
 /* Of the text addresses on the stack, innermost first: a backtrace without proof. */
 #define MAX_PLACES 40
@@ -25,16 +26,6 @@ static enum kc_anomaly anomaly_of(const struct kc_event *event)
 		return KC_ANOMALY_HEADROOM;
 	}
 	return event->damage.changed_bytes ? KC_ANOMALY_SLOT : KC_ANOMALY_GUARD;
-}
-
-static const char *engine_of(const struct kc_event *event)
-{
-	return event->kind == KC_EVENT_PANIC ? "tripwire" : "probe";
-}
-
-static uint64_t site_of(const struct kc_event *event)
-{
-	return event->kind == KC_EVENT_PANIC ? event->caller : event->site;
 }
 
 /* Each address in kernel text that lies on the stack; false: that was the last. */
@@ -121,11 +112,11 @@ void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 		    ".%09ldZ\",\"boot_ns\":%" PRIu64 ",\"seq\":%" PRIu64 ",\"finding\":%" PRIu64
 		    ",\"engine\":\"%s\",\"anomaly\":\"%s\",\"lost_before\":%" PRIu64,
 		    time.tv_nsec, event->task.boot_ns, ++report->seq, evidence->first.number,
-		    engine_of(event), kc_anomaly_name(anomaly), event->lost);
+		    kc_event_engine(event), kc_anomaly_name(anomaly), event->lost);
 	add_task(line, &event->task);
 	add_syscall(line, event);
 	kc_line_add(line, ",\"code\":{\"place\":");
-	kc_line_add_json(line, kc_place_text(kernel, site_of(event), place), sizeof(place));
+	kc_line_add_json(line, kc_place_text(kernel, kc_event_site(event), place), sizeof(place));
 	kc_line_add(line, "},\"frame\":{\"headroom\":%" PRIu64, event->headroom);
 	if (anomaly == KC_ANOMALY_SLOT)
 		add_slot(line, &event->damage);
@@ -151,7 +142,7 @@ void kc_text_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 	(void)report;
 	kc_line_add(line, "\nEVIDENCE %" PRIu64 ": %s in %s, ", evidence->first.number,
 		    kc_anomaly_name(anomaly_of(event)),
-		    kc_place_text(kernel, site_of(event), place));
+		    kc_place_text(kernel, kc_event_site(event), place));
 	kc_line_add_time(line, time.tv_sec, ' ');
 	kc_line_add(line, ".%06ld UTC\n  thread %u of process %u, named ", time.tv_nsec / 1000,
 		    event->task.tid, event->task.pid);

@@ -49,6 +49,10 @@ struct kc_format {
 		     const char *why);
 };
 
+/* "stray-write (slot) in f+0x1c, thread 7 of process 5": a finding in one line. */
+const char *kc_finding_text(const struct kc_kernel *kernel, const struct kc_finding *finding,
+			    char text[static 320]);
+
 /* "R" running or runnable, "S", "D", "T", "t", "I", "P", as ps has them. */
 const char *kc_state_text(uint32_t state);
 

@@ -3,8 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "report/report.h"
-#include "stack/place.h"
+#include "report/format.h"
 #include "util/log.h"
 
 struct glance {
@@ -23,14 +22,11 @@ static bool can_write(void)
 static int glance_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 			  const struct kc_finding *finding)
 {
-	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
-	char place[160];
+	char text[320];
 
 	(void)sink;
 	if (can_write())
-		kc_info("FINDING %lu: %s (%s) in %s, thread %u of process %u", finding->seq,
-			kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
-			kc_frame_text(kernel, frame, place), finding->task.tid, finding->task.pid);
+		kc_info("FINDING %lu: %s", finding->seq, kc_finding_text(kernel, finding, text));
 	return 0;
 }
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "monitor/lookers.h"
-#include "report/report.h"
+#include "report/format.h"
 #include "stack/place.h"
 #include "util/log.h"
+#include "verdict/event.h"
 
 struct kmsg {
 	struct kc_sink sink;
@@ -21,16 +21,14 @@ static int kmsg_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 			const struct kc_finding *finding)
 {
 	const struct kmsg *kmsg = (const struct kmsg *)sink;
-	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
-	char line[320], place[160];
+	char line[352], text[320];
 	int len;
 
 	/* Of evidence the log has a line already. */
 	if (!finding->running || finding->had_evidence)
 		return 0;
-	len = snprintf(line, sizeof(line), "<1>kcanary: %s (%s) in %s, thread %u of process %u\n",
-		       kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
-		       kc_frame_text(kernel, frame, place), finding->task.tid, finding->task.pid);
+	len = snprintf(line, sizeof(line), "<1>kcanary: %s\n",
+		       kc_finding_text(kernel, finding, text));
 	if (write(kmsg->fd, line, len) < 0)
 		kc_debug("/dev/kmsg: %s", kc_strerror(errno));
 	return 0;
@@ -42,13 +40,11 @@ static void kmsg_word_evidence(struct kc_sink *sink, const struct kc_kernel *ker
 {
 	struct kmsg *kmsg = (struct kmsg *)sink;
 	const struct kc_event *event = evidence->event;
-	bool panics = event->kind == KC_EVENT_PANIC;
 	char place[160];
 
 	snprintf(kmsg->line[evidence->looker], sizeof(kmsg->line[0]),
 		 "<1>kcanary: evidence %lu: damaged stack frame in %s, thread %u of process %u\n",
-		 evidence->first.number,
-		 kc_place_text(kernel, panics ? event->caller : event->site, place),
+		 evidence->first.number, kc_place_text(kernel, kc_event_site(event), place),
 		 event->task.tid, event->task.pid);
 }
 

@@ -22,6 +22,18 @@ static void print_time(FILE *out, const struct timespec *time)
 	fprintf(out, "%s.%06ld UTC", text, time->tv_nsec / 1000);
 }
 
+const char *kc_finding_text(const struct kc_kernel *kernel, const struct kc_finding *finding,
+			    char text[static 320])
+{
+	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+	char place[160];
+
+	snprintf(text, 320, "%s (%s) in %s, thread %u of process %u",
+		 kc_class_name(finding->verdict.class), kc_anomaly_name(finding->anomaly),
+		 kc_frame_text(kernel, frame, place), finding->task.tid, finding->task.pid);
+	return text;
+}
+
 const char *kc_state_text(uint32_t state)
 {
 	static const struct {

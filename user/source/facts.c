@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/insn.h"
+#include "kernel/edges.h"
 #include "util/array.h"
 
 struct tape_kernel {
@@ -368,13 +369,6 @@ static int compare_orc_rows(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static int compare_codes(const void *a, const void *b)
-{
-	const struct kc_edge *x = a, *y = b;
-
-	return x->code < y->code ? -1 : x->code > y->code;
-}
-
 #define row_start(rows, i) ((rows)[i].start)
 
 /* How many rows begin below addr. */
@@ -430,8 +424,7 @@ static int build_kernel(const struct tape_kernel *head, struct loaded *loaded,
 	kernel->modules_start = head->modules_start;
 	if (loaded->nr_rows)
 		qsort(loaded->rows, loaded->nr_rows, sizeof(*loaded->rows), compare_orc_rows);
-	if (loaded->nr_edges)
-		qsort(loaded->edges, loaded->nr_edges, sizeof(*loaded->edges), compare_codes);
+	kc_edges_sort(loaded->edges, loaded->nr_edges);
 	err = kc_ksyms_make(loaded->syms, loaded->nr_syms, &kernel->ksyms);
 	if (!err)
 		err = make_table(loaded, head->text, head->text_end, head->orc_layout,

@@ -132,7 +132,7 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 
 	*ret_finding = (struct kc_finding){
 		.boot_ns = event->task.boot_ns,
-		.engine = event->kind == KC_EVENT_PANIC ? "tripwire" : "probe",
+		.engine = kc_event_engine(event),
 		.running = true,
 		.task = event->task,
 		.damage = event->damage,

@@ -18,4 +18,16 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		    const struct kc_event *event, struct kc_checked_stack *checked,
 		    struct kc_finding *ret_finding);
 
+/* Which engine's it is, as findings name it. */
+static inline const char *kc_event_engine(const struct kc_event *event)
+{
+	return event->kind == KC_EVENT_PANIC ? "tripwire" : "probe";
+}
+
+/* The address that it is about; of a panic, in the function that failed. */
+static inline uint64_t kc_event_site(const struct kc_event *event)
+{
+	return event->kind == KC_EVENT_PANIC ? event->caller : event->site;
+}
+
 #endif
