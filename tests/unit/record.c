@@ -283,13 +283,73 @@ static void changed_head(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* The recording written anew, each byte where `kind` has this offset being `value`. */
+static void forge(enum kc_tape_kind kind, size_t offset, uint8_t value)
+{
+	struct kc_tape *from kc_auto(kc_cleanup_tape) = NULL, *to kc_auto(kc_cleanup_tape) = NULL;
+	struct kc_failure failure;
+	struct kc_tape_entry entry;
+	size_t forged = 0;
+
+	assert_int_equal(kc_tape_open(tape_path, kc_recorder_layouts(), &failure, &from), 0);
+	assert_int_equal(kc_tape_create(told_path, kc_recorder_layouts(), 64 << 20, &to), 0);
+	while (kc_tape_next(from, &entry)) {
+		kc_auto_free uint8_t *bytes = malloc(entry.len);
+
+		memcpy(bytes, entry.data, entry.len);
+		if (entry.kind == kind) {
+			bytes[offset] = value;
+			forged++;
+		}
+		kc_tape_add(to, entry.kind, bytes, entry.len, NULL, 0);
+	}
+	assert_true(forged > 0);
+	assert_int_equal(kc_tape_flush(to), 0);
+	assert_int_equal(rename(told_path, tape_path), 0);
+}
+
+/* Sums that are right and contents that can't be: damage, and no more. */
+static void forged_event(void **state)
+{
+	const size_t event = sizeof(struct kc_first);
+	const struct {
+		size_t offset;
+		uint8_t value;
+	} forgeries[] = {
+		{ event + offsetof(struct kc_event, damage.changed_bits), 200 },
+		{ event + offsetof(struct kc_event, damage.found), 200 },
+		{ event + offsetof(struct kc_event, task.count), 3 },
+		{ event + offsetof(struct kc_event, task.sp), 4 },
+	};
+	struct kc_replayed replayed;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < kc_countof(forgeries); i++) {
+		char *again;
+
+		if (i)
+			fake_watch_setup(state);
+		unlink(tape_path);
+		begin_recording();
+		watch_something();
+		end_recording();
+		unlink(told_path);
+		forge(KC_TAPE_EVENT, forgeries[i].offset, forgeries[i].value);
+		again = replay(&len, &replayed);
+		assert_non_null(again);
+		assert_string_equal(replayed.damage, "an entry makes no sense");
+		free(again);
+		if (i + 1 < kc_countof(forgeries))
+			fake_watch_teardown(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(told_again),
-		TEST(cut_anywhere),
-		TEST(cut_between_blocks),
-		TEST(changed_head),
+		TEST(told_again),   TEST(cut_anywhere), TEST(cut_between_blocks),
+		TEST(changed_head), TEST(forged_event),
 	};
 
 	return RUN(tests);

@@ -8,6 +8,7 @@
 #include "monitor/hearing.h"
 #include "monitor/onrecord.h"
 #include "monitor/pass.h"
+#include "probe/probes.h"
 #include "source/facts.h"
 #include "util/array.h"
 
@@ -70,26 +71,19 @@ static bool is_damage(const struct kc_damage *damage)
 	return damage->changed_bits <= KC_BITS_MORE && damage->found <= KC_FOUND_SMALL;
 }
 
-/* Is there a stack of the words that follow, which are not none? */
+/* Whole records and events: do their words lie on a stack? */
 static bool is_stack(const struct kc_record *record, uint32_t thread_size)
 {
 	return record->count && record->count <= KC_STACK_WORDS && !(record->sp & 7) &&
-	       record->top > record->sp && record->top - record->sp <= thread_size &&
-	       record->count * sizeof(uint64_t) == record->top - record->sp;
+	       record->top > record->sp && record->top - record->sp <= thread_size;
 }
 
-/* As in user/probe/sweep.c: the disk is a border, too. */
+/* The disk is a border, too. */
 static bool is_record(const struct kc_tape_entry *entry, uint32_t thread_size)
 {
 	const struct kc_record *record = entry->data;
-	size_t each;
 
-	if (entry->len < sizeof(*record) || record->size != entry->len)
-		return false;
-	each = record->kind == KC_RECORD_STACK	  ? sizeof(uint64_t)
-	       : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
-						  : 0;
-	if (!each || record->size != sizeof(*record) + record->count * each)
+	if (entry->len < sizeof(*record) || !kc_record_is_whole(record, entry->len))
 		return false;
 	for (size_t i = 0; record->kind == KC_RECORD_DAMAGE && i < record->count; i++)
 		if (!is_damage((const struct kc_damage *)(record + 1) + i))
@@ -535,7 +529,6 @@ static void nobody_waits(void *arg)
 	(void)arg;
 }
 
-/* As in user/probe/probes.c. */
 static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entry)
 {
 	const struct kc_tape_event *head = entry->data;
@@ -543,9 +536,8 @@ static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entr
 	struct kc_evidence evidence = { .event = event };
 
 	if (entry->len < sizeof(*head) + sizeof(*event) ||
-	    event->task.size != entry->len - sizeof(*head) || event->task.count > KC_STACK_WORDS ||
-	    event->task.size != sizeof(*event) + event->task.count * sizeof(uint64_t) ||
-	    event->task.top - event->task.sp != event->task.count * sizeof(uint64_t) ||
+	    !kc_event_is_whole(event, entry->len - sizeof(*head)) || !is_damage(&event->damage) ||
+	    (event->task.count && !is_stack(&event->task, replay->session.kernel->thread_size)) ||
 	    !replay->desk)
 		return MALFORMED;
 	evidence.first = head->first;

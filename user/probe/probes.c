@@ -88,11 +88,9 @@ static int on_sample(void *arg, void *data, size_t size)
 	struct kc_probes *probes = arg;
 	const struct kc_event *event = data;
 
+	/* The ring buffer rounds sizes up. */
 	if (size < sizeof(*event) || event->task.size > size ||
-	    event->task.size > sizeof(probes->next) ||
-	    event->task.size != sizeof(*event) + event->task.count * sizeof(uint64_t) ||
-	    event->task.top - event->task.sp != event->task.count * sizeof(uint64_t) ||
-	    event->index >= probes->nr_points)
+	    !kc_event_is_whole(event, event->task.size) || event->index >= probes->nr_points)
 		return -EPROTO;
 	memcpy(&probes->next, event, event->task.size);
 	return -ECANCELED;

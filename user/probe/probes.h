@@ -109,6 +109,14 @@ bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 /* Is the guard compared too, or can its place not be told on this kernel? */
 bool kc_probes_compare_guard(const struct kc_probes *probes);
 
+/* Is an event's payload what its head says? `size`: bytes that there are. */
+static inline bool kc_event_is_whole(const struct kc_event *event, size_t size)
+{
+	return event->task.size == size && event->task.count <= KC_STACK_WORDS &&
+	       size == sizeof(*event) + event->task.count * sizeof(uint64_t) &&
+	       event->task.top - event->task.sp == event->task.count * sizeof(uint64_t);
+}
+
 /*
  * Take the next event that has arrived, or one made of a struct kc_deep: 1 and the event, 0: there
  * is none, or -errno; -EPROTO: it made no sense and is gone. The event, its words behind it, is the

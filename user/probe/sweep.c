@@ -110,20 +110,6 @@ void kc_sweep_free(struct kc_sweep *sweep)
 	free(sweep);
 }
 
-/* A record's payload must be what its kind says; the border is checked once, here. */
-static int check_record(const struct kc_record *record)
-{
-	size_t each = record->kind == KC_RECORD_STACK	 ? sizeof(uint64_t)
-		      : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
-							 : 0;
-
-	if (!each || record->size != sizeof(*record) + record->count * each)
-		return -EPROTO;
-	if (record->kind == KC_RECORD_STACK && record->count * each != record->top - record->sp)
-		return -EPROTO;
-	return 0;
-}
-
 /* Hand out the complete records in the buffer, keep the rest. */
 static int consume(struct kc_sweep *sweep, kc_record_fn fn, void *arg)
 {
@@ -133,7 +119,8 @@ static int consume(struct kc_sweep *sweep, kc_record_fn fn, void *arg)
 	while (!err && sweep->len - at >= sizeof(struct kc_record)) {
 		const struct kc_record *record = (const void *)(sweep->buffer + at);
 
-		err = check_record(record);
+		/* The border is checked once, here. */
+		err = kc_record_is_whole(record, record->size) ? 0 : -EPROTO;
 		if (err || sweep->len - at < record->size)
 			break;
 		err = fn(record, arg);

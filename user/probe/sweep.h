@@ -48,6 +48,19 @@ KC_DEFINE_AUTO(sweep, struct kc_sweep, kc_sweep_free)
  */
 void kc_sweep_set_cgroup(struct kc_sweep *sweep, uint64_t id);
 
+/* Is a record's payload what its kind says? `size`: bytes that there are, its own head among them.
+ */
+static inline bool kc_record_is_whole(const struct kc_record *record, size_t size)
+{
+	size_t each = record->kind == KC_RECORD_STACK	 ? sizeof(uint64_t)
+		      : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
+							 : 0;
+
+	return each && record->size == size && size == sizeof(*record) + record->count * each &&
+	       (record->kind != KC_RECORD_STACK ||
+		record->count * each == record->top - record->sp);
+}
+
 /* Called for each record of a pass; it is valid during the call. Nonzero ends the pass. */
 typedef int (*kc_record_fn)(const struct kc_record *record, void *arg);
 
