@@ -9,6 +9,7 @@ other=events/kprobes/other/enable
 
 # traced NAME: a watch, and 30,000 calls of the function
 traced() {
+	rm -f /out
 	kcanary watch -f stackfault_plain -j >/out 2>/err &
 	watcher=$!
 	until grep -qs '"type":"start"' /out; do sleep 0.1; done
