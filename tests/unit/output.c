@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -236,6 +237,47 @@ static void hostile_names(void **state)
 	assert_int_equal(parsed.broken, 0);
 }
 
+/* No byte that a terminal acts upon, and whole JSON, whatever names and times are. */
+static void told_in_ascii(bool json)
+{
+	const struct kc_host host = { .name = "\x1b[2J", .boot_id = "\xff", .release = "\x9b" };
+	const struct kc_filter filter = { .comm = "\x1b]0;x\a" };
+	struct kc_when when = { .real = { .tv_sec = LONG_MAX } };
+	struct kc_report *report;
+	char *text, *at;
+
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(kc_report_new(path, json, &host, &report), 0);
+	kc_sinks_add(&sinks, kc_report_sink(report));
+	sinks.when = &when;
+	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ .filter = &filter }), 0);
+	assert_int_equal(kc_sinks_notice(&sinks, "\x1b[31m\xc2\x9b"), 0);
+	strcpy(finding.task.comm, "\x1b\x7f\xfe");
+	assert_int_equal(write_finding(1), 0);
+	assert_int_equal(write_evidence(0, 2), 0);
+	kc_sinks_free(&sinks);
+	sinks = (struct kc_sinks){};
+	text = read_file();
+	for (at = text; (*at >= ' ' && *at <= '~') || *at == '\n'; at++)
+		;
+	assert_int_equal(*at, '\0');
+	assert_true(at > text);
+	if (json)
+		parse(text);
+	else
+		free(text);
+}
+
+static void hostile_bytes(void **state)
+{
+	(void)state;
+	told_in_ascii(false);
+	told_in_ascii(true);
+	assert_int_equal(parsed.broken, 0);
+	assert_int_equal(parsed.notices, 2); /* the start is counted as one */
+	assert_int_equal(parsed.findings, 1);
+}
+
 static void full_device(void **state)
 {
 	(void)state;
@@ -393,9 +435,9 @@ static void slow_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(hostile_names),	TEST(full_device),   TEST(full_for_a_while),
-		TEST(reader_that_left), TEST(all_to_a_file), TEST(all_to_a_pipe),
-		TEST(slow_reader),
+		TEST(hostile_names),	TEST(hostile_bytes),	TEST(full_device),
+		TEST(full_for_a_while), TEST(reader_that_left), TEST(all_to_a_file),
+		TEST(all_to_a_pipe),	TEST(slow_reader),
 	};
 
 	return RUN(tests);

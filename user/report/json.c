@@ -64,12 +64,10 @@ static json *new_event(struct kc_report *report, const char *type, const struct 
 {
 	json *event = json_object_new_object();
 	char text[64];
-	struct tm tm;
-	size_t len;
+	struct kc_line line = { text, sizeof(text), 0 };
 
-	gmtime_r(&time->tv_sec, &tm);
-	len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + len, sizeof(text) - len, ".%09ldZ", time->tv_nsec);
+	kc_line_add_time(&line, time->tv_sec, 'T');
+	kc_line_add(&line, ".%09ldZ", time->tv_nsec);
 	add_string(event, "schema", KC_SCHEMA);
 	add_string(event, "type", type);
 	add_string(event, "time", text);

@@ -13,6 +13,7 @@
 #include "report/format.h"
 #include "util/io.h"
 #include "util/log.h"
+#include "util/printable.h"
 
 static struct kc_report *report_of(struct kc_sink *sink)
 {
@@ -123,6 +124,7 @@ static int commit(struct kc_report *report)
 {
 	int err = fflush(report->out) ? -errno : 0;
 
+	kc_make_printable(report->text, report->len);
 	if (!err && report->regular) {
 		err = write_whole(report, report->fd, report->text, report->len);
 	} else if (!err) {
@@ -183,6 +185,7 @@ static void report_word_evidence(struct kc_sink *sink, const struct kc_kernel *k
 
 	line->len = 0;
 	report->format->evidence(report, kernel, evidence, line);
+	kc_make_printable(line->text, line->len);
 }
 
 static int report_write_evidence(struct kc_sink *sink, unsigned int looker)

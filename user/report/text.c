@@ -14,11 +14,10 @@
 
 static void print_time(FILE *out, const struct timespec *time)
 {
-	char text[32];
-	struct tm tm;
+	char text[48];
+	struct kc_line line = { text, sizeof(text), 0 };
 
-	gmtime_r(&time->tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	kc_line_add_time(&line, time->tv_sec, ' ');
 	fprintf(out, "%s.%06ld UTC", text, time->tv_nsec / 1000);
 }
 
@@ -174,11 +173,11 @@ static void print_view(FILE *out, const struct kc_kernel *kernel, const struct k
 	}
 }
 
-/* Names are arbitrary bytes: nothing of them may reach the terminal unseen. */
+/* Names are arbitrary bytes: one of a line's end is no end of a line here. */
 static void print_bytes(FILE *out, const char *bytes, size_t max)
 {
 	for (size_t i = 0; i < max && bytes[i]; i++)
-		fputc(bytes[i] < ' ' || bytes[i] > '~' ? '?' : bytes[i], out);
+		fputc(bytes[i] < ' ' ? '?' : bytes[i], out);
 }
 
 static void print_task(FILE *out, const struct kc_finding *finding)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/printable.h"
+
 static enum kc_log_level max_level = KC_LOG_INFO;
 
 void kc_log_set_level(enum kc_log_level level)
@@ -28,6 +30,7 @@ void kc_log(enum kc_log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	kc_make_printable(line, strlen(line));
 	/* One write, so that lines of two threads or processes do not mix. */
 	fprintf(stderr, "kcanary: %s%s\n", level == KC_LOG_WARN ? "warning: " : "", line);
 }
