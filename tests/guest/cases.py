@@ -205,6 +205,7 @@ def recorded(kernel):
     near = [hex(word) for word in unpack.words(raw) if start <= word < start + (64 << 20)]
     need(not near or start - 0xffffffff81000000 < 64 << 20, f"addresses: {near[:5]}", guest)
     for line in ("record: status 1", "replay: status 1", "replay: the same", "tape: -rw-------",
+                 "probed: status 1", "probed: the same",
                  "again: status 5", "link: status 5", "small disk: status 0",
                  "small: kcanary: warning: the recording ends here: No space left on device",
                  "max: 1"):

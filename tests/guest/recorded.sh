@@ -13,6 +13,8 @@ until grep -qs '"type":"start"' /mnt/live; do sleep 0.1; done
 insmod /lib/stackfault.ko || exit 90 # the kernel is learned again
 for tid in $(sed -n 's/^a01-[a-z-]* //p' app); do
 	for n in 0 1 2; do echo "canary $tid $n" >$control; done
+	echo "return $tid 2" >$control
+	echo "end $tid" >$control
 done
 until [ "$(grep -c '"type":"finding"' /mnt/live)" -ge 10 ]; do sleep 0.2; done
 echo restore >$control
@@ -30,6 +32,29 @@ cmp /mnt/live /mnt/replayed && echo "replay: the same"
 echo "at a glance: $(grep -c 'kcanary: FINDING ' /mnt/err)"
 kcanary replay /mnt/tape 2>&1 | grep -c FINDING | sed 's/^/text findings: /'
 ls -l /mnt/tape | awk '{print "tape: " $1, $5 " bytes"}'
+
+# What probes see: slots and guards that differ for the probes' eyes, return addresses, a
+# function that is entered deep.
+load=$(kcanary explain stackfault_checked | grep 'check: loads the slot\|check: compares' | head -n 1)
+offset=$((0x$(echo "$load" | sed 's/.*+0x\([0-9a-f]*\) .*/\1/')))
+disp=$((0x$(echo "$load" | sed 's/.* 0x\([0-9a-f]*\)(%rsp).*/\1/')))
+kcanary record /mnt/probed -f stackfault_checked -f stackfault_plain -f stackfault_dive \
+	-j -o /mnt/probed-live 2>/dev/null &
+watcher=$!
+until grep -qs '"type":"start"' /mnt/probed-live; do sleep 0.1; done
+for hook in "slot $offset $disp" "guard $offset $disp" "return 0 0"; do
+	echo "hook $hook" >$control
+	echo "checked 20" >$control
+	echo unhook >$control
+done
+echo "dive 1500" >$control
+until grep -qs '"anomaly":"headroom"' /mnt/probed-live; do sleep 0.1; done
+kill -INT $watcher
+wait $watcher
+echo "probed: status $?"
+kcanary replay /mnt/probed -j >/mnt/probed-replayed
+cmp /mnt/probed-live /mnt/probed-replayed && echo "probed: the same"
+
 kcanary record /mnt/tape -d 1; echo "again: status $?"
 ln -s /mnt/nowhere /mnt/link
 kcanary record /mnt/link -d 1; echo "link: status $?"

@@ -235,7 +235,7 @@ static int say_start(const struct watch_options *options, const struct kc_choice
 /* Probes placed, events looked at, CPUs held: in this order. */
 static int arm(const struct watch_options *options, const struct kc_choices *choices,
 	       struct kc_session *session, struct kc_source *source, struct kc_desk *desk,
-	       const struct kc_sinks *sinks, struct kc_failure *ret_failure,
+	       struct kc_sinks *sinks, struct kc_failure *ret_failure,
 	       struct kc_attach **ret_attach, struct kc_events **ret_events)
 {
 	unsigned int hold_off = kc_lookers_are_possible() ? options->hold_off : 0;

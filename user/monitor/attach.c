@@ -25,7 +25,7 @@ struct attached {
 struct kc_attach {
 	struct kc_session *session;
 	const struct kc_choices *choices;
-	const struct kc_sinks *sinks;
+	struct kc_sinks *sinks;
 	struct kc_probes *probes;
 	struct attached *functions;
 	size_t nr_functions;

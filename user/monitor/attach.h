@@ -17,9 +17,9 @@ struct kc_attach;
 struct kc_attach_options {
 	struct kc_session *session;
 	const struct kc_choices *choices;
-	const struct kc_sinks *sinks; /* what could not be placed is told there, and counted */
-	uint32_t pid;		      /* 0: tell of all processes */
-	unsigned int headroom;	      /* bytes; less at an entry is told; 0: never */
+	struct kc_sinks *sinks; /* what could not be placed is told there, and counted */
+	uint32_t pid;		/* 0: tell of all processes */
+	unsigned int headroom;	/* bytes; less at an entry is told; 0: never */
 };
 
 /* Load the programs; nothing is placed yet. 0, or -errno and why. */

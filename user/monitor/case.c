@@ -26,15 +26,15 @@ struct victim {
 struct kc_desk {
 	const struct kc_filter *filter;
 	struct kc_source *source;
-	const struct kc_sinks *sinks;
+	struct kc_sinks *sinks;
 	struct victim *buckets[NR_BUCKETS];
 	size_t nr_victims;
 	struct kc_told_counts all, by_probes;
 	_Atomic uint64_t numbered; /* findings, and evidence that may become one */
 };
 
-int kc_desk_new(const struct kc_filter *filter, struct kc_source *source,
-		const struct kc_sinks *sinks, struct kc_desk **ret_desk)
+int kc_desk_new(const struct kc_filter *filter, struct kc_source *source, struct kc_sinks *sinks,
+		struct kc_desk **ret_desk)
 {
 	struct kc_desk *desk = calloc(1, sizeof(*desk));
 

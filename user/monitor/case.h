@@ -19,8 +19,8 @@
 struct kc_desk;
 
 /* Filter (its strings included), source and sinks are borrowed. 0 or -ENOMEM. */
-int kc_desk_new(const struct kc_filter *filter, struct kc_source *source,
-		const struct kc_sinks *sinks, struct kc_desk **ret_desk);
+int kc_desk_new(const struct kc_filter *filter, struct kc_source *source, struct kc_sinks *sinks,
+		struct kc_desk **ret_desk);
 void kc_desk_free(struct kc_desk *desk);
 KC_DEFINE_AUTO(desk, struct kc_desk, kc_desk_free)
 

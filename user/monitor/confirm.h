@@ -30,7 +30,7 @@ struct kc_confirm {
 	struct kc_session *session;
 	struct kc_source *source;
 	struct kc_desk *desk;
-	const struct kc_sinks *sinks; /* synced after each finding */
+	struct kc_sinks *sinks; /* synced after each finding */
 };
 
 /*

@@ -86,6 +86,7 @@ static void secure(struct kc_events *events, struct parcel *parcel, unsigned int
 	kc_probes_tell(held.probes, held.event, KC_HELD_SEEN);
 	evidence.first.number = kc_desk_number(events->with.desk);
 	clock_gettime(CLOCK_REALTIME, &evidence.first.time);
+	evidence.first.after = kc_sinks_told(events->with.sinks);
 	/* It may be in the file all the same, and not on the disk: the number stays its own. */
 	parcel->first = evidence.first;
 	if (kc_sinks_evidence(events->with.sinks, events->with.session, &evidence, tell_safe,

@@ -27,7 +27,7 @@ struct kc_events_options {
 	struct kc_probes *probes;
 	struct kc_source *source;
 	struct kc_desk *desk;
-	const struct kc_sinks *sinks;
+	struct kc_sinks *sinks;
 	unsigned int
 		hold_off; /* ms after which a held CPU that nobody has seen goes on; 0: none is */
 };

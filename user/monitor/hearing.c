@@ -52,7 +52,12 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	if (!kc_event_prove(session->kernel, session->plans, &session->seen, event, &checked,
 			    &finding))
 		return NOT_PROVED;
-	damaged = (struct kc_damaged){ finding.anomaly, finding.damage.slot ?: finding.task.sp };
+	damaged = (struct kc_damaged){
+		.anomaly = finding.anomaly,
+		.addr = finding.damage.slot
+				?: event->task.count ? event->task.sp
+						     : event->site,
+	};
 	kc_source_now(hearing->source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;

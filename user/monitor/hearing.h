@@ -11,7 +11,7 @@ struct kc_hearing {
 	struct kc_session *session;
 	struct kc_source *source;
 	struct kc_desk *desk;
-	const struct kc_sinks *sinks;
+	struct kc_sinks *sinks;
 	uint64_t unproven; /* events that proved nothing, or that nobody could be found for */
 };
 

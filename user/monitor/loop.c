@@ -64,7 +64,7 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-static int notice_no_match(const struct kc_filter *filter, const struct kc_sinks *sinks)
+static int notice_no_match(const struct kc_filter *filter, struct kc_sinks *sinks)
 {
 	char text[320];
 

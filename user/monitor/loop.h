@@ -19,7 +19,7 @@ struct kc_loop {
 	struct kc_passes *passes;
 	struct kc_attach *attach;
 	struct kc_events *events;
-	const struct kc_sinks *sinks;
+	struct kc_sinks *sinks;
 };
 
 /* 0, and why it ended; or -errno of what failed. */

@@ -17,7 +17,7 @@ struct kc_passes_options {
 	struct kc_session *session;
 	struct kc_source *source;
 	struct kc_desk *desk;
-	const struct kc_sinks *sinks;
+	struct kc_sinks *sinks;
 };
 
 /* 0 or -ENOMEM. */

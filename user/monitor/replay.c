@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "monitor/hearing.h"
@@ -30,6 +31,9 @@ struct kc_replay {
 	struct kc_passes *passes;
 	struct kc_hearing hearing;
 	struct kc_when when;
+	/* Events with evidence, in the order in which it was written. */
+	const struct kc_tape_entry **evidence;
+	size_t nr_evidence, evidence_capacity, next_evidence;
 	/* Told before the start, and before the stop. */
 	struct kc_probed *probed;
 	size_t nr_probed, probed_capacity;
@@ -89,6 +93,16 @@ static bool is_record(const struct kc_tape_entry *entry, uint32_t thread_size)
 		if (!is_damage((const struct kc_damage *)(record + 1) + i))
 			return false;
 	return record->kind == KC_RECORD_DAMAGE || is_stack(record, thread_size);
+}
+
+static bool is_event(const struct kc_tape_entry *entry, uint32_t thread_size)
+{
+	const struct kc_tape_event *head = entry->data;
+	const struct kc_event *event = (const struct kc_event *)(head + 1);
+
+	return entry->len >= sizeof(*head) + sizeof(*event) &&
+	       kc_event_is_whole(event, entry->len - sizeof(*head)) && is_damage(&event->damage) &&
+	       (!event->task.count || is_stack(&event->task, thread_size));
 }
 
 static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
@@ -257,13 +271,41 @@ static const struct kc_source_ops replay_ops = {
 	.free = replay_nothing,
 };
 
+static void nobody_waits(void *arg)
+{
+	(void)arg;
+}
+
+/* What was written when no more than this had been told, unless it was told already. */
+static void tell_evidence_until(struct kc_replay *replay, uint64_t told)
+{
+	while (replay->next_evidence < replay->nr_evidence) {
+		const struct kc_tape_event *head = replay->evidence[replay->next_evidence]->data;
+		const struct kc_evidence evidence = {
+			.first = head->first,
+			.event = (const struct kc_event *)(head + 1),
+		};
+
+		if (head->first.after > told)
+			break;
+		replay->next_evidence++;
+		kc_sinks_evidence(replay->sinks, &replay->session, &evidence, nobody_waits, NULL);
+	}
+}
+
+/* Before the next thing is told. */
+static void tell_evidence(struct kc_replay *replay)
+{
+	tell_evidence_until(replay, kc_sinks_told(replay->sinks));
+}
+
 static int forward_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 			   const struct kc_finding *finding)
 {
-	const struct kc_replay *replay =
-		(const struct kc_replay *)((const char *)sink -
-					   offsetof(struct kc_replay, forward));
+	struct kc_replay *replay =
+		(struct kc_replay *)((char *)sink - offsetof(struct kc_replay, forward));
 
+	tell_evidence(replay);
 	return kc_sinks_finding(replay->sinks, kernel, finding);
 }
 
@@ -289,6 +331,36 @@ static int read_entries(struct kc_replay *replay)
 	return err;
 }
 
+static int by_time_written(const void *a, const void *b)
+{
+	const struct kc_tape_event *x = (*(const struct kc_tape_entry *const *)a)->data;
+	const struct kc_tape_event *y = (*(const struct kc_tape_entry *const *)b)->data;
+
+	if (x->first.after != y->first.after)
+		return x->first.after < y->first.after ? -1 : 1;
+	return x->first.number < y->first.number ? -1 : x->first.number > y->first.number;
+}
+
+/* Lookers write evidence at once; events lie on the tape as the main thread took them. */
+static int sort_evidence(struct kc_replay *replay)
+{
+	for (size_t i = 0; i < replay->count; i++) {
+		const struct kc_tape_entry *entry = &replay->entries[i];
+		const struct kc_tape_event *head = entry->data;
+
+		if (entry->kind != KC_TAPE_EVENT ||
+		    !is_event(entry, replay->session.kernel->thread_size) || !head->first.number)
+			continue;
+		if (kc_grow(replay->evidence, replay->evidence_capacity, replay->nr_evidence + 1))
+			return -ENOMEM;
+		replay->evidence[replay->nr_evidence++] = entry;
+	}
+	if (replay->nr_evidence)
+		qsort(replay->evidence, replay->nr_evidence, sizeof(*replay->evidence),
+		      by_time_written);
+	return 0;
+}
+
 int kc_replay_new(struct kc_tape *tape, struct kc_failure *ret_failure,
 		  struct kc_replay **ret_replay)
 {
@@ -308,7 +380,7 @@ int kc_replay_new(struct kc_tape *tape, struct kc_failure *ret_failure,
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -EBADMSG,
 			       "the recording is damaged from its beginning on: there is no kernel "
 			       "in it");
-	err = kc_session_adopt(&replay->session, kernel);
+	err = kc_session_adopt(&replay->session, kernel) ?: sort_evidence(replay);
 	if (err)
 		return kc_fail_nomem(ret_failure);
 	*ret_replay = kc_take(replay);
@@ -327,6 +399,7 @@ void kc_replay_free(struct kc_replay *replay)
 	free(replay->probed);
 	free(replay->functions);
 	free(replay->threads);
+	free(replay->evidence);
 	free(replay->entries);
 	free(replay);
 }
@@ -443,6 +516,7 @@ static int tell_notice(struct kc_replay *replay, const struct kc_tape_entry *ent
 	if (!text)
 		return MALFORMED;
 	memcpy(&replay->when, entry->data, sizeof(replay->when));
+	tell_evidence(replay);
 	return kc_sinks_notice(replay->sinks, text);
 }
 
@@ -475,6 +549,7 @@ static int tell_stats(struct kc_replay *replay, const struct kc_tape_entry *entr
 	struct kc_coverage coverage;
 	int err = take_counts(replay, entry, &coverage);
 
+	tell_evidence(replay);
 	return err ?: kc_sinks_stats(replay->sinks, &coverage);
 }
 
@@ -514,6 +589,7 @@ static int tell_stop(struct kc_replay *replay, const struct kc_tape_entry *entry
 	if (err)
 		return err;
 	replay->stopped = true;
+	tell_evidence(replay);
 	return kc_sinks_stop(replay->sinks, ret_coverage,
 			     &(struct kc_depths){
 				     .functions = replay->functions,
@@ -524,26 +600,15 @@ static int tell_stop(struct kc_replay *replay, const struct kc_tape_entry *entry
 			     why);
 }
 
-static void nobody_waits(void *arg)
-{
-	(void)arg;
-}
-
 static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entry)
 {
 	const struct kc_tape_event *head = entry->data;
-	const struct kc_event *event = (const struct kc_event *)(head + 1);
-	struct kc_evidence evidence = { .event = event };
 
-	if (entry->len < sizeof(*head) + sizeof(*event) ||
-	    !kc_event_is_whole(event, entry->len - sizeof(*head)) || !is_damage(&event->damage) ||
-	    (event->task.count && !is_stack(&event->task, replay->session.kernel->thread_size)) ||
-	    !replay->desk)
+	if (!is_event(entry, replay->session.kernel->thread_size) || !replay->desk)
 		return MALFORMED;
-	evidence.first = head->first;
 	if (head->first.number)
-		kc_sinks_evidence(replay->sinks, &replay->session, &evidence, nobody_waits, NULL);
-	return kc_event_handle(&replay->hearing, event, &head->first);
+		tell_evidence_until(replay, head->first.after);
+	return kc_event_handle(&replay->hearing, (const struct kc_event *)(head + 1), &head->first);
 }
 
 /* One that failed ended the watch; its end is on the tape. */

@@ -15,6 +15,18 @@
 		first;                                                                    \
 	})
 
+/* Counted first: evidence that comes while it is written stands behind it. */
+#define tell(sinks, op, ...)                    \
+	({                                      \
+		(sinks)->told++;                \
+		each(sinks, op, ##__VA_ARGS__); \
+	})
+
+uint64_t kc_sinks_told(const struct kc_sinks *sinks)
+{
+	return sinks->told;
+}
+
 struct kc_when kc_sinks_now(const struct kc_sinks *sinks)
 {
 	struct timespec boot;
@@ -42,20 +54,20 @@ void kc_sinks_free(struct kc_sinks *sinks)
 	sinks->count = 0;
 }
 
-int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start)
+int kc_sinks_start(struct kc_sinks *sinks, const struct kc_start *start)
 {
 	const struct kc_when when = kc_sinks_now(sinks);
 
-	return each(sinks, start, &when, start);
+	return tell(sinks, start, &when, start);
 }
 
-int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
+int kc_sinks_finding(struct kc_sinks *sinks, const struct kc_kernel *kernel,
 		     const struct kc_finding *finding)
 {
-	return each(sinks, finding, kernel, finding);
+	return tell(sinks, finding, kernel, finding);
 }
 
-int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
+int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
 		      const struct kc_evidence *evidence, void (*safe)(void *arg), void *arg)
 {
 	const struct kc_kernel *kernel = kc_session_borrow(session, evidence->looker);
@@ -80,29 +92,29 @@ int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
 	return first;
 }
 
-int kc_sinks_notice(const struct kc_sinks *sinks, const char *text)
+int kc_sinks_notice(struct kc_sinks *sinks, const char *text)
 {
 	const struct kc_when when = kc_sinks_now(sinks);
 
-	return each(sinks, notice, &when, text);
+	return tell(sinks, notice, &when, text);
 }
 
-int kc_sinks_stats(const struct kc_sinks *sinks, const struct kc_coverage *coverage)
+int kc_sinks_stats(struct kc_sinks *sinks, const struct kc_coverage *coverage)
 {
 	const struct kc_when when = kc_sinks_now(sinks);
 
-	return each(sinks, stats, &when, coverage);
+	return tell(sinks, stats, &when, coverage);
 }
 
-int kc_sinks_stop(const struct kc_sinks *sinks, const struct kc_coverage *coverage,
+int kc_sinks_stop(struct kc_sinks *sinks, const struct kc_coverage *coverage,
 		  const struct kc_depths *depths, const char *why)
 {
 	const struct kc_when when = kc_sinks_now(sinks);
 
-	return each(sinks, stop, &when, coverage, depths ?: &(struct kc_depths){}, why);
+	return tell(sinks, stop, &when, coverage, depths ?: &(struct kc_depths){}, why);
 }
 
-int kc_sinks_sync(const struct kc_sinks *sinks)
+int kc_sinks_sync(struct kc_sinks *sinks)
 {
 	return each(sinks, sync);
 }

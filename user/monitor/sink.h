@@ -110,6 +110,7 @@ struct kc_sinks {
 	const struct kc_when *when; /* borrowed: of what is told again; NULL: now */
 	struct kc_sink *sinks[KC_MAX_SINKS];
 	size_t count;
+	_Atomic uint64_t told; /* by the main thread, evidence not counted */
 };
 
 /* Takes the sink over; it may be NULL, which is none. */
@@ -120,20 +121,23 @@ void kc_sinks_free(struct kc_sinks *sinks);
 struct kc_when kc_sinks_now(const struct kc_sinks *sinks);
 
 /* All of them; the first error, after the others have had it too. */
-int kc_sinks_start(const struct kc_sinks *sinks, const struct kc_start *start);
-int kc_sinks_finding(const struct kc_sinks *sinks, const struct kc_kernel *kernel,
+int kc_sinks_start(struct kc_sinks *sinks, const struct kc_start *start);
+int kc_sinks_finding(struct kc_sinks *sinks, const struct kc_kernel *kernel,
 		     const struct kc_finding *finding);
 
 /*
  * Evidence to all of them. `safe` is called as soon as the first one has it, which is the report,
  * and the others may be slow. 0, or -errno if that one has not.
  */
-int kc_sinks_evidence(const struct kc_sinks *sinks, struct kc_session *session,
+int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
 		      const struct kc_evidence *evidence, void (*safe)(void *arg), void *arg);
-int kc_sinks_notice(const struct kc_sinks *sinks, const char *text);
-int kc_sinks_stats(const struct kc_sinks *sinks, const struct kc_coverage *coverage);
-int kc_sinks_stop(const struct kc_sinks *sinks, const struct kc_coverage *coverage,
+int kc_sinks_notice(struct kc_sinks *sinks, const char *text);
+int kc_sinks_stats(struct kc_sinks *sinks, const struct kc_coverage *coverage);
+int kc_sinks_stop(struct kc_sinks *sinks, const struct kc_coverage *coverage,
 		  const struct kc_depths *depths, const char *why);
-int kc_sinks_sync(const struct kc_sinks *sinks);
+int kc_sinks_sync(struct kc_sinks *sinks);
+
+/* Any thread may ask: how often one of these was called, but for evidence and sync. */
+uint64_t kc_sinks_told(const struct kc_sinks *sinks);
 
 #endif

@@ -539,8 +539,6 @@ static bool take_deep(struct kc_probes *probes, size_t i)
 			.pid = now.pid_tgid >> 32,
 			.tid = (uint32_t)now.pid_tgid,
 			.start_ns = now.start_ns,
-			.sp = now.site,
-			.top = now.site,
 			.boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec,
 		},
 		.site = now.site,

@@ -35,10 +35,12 @@ void kc_view_backtrace(const struct kc_kernel *kernel, const struct kc_finding *
 		const struct kc_checked_frame *frame = &checked->frames[i];
 		bool slot = frame->status == KC_CHECK_INTACT || frame->status == KC_CHECK_DAMAGED;
 
-		fprintf(out, "#%-2zu depth 0x%-5lx %-44s %s%s%s\n", i,
-			finding->stack.top - frame->frame.sp,
-			kc_frame_text(kernel, &frame->frame, place), status_text(frame),
-			slot ? ", slot " : "", slot ? kc_slot_rule_text(&frame->rule, rule) : "");
+		fprintf(out, "#%-2zu ", i);
+		if (frame->frame.sp) /* not known where there is no copy */
+			fprintf(out, "depth 0x%-5lx ", finding->stack.top - frame->frame.sp);
+		fprintf(out, "%-44s %s%s%s\n", kc_frame_text(kernel, &frame->frame, place),
+			status_text(frame), slot ? ", slot " : "",
+			slot ? kc_slot_rule_text(&frame->rule, rule) : "");
 	}
 	if (checked->end != KC_UNWIND_COMPLETE)
 		fprintf(out, "... %s\n", kc_unwind_end_text(checked->end));

@@ -30,6 +30,7 @@ struct kc_whose {
 struct kc_first {
 	uint64_t number;
 	struct timespec time; /* CLOCK_REALTIME */
+	uint64_t after;	      /* so many things had been told before it: kc_sinks_told() */
 };
 
 struct kc_source;

@@ -80,7 +80,7 @@ static inline bool kc_finding_depth(const struct kc_finding *finding, uint64_t *
 {
 	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
 
-	if (frame->sp < finding->stack.sp || frame->sp > finding->stack.top)
+	if (!frame->sp || frame->sp < finding->stack.sp || frame->sp > finding->stack.top)
 		return false;
 	*ret_depth = finding->stack.top - frame->sp;
 	return true;
