@@ -30,6 +30,7 @@ struct {
  */
 struct replaced_key {
 	__u64 site, word;
+	__u64 start_ns; /* of the thread, if user space may not have wanted to hear of another */
 };
 
 struct {
@@ -39,19 +40,15 @@ struct {
 	__type(value, __u64);
 } replaced SEC(".maps");
 
-/* User space judges the first of each. True: it was told of. */
-static __always_inline bool is_replaced_again(const struct here *here, __u64 word)
+static __always_inline struct replaced_key replaced_key(struct task_struct *task,
+							const struct here *here, __u64 word)
 {
-	struct replaced_key key = { here->site, word };
-	__u64 one = 1;
+	struct replaced_key key = { .site = here->site, .word = word };
 
-	if (word < KC_TEXT_HALF)
-		return false;
-	if (bpf_map_lookup_elem(&replaced, &key))
-		return true;
-	if (bpf_map_update_elem(&replaced, &key, &one, BPF_ANY))
-		lose(KC_LOSS_REPLACED);
-	return false;
+	if (config.by_thread)
+		lose_if(KC_LOSS_TASK,
+			bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
+	return key;
 }
 
 static __always_inline struct frame_key frame_key(const struct here *here,
@@ -137,7 +134,8 @@ SEC("kprobe")
 int kc_return(struct pt_regs *ctx)
 {
 	struct kc_point_count *count;
-	__u64 *expected, word = 0;
+	__u64 *expected, word = 0, one = 1;
+	struct replaced_key again;
 	struct frame_key key;
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -174,7 +172,9 @@ int kc_return(struct pt_regs *ctx)
 	count->mismatches++;
 	if (!is_wanted())
 		return 0;
-	if (is_replaced_again(&here, word)) {
+	/* User space judges the first of each. */
+	again = replaced_key(task, &here, word);
+	if (word >= KC_TEXT_HALF && bpf_map_lookup_elem(&replaced, &again)) {
 		count->replaced++;
 		return 0;
 	}
@@ -187,6 +187,8 @@ int kc_return(struct pt_regs *ctx)
 	out->event.damage.slot = here.sp;
 	out->event.damage.found = kc_classify(word, &at);
 	/* Another place in text is a return probe's or a tracer's, most of the time. */
-	emit(task, out, &here, word < KC_TEXT_HALF);
+	if (emit(task, out, &here, word < KC_TEXT_HALF) && word >= KC_TEXT_HALF &&
+	    bpf_map_update_elem(&replaced, &again, &one, BPF_ANY))
+		lose(KC_LOSS_REPLACED);
 	return 0;
 }

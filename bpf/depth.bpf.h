@@ -98,11 +98,10 @@ static __always_inline void warn_exhausted(struct task_struct *task, struct here
 		bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
 	if (!is_wanted() || bpf_map_lookup_elem(&told, &key) || !read_canary(task, here))
 		return;
-	if (bpf_map_update_elem(&told, &key, &one, BPF_ANY))
-		lose(KC_LOSS_TOLD);
 	out = new_event(KC_EVENT_EXHAUSTED, point);
-	if (out)
-		emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT);
+	if (out && emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT) &&
+	    bpf_map_update_elem(&told, &key, &one, BPF_ANY))
+		lose(KC_LOSS_TOLD);
 }
 
 #endif

@@ -7,7 +7,7 @@ char LICENSE[] SEC("license") = "GPL";
 __u64 losses[KC_LOSS_NR];
 struct kc_probe_config config;
 struct kc_hold held[KC_MAX_CPUS];
-struct kc_deep deep[KC_DEEP];
+struct kc_deep deep[KC_MAX_CPUS];
 struct kc_budget budgets[KC_MAX_CPUS];
 
 struct points_map points SEC(".maps");

@@ -25,8 +25,8 @@
 extern struct kc_hold held[KC_MAX_CPUS]; /* written by user space */
 
 /*
- * Events that one CPU may send in a second, but for panics: what comes faster is somebody's
- * tracer or a storm, and copying stacks would be another.
+ * Events of one kind that one CPU may send in a second, but for panics: what comes faster is
+ * somebody's tracer or a storm, and copying stacks would be another.
  */
 #define BUDGET 50
 
@@ -55,10 +55,10 @@ static __always_inline bool has_budget(enum kc_event_kind kind)
 	if (kind == KC_EVENT_PANIC)
 		return true;
 	if (budget->second != second) {
+		__builtin_memset(budget->used, 0, sizeof(budget->used));
 		budget->second = second;
-		budget->used = 0;
 	}
-	if (budget->used++ < BUDGET)
+	if (budget->used[kind & (KC_EVENT_KINDS - 1)]++ < BUDGET)
 		return true;
 	lose(KC_LOSS_BUDGET);
 	return false;
@@ -149,8 +149,9 @@ static __always_inline void hold(const struct kc_event *event, __u64 since)
 /*
  * Send out->event, with a copy of the task's stack if SP is on it. Its kind, index
  * and what belongs to the kind are filled in. hold_cpu: this kernel is about to panic.
+ * False: it was lost.
  */
-static __always_inline void emit(struct task_struct *task, struct scratch *out,
+static __always_inline bool emit(struct task_struct *task, struct scratch *out,
 				 const struct here *here, bool hold_cpu)
 {
 	struct kc_own_stack own = { here->stack, config.thread_size };
@@ -162,7 +163,7 @@ static __always_inline void emit(struct task_struct *task, struct scratch *out,
 	event->site = here->site;
 	/* Any register may hold the guard; what unwinding needs of this one is an address. */
 	event->bp = kc_scrub(here->bp, here->canary, &own);
-	event->headroom = here->sp - here->stack;
+	event->headroom = is_on_stack(here) ? here->sp - here->stack : KC_HEADROOM_UNKNOWN;
 	event->cpu = bpf_get_smp_processor_id();
 	event->id = now << 10 | (event->cpu & (KC_MAX_CPUS - 1));
 	event->lost = losses[KC_LOSS_RING];
@@ -180,14 +181,17 @@ static __always_inline void emit(struct task_struct *task, struct scratch *out,
 	barrier_var(bytes);
 	if (bytes > sizeof(out->words)) {
 		lose(KC_LOSS_SIZE);
-		return;
+		return false;
 	}
 	len = sizeof(*event) + bytes;
 	event->task.size = len;
-	if (bpf_ringbuf_output(&events, out, len, BPF_RB_FORCE_WAKEUP))
+	if (bpf_ringbuf_output(&events, out, len, BPF_RB_FORCE_WAKEUP)) {
 		lose(KC_LOSS_RING);
-	else if (hold_cpu)
+		return false;
+	}
+	if (hold_cpu)
 		hold(event, now);
+	return true;
 }
 
 #endif

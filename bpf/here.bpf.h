@@ -58,32 +58,47 @@ static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 	barrier_var(here->bp);
 }
 
-extern struct kc_deep deep[KC_DEEP];
+extern struct kc_deep deep[KC_MAX_CPUS];
+
+static __always_inline void note_thread_of(struct kc_deep *note, struct task_struct *task)
+{
+	struct task_struct *leader = NULL;
+	__u32 flags = 0;
+	long failed;
+
+	failed = bpf_core_read(&note->start_ns, sizeof(note->start_ns), &task->start_boottime);
+	failed |= bpf_core_read(note->comm, sizeof(note->comm), &task->comm);
+	failed |= bpf_core_read(&leader, sizeof(leader), &task->group_leader);
+	failed |= bpf_core_read(note->leader_comm, sizeof(note->leader_comm), &leader->comm);
+	failed |= bpf_core_read(&flags, sizeof(flags), &task->flags);
+	lose_if(KC_LOSS_TASK, failed);
+	note->flags = flags & PF_KTHREAD ? KC_RECORD_KTHREAD : 0;
+}
 
 /*
- * Is the stack that SP is on all but used up? Then nothing is done but this: stacks are
- * aligned to their size, so it takes no helper that needs much of it.
+ * Is the stack that SP is on all but used up? Then nothing is done but this. Tasks' stacks are
+ * aligned to their size, so most hits cost no look at the task; interrupts' need not be
+ * (irq_init_percpu_irqstack() in arch/x86/kernel/irq_64.c), and are locate()'s.
  */
 static __always_inline bool is_too_deep(const struct here *here)
 {
 	__u64 left = here->sp & (config.thread_size - 1), pid_tgid;
+	struct task_struct *task;
 	struct kc_deep *note;
 
 	if (left >= KC_DEEP_LEFT)
 		return false;
+	task = (void *)bpf_get_current_task();
+	if (task_stack(task) != here->sp - left)
+		return false;
 	pid_tgid = bpf_get_current_pid_tgid();
-	note = &deep[pid_tgid & (KC_DEEP - 1)];
+	note = &deep[bpf_get_smp_processor_id() & (KC_MAX_CPUS - 1)];
+	__sync_fetch_and_add(&note->begun, 1);
 	note->site = here->site;
 	note->left = left;
-	if (note->pid_tgid != pid_tgid) {
-		struct task_struct *task = (void *)bpf_get_current_task();
-		long failed = bpf_get_current_comm(note->comm, sizeof(note->comm));
-
-		failed |= bpf_core_read(&note->start_ns, sizeof(note->start_ns),
-					&task->start_boottime);
-		lose_if(KC_LOSS_TASK, failed);
-		note->pid_tgid = pid_tgid;
-	}
+	if (note->pid_tgid != pid_tgid)
+		note_thread_of(note, task);
+	note->pid_tgid = pid_tgid;
 	__sync_fetch_and_add(&note->count, 1);
 	return true;
 }
@@ -99,7 +114,7 @@ static __always_inline bool locate(struct task_struct *task, struct here *here)
 	here->stack = task_stack(task);
 	here->top = here->stack + config.thread_size;
 	if (!here->stack)
-		lose(KC_LOSS_TASK);
+		lose(KC_LOSS_PLACE);
 	return is_on_stack(here);
 }
 

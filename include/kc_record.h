@@ -247,32 +247,41 @@ struct kc_probe_config {
 	__kc_u64 headroom;    /* bytes; less at an entry is told; 0: never */
 	__kc_u64 hold_ns;     /* how long a CPU waits to be seen; 0: none is held */
 	__kc_u64 hold_max_ns; /* once seen, how long for what is written of it */
-	__kc_u32 pad;
-	__kc_u32 pid;	    /* 0: all; whose anomalies are told, the tripwire's excepted */
-	__kc_u64 regs_size; /* struct pt_regs, at the top of a stack that came from user mode */
+	__kc_u32 by_thread;   /* user space tells of some threads only: told of one is not told */
+	__kc_u32 pid;	      /* 0: all; whose anomalies are told, the tripwire's excepted */
+	__kc_u64 regs_size;   /* struct pt_regs, at the top of a stack that came from user mode */
 	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */
 };
 
-/* Events that a CPU has sent in this second. */
+enum kc_event_kind {
+	KC_EVENT_CHECK = 1,	/* slot and canary differ, or the guard does */
+	KC_EVENT_EXHAUSTED = 2, /* less headroom than asked for */
+	KC_EVENT_RETURN = 3,	/* the return address is not the one of the entry */
+	KC_EVENT_PANIC = 4,	/* a stack-protector panic */
+};
+
+#define KC_EVENT_KINDS 8 /* room for their numbers */
+
+/* Events that a CPU has sent in this second; a storm of one kind leaves the others theirs. */
 struct kc_budget {
-	__kc_u64 second, used;
+	__kc_u64 second;
+	__kc_u32 used[KC_EVENT_KINDS];
 };
 
 /*
  * A probe hit with so little of the stack left that its program did nothing but note it here,
- * and neither sent an event nor compared: that takes stack, too. One of KC_DEEP places,
- * by thread.
+ * and neither sent an event nor compared: that takes stack, too. The last one of each CPU,
+ * which alone writes it; while begun is ahead of count, it is being written.
  */
 struct kc_deep {
-	__kc_u64 count;
+	__kc_u64 begun, count;
 	__kc_u64 site;
 	__kc_u64 left;	   /* bytes */
 	__kc_u64 pid_tgid; /* as BPF has it: process << 32 | thread */
 	__kc_u64 start_ns;
-	char comm[KC_COMM_LEN];
+	__kc_u64 flags; /* enum kc_record_flag */
+	char comm[KC_COMM_LEN], leader_comm[KC_COMM_LEN];
 };
-
-#define KC_DEEP 64
 
 /*
  * Bytes. With less than some 1,200 left an event's own way into the ring buffer was the end on
@@ -283,12 +292,7 @@ struct kc_deep {
 #define KC_HOLD_LEFT \
 	2048 /* the entry of a function with less left holds the CPU: it may be the last */
 
-enum kc_event_kind {
-	KC_EVENT_CHECK = 1,	/* slot and canary differ, or the guard does */
-	KC_EVENT_EXHAUSTED = 2, /* less headroom than asked for */
-	KC_EVENT_RETURN = 3,	/* the return address is not the one of the entry */
-	KC_EVENT_PANIC = 4,	/* a stack-protector panic */
-};
+#define KC_HEADROOM_UNKNOWN (~0ULL) /* SP is not on the task's stack */
 
 enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
@@ -334,7 +338,8 @@ enum kc_loss {
 	KC_LOSS_BUDGET = 15,	 /* an event was one too many in its second */
 	KC_LOSS_CANARY = 16,	 /* a canary could not be read: no event of what was seen */
 	KC_LOSS_REPLACED = 17, /* a replaced return address was not remembered: it is told again */
-	KC_LOSS_NR = 18,       /* how many there are */
+	KC_LOSS_PLACE = 18, /* where the task's stack is could not be read: nothing was looked at */
+	KC_LOSS_NR = 19,    /* how many there are */
 };
 
 /*
@@ -347,11 +352,11 @@ struct kc_event {
 	__kc_u64 lost; /* events that found no room, up to now */
 	__kc_u64 site; /* the probed address */
 	__kc_u64 bp;
-	__kc_u64 caller; /* PANIC: the function that failed, as panic() was told */
-	__kc_u64 headroom;
-	__kc_u32 kind;	/* enum kc_event_kind */
-	__kc_u32 flags; /* enum kc_event_flag */
-	__kc_u32 index; /* of the point's counts */
+	__kc_u64 caller;   /* PANIC: the function that failed, as panic() was told */
+	__kc_u64 headroom; /* bytes between SP and the end of the task's stack */
+	__kc_u32 kind;	   /* enum kc_event_kind */
+	__kc_u32 flags;	   /* enum kc_event_flag */
+	__kc_u32 index;	   /* of the point's counts */
 	__kc_u32 cpu;
 	struct kc_damage damage; /* CHECK, if the slot differs; RETURN: .slot and .found */
 	__kc_s64 syscall;	 /* -1: none, or not known */
@@ -368,8 +373,8 @@ _Static_assert(sizeof(struct kc_point_count) == 64, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
 _Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");
 _Static_assert(sizeof(struct kc_hold) == 32, "kc_hold layout");
-_Static_assert(sizeof(struct kc_budget) == 16, "kc_budget layout");
-_Static_assert(sizeof(struct kc_deep) == 56, "kc_deep layout");
+_Static_assert(sizeof(struct kc_budget) == 8 + 4 * KC_EVENT_KINDS, "kc_budget layout");
+_Static_assert(sizeof(struct kc_deep) == 56 + 2 * KC_COMM_LEN, "kc_deep layout");
 _Static_assert(sizeof(struct kc_probe_config) == 64 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 

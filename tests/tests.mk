@@ -52,7 +52,7 @@ $(B)/tests/unit/options: $(B)/asan/tests/options.o $(CLI_OBJECTS)
 # (gcc 12 sees uninitialized reads in instrumented code that are none.)
 THREADS := -fsanitize=thread -O1 -Wno-maybe-uninitialized
 TSAN_OBJECTS := $(UNIT_OBJECTS:$(B)/asan/%=$(B)/tsan/%)
-THREADED := monitor loop reload output
+THREADED := monitor loop reload output record
 UNITS += $(THREADED:%=$(B)/tests/unit/%-threads)
 
 $(B)/tsan/tests/%.o: $(B)/asan/tests/%.o tests/unit/%.S

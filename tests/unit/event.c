@@ -96,10 +96,17 @@ static void little_headroom(void **state)
 {
 	(void)state;
 	send(KC_EVENT_EXHAUSTED, KC_CANARY_MARK);
-	sent.event.headroom = 1000;
+	sent.event.headroom = fake->kernel.thread_size - sizeof(sent.words);
 	assert_true(is_proved());
 	assert_int_equal(finding.anomaly, KC_ANOMALY_HEADROOM);
-	assert_int_equal(finding.headroom, 1000);
+	assert_int_equal(finding.headroom, sent.event.headroom);
+	sent.event.headroom -= 8; /* SP is elsewhere */
+	assert_false(is_proved());
+	/* Too little to copy the stack. */
+	sent.event.task.count = sent.event.task.sp = sent.event.task.top = 0;
+	assert_true(is_proved());
+	sent.event.headroom = KC_HEADROOM_UNKNOWN;
+	assert_false(is_proved());
 }
 
 static void returns(void **state)

@@ -194,6 +194,62 @@ static void told_again(void **state)
 	free(told);
 }
 
+static void hear_without_a_copy(struct kc_events *events, enum kc_event_kind kind, uint64_t site,
+				uint64_t sp, uint64_t headroom)
+{
+	static uint64_t id = 7100;
+	struct kc_event *event = new_event(1000, id++);
+
+	event->kind = kind;
+	event->flags = KC_EVENT_HELD;
+	event->damage = (struct kc_damage){};
+	event->headroom = headroom;
+	event->site = event->caller = site;
+	event->task.count = 0;
+	event->task.size = sizeof(*event);
+	event->task.sp = event->task.top = sp;
+	hear(events, event);
+}
+
+/* Two places with too little stack to copy it, and a panic on an interrupt's. */
+static void without_a_copy(void **state)
+{
+	const uint64_t site = new_event(1000, 1)->site;
+	static const struct kc_filter filter = {};
+	struct kc_coverage coverage = {};
+	struct kc_replayed replayed;
+	struct kc_events *events;
+	char *told, *again, address[32];
+	size_t len;
+
+	(void)state;
+	begin_recording();
+	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ &filter, 10, NULL, 0, true }),
+			 0);
+	events = start_events();
+	run();
+	hear_without_a_copy(events, KC_EVENT_EXHAUSTED, site, 0, 1000);
+	hear_without_a_copy(events, KC_EVENT_EXHAUSTED, site - 1, 0, 1008);
+	hear_without_a_copy(events, KC_EVENT_PANIC, site, 0xffffc90000003f00, KC_HEADROOM_UNKNOWN);
+	assert_int_equal(kc_events_stop(events), 0);
+	kc_passes_coverage(passes, &coverage);
+	kc_events_counts(events, &coverage.probes);
+	assert_int_equal(kc_sinks_stop(&sinks, &coverage, NULL, "stopped"), 0);
+	kc_events_free(events);
+	end_recording();
+	told = read_text(told_path, &len);
+	assert_int_equal(count(told, "\"type\":\"finding\""), 3);
+	assert_int_equal(count(told, "\"headroom\":null"), 1);
+	snprintf(address, sizeof(address), "%lx", site >> 12);
+	assert_null(strstr(told, address));
+	assert_null(strstr(told, "ffffc90000003f00"));
+	again = replay(&len, &replayed);
+	assert_non_null(again);
+	assert_string_equal(again, told);
+	free(again);
+	free(told);
+}
+
 /* What came before the cut, as the watch told it, and that there is damage. */
 static void cut_anywhere(void **state)
 {
@@ -348,8 +404,8 @@ static void forged_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(told_again),   TEST(cut_anywhere), TEST(cut_between_blocks),
-		TEST(changed_head), TEST(forged_event),
+		TEST(told_again),	  TEST(without_a_copy), TEST(cut_anywhere),
+		TEST(cut_between_blocks), TEST(changed_head),	TEST(forged_event),
 	};
 
 	return RUN(tests);

@@ -249,6 +249,8 @@ static int arm(const struct watch_options *options, const struct kc_choices *cho
 			.choices = choices,
 			.sinks = sinks,
 			.pid = options->filter.pid,
+			.by_thread = options->filter.tid || options->filter.comm ||
+				     options->filter.cgroup,
 			.headroom = options->headroom,
 		},
 		ret_failure, ret_attach);

@@ -218,6 +218,7 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
 		&(struct kc_probe_options){
 			.kernel = attach->session->kernel,
 			.pid = options->pid,
+			.by_thread = options->by_thread,
 			.headroom = options->headroom,
 		},
 		ret_failure, &attach->probes);

@@ -19,6 +19,7 @@ struct kc_attach_options {
 	const struct kc_choices *choices;
 	struct kc_sinks *sinks; /* what could not be placed is told there, and counted */
 	uint32_t pid;		/* 0: tell of all processes */
+	bool by_thread;		/* the desk will not want every thread's */
 	unsigned int headroom;	/* bytes; less at an entry is told; 0: never */
 };
 

@@ -81,7 +81,8 @@ uint64_t kc_coverage_not_verifiable(const struct kc_coverage *coverage)
 uint64_t kc_losses_that_blind(const uint64_t losses[static KC_LOSS_NR])
 {
 	return losses[KC_LOSS_SCRATCH] + losses[KC_LOSS_SIZE] + losses[KC_LOSS_POINT] +
-	       losses[KC_LOSS_RETURNS] + losses[KC_LOSS_BUDGET] + losses[KC_LOSS_CANARY];
+	       losses[KC_LOSS_RETURNS] + losses[KC_LOSS_BUDGET] + losses[KC_LOSS_CANARY] +
+	       losses[KC_LOSS_GUARD] + losses[KC_LOSS_STACK_END] + losses[KC_LOSS_PLACE];
 }
 
 enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified)

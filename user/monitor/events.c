@@ -77,8 +77,8 @@ static void tell_safe(void *arg)
 	kc_probes_tell(held->probes, held->event, KC_HELD_SAFE);
 }
 
-/* A CPU is held for this one: write down at once what the event says by itself. */
-static void secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
+/* A CPU is held for this one: write down at once what the event says by itself. False: not so. */
+static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
 {
 	struct kc_evidence evidence = { .event = &parcel->event, .looker = looker };
 	struct held held = { events->with.probes, &parcel->event };
@@ -89,12 +89,16 @@ static void secure(struct kc_events *events, struct parcel *parcel, unsigned int
 	evidence.first.after = kc_sinks_told(events->with.sinks);
 	/* It may be in the file all the same, and not on the disk: the number stays its own. */
 	parcel->first = evidence.first;
-	if (kc_sinks_evidence(events->with.sinks, events->with.session, &evidence, tell_safe,
-			      &held))
-		events->late++;
+	if (!kc_sinks_evidence(events->with.sinks, events->with.session, &evidence, tell_safe,
+			       &held))
+		return true;
+	events->late++;
+	return false;
 }
 
-static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned int looker)
+/* secured: nobody loses more by what is not handed over than a finding's details. */
+static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned int looker,
+		      bool secured)
 {
 	const uint64_t one = 1;
 
@@ -102,7 +106,8 @@ static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned 
 		events->overflowed++;
 		if (parcel->first.number)
 			events->dropped = parcel->first.number;
-		kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
+		if (secured)
+			kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
 		return;
 	}
 	parcel->ready = true;
@@ -119,7 +124,7 @@ static bool look(void *arg, unsigned int looker)
 	struct kc_events *events = arg;
 	struct parcel *parcel;
 	unsigned int count = 0;
-	bool more;
+	bool more, secured;
 
 	do {
 		if (pthread_mutex_trylock(&events->ring))
@@ -128,9 +133,8 @@ static bool look(void *arg, unsigned int looker)
 		pthread_mutex_unlock(&events->ring);
 		if (!parcel)
 			continue;
-		if (parcel->event.flags & KC_EVENT_HELD)
-			secure(events, parcel, looker);
-		hand_over(events, parcel, looker);
+		secured = parcel->event.flags & KC_EVENT_HELD && secure(events, parcel, looker);
+		hand_over(events, parcel, looker, secured);
 	} while (more && ++count < NR_PARCELS);
 	/* Who runs before all others gives way now and then, also in a flood. */
 	return !more;

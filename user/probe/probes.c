@@ -38,9 +38,10 @@ struct kc_probes {
 	struct {
 		struct kc_event event;
 		uint64_t words[KC_STACK_WORDS];
-	} next;			      /* the event that was handed out last */
-	struct kc_deep deep[KC_DEEP]; /* as of the last look */
-	uint32_t pid;		      /* whose events are wanted; 0: all */
+	} next;				  /* the event that was handed out last */
+	struct kc_deep deep[KC_MAX_CPUS]; /* as of the last look */
+	unsigned int nr_cpus;
+	uint32_t pid; /* whose events are wanted; 0: all */
 };
 _Static_assert(offsetof(struct kc_probes, next.words) ==
 		       offsetof(struct kc_probes, next.event) + sizeof(struct kc_event),
@@ -121,6 +122,9 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 			       "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
 	probes->facts = options->kernel->probes;
 	probes->pid = options->pid;
+	probes->nr_cpus = libbpf_num_possible_cpus();
+	if (probes->nr_cpus > KC_MAX_CPUS)
+		probes->nr_cpus = KC_MAX_CPUS; /* also of an error's number */
 	err = load(probes);
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
@@ -138,6 +142,7 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 	config->text_start = options->kernel->text;
 	config->text_end = options->kernel->text_end;
 	config->headroom = options->headroom;
+	config->by_thread = options->by_thread;
 	config->pid = options->pid;
 	config->regs_size = options->kernel->pt_regs.size;
 	find_guards(options->kernel, config->guard);
@@ -482,7 +487,7 @@ uint64_t kc_probes_too_deep(const struct kc_probes *probes)
 {
 	uint64_t count = 0;
 
-	for (size_t i = 0; i < KC_DEEP; i++)
+	for (size_t i = 0; i < probes->nr_cpus; i++)
 		count += __atomic_load_n(&probes->skel->bss->deep[i].count, __ATOMIC_RELAXED);
 	return count;
 }
@@ -517,17 +522,29 @@ bool kc_probes_compare_guard(const struct kc_probes *probes)
 	return probes->skel->bss->config.guard[0] != 0;
 }
 
-/* An event for what the programs had no stack left to send one for; once per thread and site. */
-static bool take_deep(struct kc_probes *probes, size_t i)
+/* A note as a whole: false while that CPU is writing it. */
+static bool read_deep(const struct kc_deep *shared, struct kc_deep *ret_note)
 {
-	const volatile struct kc_deep *shared = &probes->skel->bss->deep[i];
-	struct kc_deep *known = &probes->deep[i], now = *shared;
-	bool told = now.pid_tgid == known->pid_tgid && now.site == known->site;
+	uint64_t count = __atomic_load_n(&shared->count, __ATOMIC_ACQUIRE);
+
+	*ret_note = *(const volatile struct kc_deep *)shared;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&shared->begun, __ATOMIC_RELAXED) == count;
+}
+
+/* An event for what the programs had no stack left to send one for; once per thread and site. */
+static bool take_deep(struct kc_probes *probes, size_t cpu)
+{
+	const struct kc_deep *shared = &probes->skel->bss->deep[cpu];
+	struct kc_deep *known = &probes->deep[cpu], now;
 	struct timespec boot;
 	struct kc_point point;
+	bool told;
 
-	if (now.count == known->count)
+	if (__atomic_load_n(&shared->count, __ATOMIC_RELAXED) == known->count ||
+	    !read_deep(shared, &now))
 		return false;
+	told = now.pid_tgid == known->pid_tgid && now.site == known->site;
 	*known = now;
 	if (told || (probes->pid && probes->pid != now.pid_tgid >> 32) ||
 	    bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.points), &now.site, &point))
@@ -539,15 +556,18 @@ static bool take_deep(struct kc_probes *probes, size_t i)
 			.pid = now.pid_tgid >> 32,
 			.tid = (uint32_t)now.pid_tgid,
 			.start_ns = now.start_ns,
+			.flags = now.flags,
 			.boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec,
 		},
 		.site = now.site,
 		.headroom = now.left,
 		.kind = KC_EVENT_EXHAUSTED,
 		.index = point.index,
+		.cpu = cpu,
 		.syscall = -1,
 	};
 	memcpy(probes->next.event.task.comm, now.comm, sizeof(now.comm));
+	memcpy(probes->next.event.task.leader_comm, now.leader_comm, sizeof(now.leader_comm));
 	return true;
 }
 
@@ -556,7 +576,7 @@ int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event)
 	int err;
 
 	*ret_event = &probes->next.event;
-	for (size_t i = 0; i < KC_DEEP; i++)
+	for (size_t i = 0; i < probes->nr_cpus; i++)
 		if (take_deep(probes, i))
 			return 1;
 	err = ring_buffer__consume(probes->ring);
@@ -586,8 +606,11 @@ void kc_probes_tell(struct kc_probes *probes, const struct kc_event *event,
 	struct kc_hold *held = &probes->skel->bss->held[event->cpu & (KC_MAX_CPUS - 1)];
 	uint64_t *const words[] = { &held->seen, &held->safe, &held->told };
 
+	uint64_t last = __atomic_load_n(words[state], __ATOMIC_RELAXED);
+
 	/* A later event's CPU is not told of an earlier one; ids grow with time. */
-	if (event->flags & KC_EVENT_HELD &&
-	    __atomic_load_n(words[state], __ATOMIC_RELAXED) < event->id)
-		__atomic_store_n(words[state], event->id, __ATOMIC_RELEASE);
+	while (event->flags & KC_EVENT_HELD && last < event->id &&
+	       !__atomic_compare_exchange_n(words[state], &last, event->id, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		;
 }

@@ -13,6 +13,7 @@ struct kc_probes;
 struct kc_probe_options {
 	const struct kc_kernel *kernel; /* borrowed during the call */
 	uint32_t pid;			/* 0: tell of all processes */
+	bool by_thread;			/* of some threads only: no event stands for another's */
 	uint64_t headroom;		/* bytes; less at an entry is an event; 0: never */
 };
 

@@ -117,7 +117,11 @@ void kc_json_evidence(struct kc_report *report, const struct kc_kernel *kernel,
 	add_syscall(line, event);
 	kc_line_add(line, ",\"code\":{\"place\":");
 	kc_line_add_json(line, kc_place_text(kernel, kc_event_site(event), place), sizeof(place));
-	kc_line_add(line, "},\"frame\":{\"headroom\":%" PRIu64, event->headroom);
+	kc_line_add(line, "},\"frame\":{\"headroom\":");
+	if (event->headroom == KC_HEADROOM_UNKNOWN)
+		kc_line_add(line, "null");
+	else
+		kc_line_add(line, "%" PRIu64, event->headroom);
 	if (anomaly == KC_ANOMALY_SLOT)
 		add_slot(line, &event->damage);
 	kc_line_add(line, "},\"addresses\":[");

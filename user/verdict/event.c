@@ -105,7 +105,9 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 	case KC_EVENT_EXHAUSTED:
 		finding->anomaly = KC_ANOMALY_HEADROOM;
 		finding->headroom = event->headroom;
-		return true;
+		return event->headroom < kernel->thread_size &&
+		       (!event->task.count ||
+			event->task.sp - event->headroom == event->task.top - kernel->thread_size);
 	case KC_EVENT_RETURN:
 		finding->anomaly = KC_ANOMALY_RETURN;
 		finding->was_return = true;
