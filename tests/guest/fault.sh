@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # usage: fault.sh THREAD OBJECT BYTES [OPTION...]
-# Overflow OBJECT of App01's THREAD while it sleeps and kcanary watches; then
-# let the thread wake up, which must be the end of this kernel.
+# Overflow OBJECT of App01's THREAD while it sleeps and kcanary watches; when that is
+# found, wake the thread up, which must be the end of this kernel.
 thread=$1 object=$2 bytes=$3
 shift 3
 
@@ -20,7 +20,7 @@ poll() {
 kcanary watch -n App01 --sweep 200 "$@" >out 2>err &
 poll "kcanary to start" grep -q -e '"type":"start"' -e '^watching' out
 insmod /lib/stackfault.ko || exit 90 # modules change while it watches
-app01 12 >app &
+app01 600 >app &
 app=$!
 poll "App01" grep -q ready app
 tid=$(sed -n "s/^$thread //p" app)
@@ -32,7 +32,8 @@ echo "guest: overflowed at $(cut -d' ' -f1 /proc/uptime)"
 # Before the panic, whose own words must not be among ours on the console.
 poll "the finding" grep -q -e '"type":"finding"' -e '^FINDING' out
 cat out
-wait $app
+sleep 2
+kill -9 $app
 sleep 3
 cat err
 echo "guest: still alive"

@@ -60,7 +60,11 @@ ln -s /mnt/nowhere /mnt/link
 kcanary record /mnt/link -d 1; echo "link: status $?"
 ls /mnt/nowhere 2>/dev/null
 mkdir -p /small && mount -t tmpfs -o size=64k none /small
-kcanary record /small/tape --sweep 10 --max-cpu 100 -d 4 >/dev/null 2>small.err
+kcanary record /small/tape --sweep 10 --max-cpu 100 >/dev/null 2>small.err &
+watcher=$!
+until grep -q 'the recording ends here' small.err; do sleep 0.2; done
+kill -INT $watcher
+wait $watcher
 echo "small disk: status $?"
 sed 's/^/small: /' small.err
 kcanary record /max --max-size 1 -d 1 >/dev/null 2>max.err

@@ -15,19 +15,21 @@ hotplug() { # CPU 1 goes and comes; its idle task gets a new canary each time
 }
 kthreads() { echo "kthreads 8" >/sys/kernel/debug/stackfault; }
 
-app01 $(($1 + 30)) >/dev/null &
+app01 600 >/dev/null &
 # Before all others: what is tested is what it sees, not how it is starved.
-kcanary watch --sweep 10 --max-cpu 100 -j -v -d $1 >watch 2>watch.err &
+kcanary watch --sweep 10 --max-cpu 100 -j -v >watch 2>watch.err &
 watcher=$!
 renice -n -20 -p $watcher >/dev/null
 until grep -qs '"type":"start"' watch; do sleep 0.1; done
 traps $1 >traps.out 2>&1 &
+traps=$!
 count=0
-while kill -0 $watcher 2>/dev/null; do
+while kill -0 $traps 2>/dev/null || [ $count -lt 4 ]; do
 	hotplug
 	kthreads
 	count=$((count + 1))
 done
+kill -INT $watcher
 wait $watcher
 echo "watch: status $?"
 echo "CPU 1 went and came: $count"

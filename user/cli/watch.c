@@ -15,7 +15,7 @@
 #include "util/log.h"
 
 #define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
-#define MAX_HOLD_OFF 2000 /* the hard lockup detector's time is 10 s */
+#define MAX_HOLD_OFF 5000 /* the hard lockup detector's time is 10 s */
 
 struct watch_options {
 	struct kc_filter filter;
