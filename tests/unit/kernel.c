@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "kernel/btf.h"
 #include "kernel/overlay.h"
 
 static void ksyms_sizes_and_names(void **state)
@@ -175,6 +176,49 @@ static void orc_tables(void **state)
 }
 
 /* A kernel whose BTF lacks what we need: refused, with the name of what is missing. */
+/* struct bpf_ringbuf with this kind of lock, as kernels have it with and without PREEMPT_RT. */
+static bool ring_sleeps(bool rt, bool raw)
+{
+	char path[] = "/tmp/kcanary-btf.XXXXXX";
+	struct btf *btf = btf__new_empty();
+	struct kc_btf *loaded;
+	const void *bytes;
+	int word, lock, fd = mkstemp(path);
+	uint32_t size;
+	bool sleeps;
+
+	assert_true(fd >= 0);
+	word = btf__add_int(btf, "unsigned int", 4, 0);
+	lock = btf__add_struct(btf, rt && !raw ? "rt_mutex_base" : "raw_spinlock", 8);
+	btf__add_field(btf, rt && !raw ? "owner" : "raw_lock", word, 0, 0);
+	if (!raw) {
+		lock = btf__add_struct(btf, "spinlock", 8) - 1;
+		btf__add_field(btf, rt ? "lock" : "rlock", lock, 0, 0);
+		lock++;
+	}
+	lock = btf__add_typedef(btf, raw ? "raw_spinlock_t" : "spinlock_t", lock);
+	btf__add_struct(btf, "bpf_ringbuf", 64);
+	btf__add_field(btf, "spinlock", lock, 0, 0);
+	bytes = btf__raw_data(btf, &size);
+	assert_int_equal(write(fd, bytes, size), size);
+	close(fd);
+	assert_int_equal(kc_btf_load(path, &loaded), 0);
+	sleeps = kc_btf_ring_sleeps(loaded);
+	kc_btf_free(loaded);
+	btf__free(btf);
+	unlink(path);
+	return sleeps;
+}
+
+static void ring_that_sleeps(void **state)
+{
+	(void)state;
+	assert_true(ring_sleeps(true, false));
+	assert_false(ring_sleeps(true, true));
+	assert_false(ring_sleeps(false, false));
+	assert_false(ring_sleeps(false, true));
+}
+
 static void btf_without_types(void **state)
 {
 	char path[] = "/tmp/kcanary-btf.XXXXXX";
@@ -256,6 +300,7 @@ int main(void)
 		cmocka_unit_test(orc_header),
 		cmocka_unit_test(orc_tables),
 		cmocka_unit_test(btf_without_types),
+		cmocka_unit_test(ring_that_sleeps),
 	};
 
 	return RUN(tests);

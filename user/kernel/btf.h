@@ -33,4 +33,14 @@ static inline bool kc_btf_has(struct kc_btf *btf, const char *type, const char *
 	return kc_btf_offset(btf, type, path, &offset) == 0;
 }
 
+/*
+ * Does a BPF program that sends to a ring buffer wait for a lock that sleeps? On PREEMPT_RT a
+ * spinlock_t is an rt_mutex; the ring buffer's became raw with "bpf: Use raw_spinlock_t in
+ * ringbuf", v6.12. Probes run where nothing may sleep.
+ */
+static inline bool kc_btf_ring_sleeps(struct kc_btf *btf)
+{
+	return kc_btf_has(btf, "bpf_ringbuf", "spinlock.lock.owner");
+}
+
 #endif

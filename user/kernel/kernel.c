@@ -54,6 +54,7 @@ static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf,
 		kernel->bug_entry.size = 0;
 	kernel->probes.multi = kc_btf_has(btf, "bpf_kprobe_multi_link", "link");
 	kernel->probes.tells_missed = kc_btf_has(btf, "bpf_link_info", "perf_event.kprobe.missed");
+	kernel->probes.ring_sleeps = kc_btf_ring_sleeps(btf);
 	return 0;
 }
 

@@ -56,6 +56,7 @@ struct kc_bug_entry {
 struct kc_probe_facts {
 	bool multi;	   /* one link for many entries: kprobe.multi, v5.18, CONFIG_FPROBE */
 	bool tells_missed; /* hits that ran no program: bpf_link_info, v6.7 */
+	bool ring_sleeps;  /* kc_btf_ring_sleeps() */
 };
 
 struct kc_kernel {

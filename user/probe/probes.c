@@ -121,6 +121,11 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
 			       "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
 	probes->facts = options->kernel->probes;
+	if (probes->facts.ring_sleeps)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+			       "this kernel (PREEMPT_RT before v6.12) takes a lock that sleeps to "
+			       "send an event, which a live probe must not: only the sweep can run "
+			       "here (--no-probes)");
 	probes->pid = options->pid;
 	probes->nr_cpus = libbpf_num_possible_cpus();
 	if (probes->nr_cpus > KC_MAX_CPUS)
