@@ -30,7 +30,7 @@
 
 static time_t end;
 
-#define ENOUGH	4
+#define ENOUGH	 4
 #define PATIENCE 120 /* seconds more */
 
 static void nap(long us)
