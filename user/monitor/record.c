@@ -61,7 +61,8 @@ static void flush_tape(struct kc_recorder *recorder)
 		return;
 	recorder->ended = true;
 	kc_warn("the recording ends here: %s",
-		err ? kc_strerror(err) : "it would be larger than --max-size");
+		err ? kc_strerror(err)
+		    : "it would be larger than --max-size, or than 1 GiB unpacked");
 }
 
 /* Where a stack was put on the tape, and what is told of it. */

@@ -37,13 +37,14 @@ struct entry_head {
 #define BLOCK_FULL (256 * 1024)
 #define MAX_BLOCK  (4u << 20)
 
-/* All are kept in memory; the largest file compresses to a tenth or so. */
-#define MAX_TOTAL (2ULL << 30)
+/* Unpacked: a replay keeps all of it in memory, so a recording ends there, too. */
+#define MAX_TOTAL (1ULL << 30)
 
 struct kc_tape {
 	int fd;
 	int err;
 	uint64_t size, max;
+	uint64_t total; /* bytes of entries */
 	bool full;
 	/* Writing: the block that is being filled. */
 	uint8_t *fill;
@@ -52,7 +53,6 @@ struct kc_tape {
 	uint8_t **blocks;
 	size_t nr_blocks, blocks_capacity;
 	size_t at, len;
-	uint64_t total; /* bytes of entries */
 	const char *damage;
 };
 
@@ -137,7 +137,9 @@ int kc_tape_flush(struct kc_tape *tape)
 	block = (struct block){ .raw = tape->fill_len, .packed = packed_len };
 	block.crc = checksum(&block, packed + sizeof(block));
 	memcpy(packed, &block, sizeof(block));
-	tape->full = tape->size + sizeof(block) + packed_len > tape->max;
+	tape->total += tape->fill_len;
+	tape->full = tape->size + sizeof(block) + packed_len > tape->max ||
+		     tape->total > MAX_TOTAL;
 	if (!tape->full)
 		tape->err = kc_write_all(tape->fd, packed, sizeof(block) + packed_len, NULL);
 	tape->size += sizeof(block) + packed_len;
