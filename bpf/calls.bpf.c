@@ -187,6 +187,6 @@ int kc_return(struct pt_regs *ctx)
 	out->event.damage.slot = here.sp;
 	out->event.damage.found = kc_classify(word, &at);
 	/* Another place in text is a return probe's or a tracer's, most of the time. */
-	emit(task, out, &here, word < KC_TEXT_HALF);
+	emit(task, out, &here, word < KC_TEXT_HALF, false);
 	return 0;
 }

@@ -102,7 +102,7 @@ static __always_inline void warn_exhausted(struct task_struct *task, struct here
 		lose(KC_LOSS_TOLD);
 	out = new_event(KC_EVENT_EXHAUSTED, point);
 	if (out)
-		emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT);
+		emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT, false);
 }
 
 #endif

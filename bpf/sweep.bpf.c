@@ -178,7 +178,7 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 			failed |= bpf_probe_read_kernel(&word, sizeof(word), (void *)slot);
 			out->damage[i].slot = slot;
 			kc_describe(&out->damage[i], word, canary, &at);
-			out->damage[i].same_below = same_below(slot, word);
+			count_same(&out->damage[i], word, head->top);
 		}
 	}
 	if (failed || !same_sleep(task, head, stack)) {

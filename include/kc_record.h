@@ -53,6 +53,25 @@ typedef __s64 __kc_s64;
 #define KC_HIDDEN_USER	 0x9e5ea1ed00000001ULL /* was a user-space address, or some other number */
 #define KC_HIDDEN_KERNEL 0x9e5ea1ed00000002ULL /* was some other kernel address */
 #define KC_HIDDEN_DATA	 0x9e5ea1ed00000003ULL /* was anything else */
+#define KC_HIDDEN_ASCII	 0x9e5ea1ed00000004ULL /* was text, near the canary: see below */
+
+/*
+ * Of an event with KC_EVENT_COMPARED, what a mark tells beside its class:
+ *
+ *	 63       32 31 29   28    27   24 23     16 15  10   9    8    7     0
+ *	┌───────────┬─────┬───────┬───────┬─────────┬──────┬────┬─────┬────────┐
+ *	│ any mark's│  0  │ small │ bits  │ changed │  0   │near│same │ class  │
+ *	│           │     │ delta │       │ bytes   │      │    │above│        │
+ *	└───────────┴─────┴───────┴───────┴─────────┴──────┴────┴─────┴────────┘
+ *
+ * Near: three of the canary's seven random bytes are in place, or at most eight bits
+ * differ, or it is a small number more or less; then the rest is as in struct kc_damage.
+ */
+#define KC_HIDDEN_SAME_ABOVE (1ULL << 8) /* the word right above it held the same */
+#define KC_HIDDEN_NEAR	     (1ULL << 9)
+#define KC_HIDDEN_BYTES	     16
+#define KC_HIDDEN_BITS	     24
+#define KC_HIDDEN_DELTA	     28
 
 /* The lowest word of every stack, STACK_END_MAGIC in include/uapi/linux/magic.h. */
 #define KC_STACK_END_MAGIC 0x57AC6E9DULL
@@ -98,10 +117,12 @@ struct kc_damage {
 	__kc_u8 found;	       /* enum kc_found */
 	__kc_u8 small_delta;   /* 1: found - canary lies within +-4096 */
 	__kc_u8 same_below;    /* words right below the slot that hold the same; at most KC_BELOW */
-	__kc_u8 pad[3];
+	__kc_u8 same_above;    /* ... and right above it; at most KC_ABOVE */
+	__kc_u8 pad[2];
 };
 
 #define KC_BELOW 4
+#define KC_ABOVE 8 /* so many, mostly, that the frame's return address is among them */
 
 enum kc_bits {
 	KC_BITS_ONE = 1,
@@ -293,6 +314,7 @@ enum kc_event_kind {
 enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
 	KC_EVENT_HELD = 2,	    /* the CPU waits: struct kc_hold */
+	KC_EVENT_COMPARED = 4,	    /* hidden words tell more: see KC_HIDDEN_NEAR */
 };
 
 /*
@@ -324,7 +346,7 @@ enum kc_loss {
 	KC_LOSS_POINT = 5,	 /* a probe hit where none is known, or has no counts */
 	KC_LOSS_GUARD = 6,	 /* a CPU's guard could not be read: the slot alone was compared */
 	KC_LOSS_REGS = 7,	 /* user mode's registers: the system call is not known */
-	KC_LOSS_BELOW = 8,	 /* the words below a damaged slot: fewer may count as the same */
+	KC_LOSS_BELOW = 8,	 /* the words beside a damaged slot: fewer may count as the same */
 	KC_LOSS_RETURNS = 9,	 /* a return address was not remembered, or not forgotten */
 	KC_LOSS_THREADS = 10,	 /* a thread's deepest entry was not remembered */
 	KC_LOSS_TOLD = 11,	 /* an exhausted stack was not remembered: it is told again */
@@ -357,6 +379,27 @@ struct kc_event {
 	__kc_s64 syscall;	 /* -1: none, or not known */
 	__kc_u64 args[6];
 };
+
+#ifndef __bpf__
+/* The mark without what it tells beside its class; any other word as it is. */
+static inline __kc_u64 kc_hidden_class(__kc_u64 word)
+{
+	__kc_u64 mark = word & 0xffffffff000000ffULL;
+
+	return mark >= KC_HIDDEN_USER && mark <= KC_HIDDEN_ASCII ? mark : word;
+}
+
+/* What a mark tells of how the word differs from the canary; false: it is not near. */
+static inline int kc_hidden_near(__kc_u64 word, struct kc_damage *damage)
+{
+	if (kc_hidden_class(word) == word || !(word & KC_HIDDEN_NEAR))
+		return 0;
+	damage->changed_bytes = word >> KC_HIDDEN_BYTES;
+	damage->changed_bits = word >> KC_HIDDEN_BITS & 0xf;
+	damage->small_delta = word >> KC_HIDDEN_DELTA & 1;
+	return damage->changed_bits <= KC_BITS_MORE;
+}
+#endif
 
 _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
