@@ -346,6 +346,13 @@ def traced(kernel):
         odd = probes["replaced_returns"] + probes["unmatched_returns"]
         need(probes["returns"] + missed >= 30000 and probes["unproven"] <= 2, str(probes), guest)
         need(probes["losses"].get("budget", 0) == 0 and probes["lost"] == 0, str(probes), guest)
+    # The tracer's trampoline is told as what it is, and as long as it is there.
+    reasons = [{why for why, n in guest.events("stats", f"{name}:out: ")[-1]["coverage"]
+                ["reasons"].items() if n} for name in ("graph", "nograph")]
+    need(len(reasons[0]) == 1 and "function graph tracer" in min(reasons[0]) and not reasons[1],
+         f"reasons: {reasons}", guest)
+    need([guest.value(rf"^{name}: status (\d+)$") for name in ("graph", "nograph")] ==
+         ["4", "0"], "status", guest)
     return f"{odd} returns through a trampoline counted"
 
 

@@ -61,11 +61,11 @@ static enum kc_class judged(void)
 static void verdicts(void **state)
 {
 	(void)state;
+	checked.end = KC_UNWIND_COMPLETE;
 	/* Text in the slot and in no word beside it: no more than a guess. */
 	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
 	assert_string_equal(finding.verdict.confidence, "low");
 	finding.damage.found = KC_FOUND_KERNEL;
-	checked.end = KC_UNWIND_COMPLETE;
 	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
 	finding.damage.same_below = 1;
 	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
@@ -187,6 +187,23 @@ static void cgroups(void **state)
 	assert_string_equal(process.cgroup + strlen(process.cgroup) - 6, "xxx...");
 	assert_string_equal(process.unit, "");
 	assert_string_equal(process.container_id, "");
+}
+
+/* The rule of the sweep: the cgroup of this path from the root on, or one below it. */
+static void in_a_cgroup(void **state)
+{
+	struct kc_process process = { .cgroup = "/system.slice/app.service/worker" };
+
+	(void)state;
+	assert_true(kc_process_in_cgroup(&process, "/"));
+	assert_true(kc_process_in_cgroup(&process, "/system.slice"));
+	assert_true(kc_process_in_cgroup(&process, "system.slice//app.service/"));
+	assert_true(kc_process_in_cgroup(&process, "/system.slice/app.service/worker"));
+	/* No part of a path, and no part of a name. */
+	assert_false(kc_process_in_cgroup(&process, "/app.service"));
+	assert_false(kc_process_in_cgroup(&process, "/elsewhere/system.slice"));
+	assert_false(kc_process_in_cgroup(&process, "/system.slice/app"));
+	assert_false(kc_process_in_cgroup(&process, "/system.slice/app.service/worker/x"));
 }
 
 /* What /proc says of a thread of any name, and of one that is the kernel's own. */
@@ -372,6 +389,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(words_beside_the_slot, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
+		cmocka_unit_test(in_a_cgroup),
 		cmocka_unit_test(proc_stat),
 		cmocka_unit_test(proc_syscall),
 		cmocka_unit_test(process_of_any_name),

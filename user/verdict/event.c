@@ -115,7 +115,7 @@ static bool is_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 		return false;
 	if (word < KC_TEXT_HALF || !kc_kernel_may_be_code(kernel, word))
 		return true;
-	if (!kc_kernel_is_text(kernel, word) || kc_is_trampoline(kernel, word))
+	if (!kc_kernel_is_text(kernel, word) || kc_trampoline_end(kernel, word))
 		return false;
 	site = kc_plans_site(plans, word);
 	return site && site->kind == KC_SITE_NO_CALL;
