@@ -23,12 +23,14 @@ struct {
 	__type(value, struct kc_deepest);
 } threads SEC(".maps");
 
-/* Where a thread was told to be too deep. */
+/* Where a thread was told to be too deep; or has returned from an early call: calls.bpf.c. */
 struct told_key {
 	__u64 start_ns;
 	__u32 tid;
 	__u32 depth;
 };
+
+#define TOLD_EARLY (1U << 31) /* in the place of a depth's index */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -80,6 +80,7 @@ enum kc_record_kind {
 	KC_RECORD_STACK = 1,  /* words[] follow: thread.sp .. top of the stack, scrubbed */
 	KC_RECORD_DAMAGE = 2, /* damage[] follow, one per cached slot; at least one differed,
 			       * or the end of the stack did */
+	KC_RECORD_RAN = 3,    /* nothing follows: it ran while it was read, or is running now */
 };
 
 /*
@@ -107,6 +108,7 @@ struct kc_record {
 enum kc_record_flag {
 	KC_RECORD_KTHREAD = 1,
 	KC_RECORD_END_GONE = 2, /* the stack's lowest word is not KC_STACK_END_MAGIC */
+	KC_RECORD_RUNNING = 4,	/* RAN: on a CPU when the pass came to it */
 };
 
 /* What was found in a slot instead of the canary, told without telling it. */
@@ -234,7 +236,8 @@ struct kc_point_count {
 	__kc_u64 hits;
 	__kc_u64 mismatches; /* slot, guard or return address not as it must be */
 	__kc_u64 unreadable;
-	__kc_u64 unmatched;   /* RETURN: nothing was remembered at this place */
+	__kc_u64 unmatched;   /* RETURN: nothing was remembered at this place ... */
+	__kc_u64 early;	      /* ... of a call that may be older than the entry's probe */
 	__kc_u64 other_stack; /* not on the task's own stack: interrupts, exceptions */
 	__kc_u64 replaced;    /* RETURN: another place in text, told of already */
 	__kc_u64 recent_tid;  /* ENTRY: the last thread seen, and its deepest entry */
@@ -271,6 +274,7 @@ struct kc_probe_config {
 	__kc_u32 pad;
 	__kc_u32 pid;	    /* 0: all; whose anomalies are told, the tripwire's excepted */
 	__kc_u64 regs_size; /* struct pt_regs, at the top of a stack that came from user mode */
+	__kc_u64 armed_ns;  /* boot time from which on all entries are seen; 0: not yet */
 	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */
 };
 
@@ -356,7 +360,8 @@ enum kc_loss {
 	KC_LOSS_BUDGET = 15,	 /* an event was one too many in its second */
 	KC_LOSS_CANARY = 16,	 /* a canary could not be read: no event of what was seen */
 	KC_LOSS_REPLACED = 17, /* a replaced return address was not remembered: it is told again */
-	KC_LOSS_NR = 18,       /* how many there are */
+	KC_LOSS_CGROUP = 18,   /* a task lies too deep in cgroups to tell if it is wanted */
+	KC_LOSS_NR = 19,       /* how many there are */
 };
 
 /*
@@ -407,13 +412,13 @@ _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
-_Static_assert(sizeof(struct kc_point_count) == 64, "kc_point_count layout");
+_Static_assert(sizeof(struct kc_point_count) == 72, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
 _Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");
 _Static_assert(sizeof(struct kc_hold) == 32, "kc_hold layout");
 _Static_assert(sizeof(struct kc_budget) == 16, "kc_budget layout");
 _Static_assert(sizeof(struct kc_deep) == 56, "kc_deep layout");
-_Static_assert(sizeof(struct kc_probe_config) == 64 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
+_Static_assert(sizeof(struct kc_probe_config) == 72 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 
 #endif

@@ -399,6 +399,10 @@ def quiet(kernel):
     said(guest, "no-cgroups", 3, "no unified cgroup hierarchy")
     said(guest, "no-cgroup", 4, "no task is in cgroup /app yet")
     said(guest, "cgroup", 0, "10 tasks asleep", "a01-futex-t", "not verifiable: 0, findings: 0")
+    said(guest, "cgroup-suffix", 4, "no task is in cgroup /below yet")
+    said(guest, "nested-60", 0, "tasks in the last pass: 11;")
+    said(guest, "nested-150", 4, "tasks in the last pass: 1;", "not all was seen: ",
+         "losses: cgroup")
     said(guest, "thread", 0)
     tasks = guest.events("task", "thread:out: ")
     need([t["comm"] for t in tasks] == ["a01-poll"], f"tasks: {tasks}", guest)

@@ -194,6 +194,7 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 	}
 	attach_entries(attach, entries, count, true);
 	attach_entries(attach, entries + module, choices->count - module, false);
+	kc_probes_armed(attach->probes);
 	return 0;
 }
 
@@ -425,6 +426,7 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 			*hits[kind] += count.hits;
 			counts.unreadable += count.unreadable;
 			counts.unmatched += count.unmatched;
+			counts.early += count.early;
 			counts.other_stack += count.other_stack;
 			counts.replaced += count.replaced;
 		}

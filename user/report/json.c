@@ -468,6 +468,25 @@ static json *thread_depths(const struct kc_depths *depths)
 	return array;
 }
 
+/* What forbids exit status 0. */
+static json *not_seen_array(const struct kc_coverage *coverage)
+{
+	json *array = json_object_new_array();
+	struct kc_reason reason;
+
+	for (size_t n = 0; kc_coverage_not_seen(coverage, n, &reason); n++) {
+		json *object = json_object_new_object();
+		char text[320];
+
+		snprintf(text, sizeof(text), "%s%s%s", reason.what, *reason.what ? ": " : "",
+			 reason.text);
+		add_u64(object, "count", reason.count);
+		add_string(object, "what", text);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static void json_stop(struct kc_report *report, const struct kc_when *when,
 		      const struct kc_coverage *coverage, const struct kc_depths *depths,
 		      const char *why)
@@ -478,6 +497,7 @@ static void json_stop(struct kc_report *report, const struct kc_when *when,
 	event = new_event(report, "stop", &when->real, when->boot_ns);
 	add_string(event, "why", why);
 	add_u64(event, "findings", coverage->told.findings);
+	json_object_object_add(event, "not_seen", not_seen_array(coverage));
 	json_object_object_add(event, "function_depths", function_depths(depths));
 	json_object_object_add(event, "thread_depths", thread_depths(depths));
 	emit(report, event);
