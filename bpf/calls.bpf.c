@@ -61,6 +61,25 @@ static __always_inline struct frame_key frame_key(const struct here *here,
 	};
 }
 
+/*
+ * May a call that nobody saw enter be older than the probe of the entry? One of each thread and
+ * function, if the thread is older, too; and all until the entries are probed.
+ */
+static __always_inline bool is_early(struct task_struct *task, const struct kc_point *point)
+{
+	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(),
+				.depth = point->depth | TOLD_EARLY };
+	__u64 one = 1;
+
+	if (!config.armed_ns)
+		return true;
+	lose_if(KC_LOSS_TASK,
+		bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
+	if (!key.start_ns || key.start_ns > config.armed_ns)
+		return false;
+	return !bpf_map_update_elem(&told, &key, &one, BPF_NOEXIST);
+}
+
 static __always_inline void forget_return(const struct frame_key *key)
 {
 	int err = bpf_map_delete_elem(&returns, key);
@@ -158,7 +177,10 @@ int kc_return(struct pt_regs *ctx)
 	key = frame_key(&here, point);
 	expected = bpf_map_lookup_elem(&returns, &key);
 	if (!expected) {
-		count->unmatched++;
+		if (is_early(task, point))
+			count->early++;
+		else
+			count->unmatched++;
 		return 0;
 	}
 	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)here.sp)) {
@@ -187,7 +209,7 @@ int kc_return(struct pt_regs *ctx)
 	out->event.damage.slot = here.sp;
 	out->event.damage.found = kc_classify(word, &at);
 	/* Another place in text is a return probe's or a tracer's, most of the time. */
-	if (emit(task, out, &here, word < KC_TEXT_HALF) && word >= KC_TEXT_HALF &&
+	if (emit(task, out, &here, word < KC_TEXT_HALF, false) && word >= KC_TEXT_HALF &&
 	    bpf_map_update_elem(&replaced, &again, &one, BPF_ANY))
 		lose(KC_LOSS_REPLACED);
 	return 0;

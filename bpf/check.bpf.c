@@ -32,10 +32,10 @@ int kc_check(struct pt_regs *ctx)
 	at = places(&here);
 	kc_describe(&out->event.damage, compared.word, here.canary, &at);
 	out->event.damage.slot = compared.slot;
-	out->event.damage.same_below = same_below(compared.slot, compared.word);
+	count_same(&out->event.damage, compared.word, own ? here.top : 0);
 	if (compared.guard != here.canary)
 		out->event.flags |= KC_EVENT_GUARD_DIFFERS;
-	emit(task, out, &here, own && compared.word != compared.guard);
+	emit(task, out, &here, own && compared.word != compared.guard, false);
 	return 0;
 }
 

@@ -63,11 +63,12 @@ static __always_inline __u64 task_stack(struct task_struct *task)
 
 /*
  * Is the task in the cgroup of this id, or in one below it? Of the unified
- * hierarchy only: its id is the inode number of the cgroup's folder.
+ * hierarchy only: its id is the inode number of the cgroup's folder. *ret_lost: it is nested
+ * deeper than can be followed, and may be.
  */
-#define MAX_CGROUP_LEVELS 32
+#define MAX_CGROUP_LEVELS 128
 
-static __always_inline bool task_in_cgroup(struct task_struct *task, __u64 id)
+static __always_inline bool task_in_cgroup(struct task_struct *task, __u64 id, bool *ret_lost)
 {
 	struct cgroup_subsys_state *css = &task->cgroups->dfl_cgrp->self;
 
@@ -76,6 +77,7 @@ static __always_inline bool task_in_cgroup(struct task_struct *task, __u64 id)
 			return true;
 		css = css->parent;
 	}
+	*ret_lost = css;
 	return false;
 }
 

@@ -23,12 +23,14 @@ struct {
 	__type(value, struct kc_deepest);
 } threads SEC(".maps");
 
-/* Where a thread was told to be too deep. */
+/* Where a thread was told to be too deep; or has returned from an early call: calls.bpf.c. */
 struct told_key {
 	__u64 start_ns;
 	__u32 tid;
 	__u32 depth;
 };
+
+#define TOLD_EARLY (1U << 31) /* in the place of a depth's index */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -99,7 +101,7 @@ static __always_inline void warn_exhausted(struct task_struct *task, struct here
 	if (!is_wanted() || bpf_map_lookup_elem(&told, &key) || !read_canary(task, here))
 		return;
 	out = new_event(KC_EVENT_EXHAUSTED, point);
-	if (out && emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT) &&
+	if (out && emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT, false) &&
 	    bpf_map_update_elem(&told, &key, &one, BPF_ANY))
 		lose(KC_LOSS_TOLD);
 }

@@ -21,6 +21,24 @@ __noinline int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 	return scrub_words(first, canary, stack, size);
 }
 
+__noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
+{
+	struct kc_own_stack own = { stack, size };
+	struct scratch *out;
+	__u32 zero = 0;
+
+	out = bpf_map_lookup_elem(&scratch, &zero);
+	if (!out || first > KC_STACK_WORDS - PIECE)
+		return 1;
+	for (__u32 i = 0; i < PIECE; i++) {
+		__u64 above = out->words[(first + i + 1) & (KC_STACK_WORDS - 1)];
+
+		out->words[first + i] =
+			kc_scrub_compared(out->words[first + i], above, canary, &own);
+	}
+	return 0;
+}
+
 static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)
 {
 	volatile struct kc_hold *hold = &held[cpu & (KC_MAX_CPUS - 1)];

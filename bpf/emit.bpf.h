@@ -123,6 +123,9 @@ static __always_inline void fill_syscall(struct kc_event *event)
 /* Wait for user space: see struct kc_hold. Interrupts may be off here. 0: wait on. */
 extern int spin_long(__u32 cpu, __u64 id, __u64 since);
 
+/* Scrub one piece of the scratch as kc_scrub_compared() does; upwards. Not 0: it was not. */
+extern int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size);
+
 /* A panic comes once and always may; of the rest one, on one CPU, in a slice of time. */
 static __always_inline bool may_hold(__u32 kind, __u64 now)
 {
@@ -149,10 +152,10 @@ static __always_inline void hold(const struct kc_event *event, __u64 since)
 /*
  * Send out->event, with a copy of the task's stack if SP is on it. Its kind, index
  * and what belongs to the kind are filled in. hold_cpu: this kernel is about to panic.
- * False: it was lost.
+ * compared: have hidden words tell how far they are from the canary. False: it was lost.
  */
 static __always_inline bool emit(struct task_struct *task, struct scratch *out,
-				 const struct here *here, bool hold_cpu)
+				 const struct here *here, bool hold_cpu, bool compared)
 {
 	struct kc_own_stack own = { here->stack, config.thread_size };
 	struct kc_event *event = &out->event;
@@ -170,8 +173,11 @@ static __always_inline bool emit(struct task_struct *task, struct scratch *out,
 	bytes = read_stack(out, here->sp, here->top);
 	if (!bytes && is_on_stack(here))
 		lose(KC_LOSS_STACK);
-	if (!scrub_stack(bytes, here->canary, here->stack, config.thread_size))
+	if (!scrub_by(compared ? compare_piece : scrub_piece, bytes, here->canary, here->stack,
+		      config.thread_size))
 		bytes = 0;
+	if (compared)
+		event->flags |= KC_EVENT_COMPARED;
 	event->task.count = bytes / sizeof(__u64);
 	if (!bytes)
 		event->task.top = event->task.sp;

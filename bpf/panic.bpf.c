@@ -3,6 +3,7 @@
  * The tripwire: the entry of panic(). Where the stack protector panics, there was damage
  * that nothing else saw in time.
  */
+#include "check.bpf.h"
 #include "emit.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -40,6 +41,9 @@ int kc_panic(struct pt_regs *ctx)
 	if (!out)
 		return 0;
 	out->event.caller = caller;
-	emit(task, out, &here, true);
+	if (read_guard(here.canary) != here.canary)
+		out->event.flags |= KC_EVENT_GUARD_DIFFERS;
+	/* Where the slot is only user space can tell. */
+	emit(task, out, &here, true, true);
 	return 0;
 }

@@ -59,19 +59,28 @@ static __always_inline __u64 read_stack(struct scratch *out, __u64 from, __u64 t
 	return bytes;
 }
 
-/* Scrub the first `bytes` of the scratch. False: it was not, none of it may leave. */
-static __always_inline bool scrub_stack(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+/*
+ * Scrub the first `bytes` of the scratch, each piece by this function. False: it was not, none
+ * of it may leave.
+ */
+static __always_inline bool scrub_by(int (*piece)(__u32, __u64, __u64, __u64), __u64 bytes,
+				     __u64 canary, __u64 stack, __u64 size)
 {
 	__u32 failed = 0;
 
 	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
 		if (first * sizeof(__u64) >= bytes)
 			break;
-		failed |= scrub_piece(first, canary, stack, size);
+		failed |= piece(first, canary, stack, size);
 	}
 	if (failed)
 		lose(KC_LOSS_SCRATCH);
 	return !failed;
+}
+
+static __always_inline bool scrub_stack(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+{
+	return scrub_by(scrub_piece, bytes, canary, stack, size);
 }
 
 #endif

@@ -50,10 +50,13 @@ static __always_inline __u64 compare_slots(const struct kc_task_slots *cached, _
 	return differing;
 }
 
-/* How many words right below the slot hold what it holds now; one that can't be read does not. */
-static __always_inline __u8 same_below(__u64 slot, __u64 found)
+/*
+ * How many words right below the slot, and right above it up to the stack's top, hold what it
+ * holds now; one that can't be read does not.
+ */
+static __always_inline void count_same(struct kc_damage *damage, __u64 found, __u64 top)
 {
-	__u64 word, other = 0;
+	__u64 slot = damage->slot, word, other = 0;
 	long failed = 0;
 	__u8 count = 0;
 
@@ -62,8 +65,16 @@ static __always_inline __u8 same_below(__u64 slot, __u64 found)
 		other |= (word ^ found) | failed;
 		count += kc_mask_if_zero(other) & 1;
 	}
+	damage->same_below = count;
 	lose_if(KC_LOSS_BELOW, failed);
-	return count;
+	other = count = failed = 0;
+	for (__u32 i = 1; i <= KC_ABOVE && slot + 8 * i < top; i++) {
+		failed |= bpf_probe_read_kernel(&word, sizeof(word), (void *)(slot + 8 * i));
+		other |= (word ^ found) | failed;
+		count += kc_mask_if_zero(other) & 1;
+	}
+	damage->same_above = count;
+	lose_if(KC_LOSS_BELOW, failed);
 }
 
 #endif

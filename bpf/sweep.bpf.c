@@ -103,14 +103,19 @@ static __always_inline void name(struct task_struct *task, struct kc_record *hea
 
 static __always_inline bool wanted(struct task_struct *task, struct kc_record *head)
 {
+	bool lost = false;
+
 	if (config.only_tid && head->tid != config.only_tid)
 		return false;
 	if (config.pid && head->pid != config.pid)
 		return false;
 	if (config.tid && head->tid != config.tid)
 		return false;
-	if (config.by_cgroup && !task_in_cgroup(task, config.cgroup))
+	if (config.by_cgroup && !task_in_cgroup(task, config.cgroup, &lost)) {
+		if (lost)
+			lose(KC_LOSS_CGROUP);
 		return false;
+	}
 	if (!config.comm_len)
 		return true;
 	name(task, head);
@@ -135,6 +140,20 @@ enum outcome {
 	LATER,	 /* the record did not fit into the buffer: the kernel asks again */
 	CHANGED, /* not as it was cached: copy the stack */
 };
+
+/* It could not be looked at, since it runs or ran: whose that is in every pass is told. */
+static __always_inline enum outcome say_ran(struct seq_file *seq, struct task_struct *task,
+					    struct kc_record *head, __u64 *count)
+{
+	name(task, head);
+	head->kind = KC_RECORD_RAN;
+	head->count = 0;
+	head->size = sizeof(*head);
+	if (bpf_seq_write(seq, head, sizeof(*head)))
+		return LATER;
+	*count += 1;
+	return SAID;
+}
 
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
@@ -178,13 +197,11 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 			failed |= bpf_probe_read_kernel(&word, sizeof(word), (void *)slot);
 			out->damage[i].slot = slot;
 			kc_describe(&out->damage[i], word, canary, &at);
-			out->damage[i].same_below = same_below(slot, word);
+			count_same(&out->damage[i], word, head->top);
 		}
 	}
-	if (failed || !same_sleep(task, head, stack)) {
-		pass.moved++;
-		return SAID;
-	}
+	if (failed || !same_sleep(task, head, stack))
+		return say_ran(seq, task, head, &pass.moved);
 	if (differing) {
 		__u32 count = slots_of(cached);
 		__u64 len = sizeof(out->head) + count * sizeof(out->damage[0]);
@@ -250,10 +267,8 @@ static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, 
 		if (at < PIECE)
 			break;
 	}
-	if (from < sp && !words) {
-		lose(KC_LOSS_HIGH_WATER);
+	if (from < sp && !words)
 		return 0;
-	}
 	/* Old copies of the canary lie there: none may stay in the scratch. */
 	scrub_stack(words * sizeof(__u64), canary, stack, config.thread_size);
 	return found;
@@ -279,10 +294,10 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 	if (!scrub_stack(bytes, canary, stack, config.thread_size))
 		bytes = 0;
 	/* A stack that vanished is a task that moved on. */
-	if (!same_sleep(task, head, stack)) {
-		pass.moved++;
-		return SAID;
-	}
+	if (!same_sleep(task, head, stack))
+		return say_ran(seq, task, head, &pass.moved);
+	if (config.high_water && !head->high_water)
+		lose(KC_LOSS_HIGH_WATER);
 	barrier_var(bytes);
 	if (!bytes || bytes > sizeof(out->words)) {
 		pass.unreadable++;
@@ -326,8 +341,9 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	head.state = task_state(task);
 	stack = task_stack(task);
 	if (task_on_cpu(task)) {
-		pass.tasks++;
-		pass.running++;
+		head.flags = KC_RECORD_RUNNING;
+		if (say_ran(seq, task, &head, &pass.running) == SAID)
+			pass.tasks++;
 		return 0;
 	}
 	if ((head.state & TASK_DEAD) || task->exit_state || !stack) {

@@ -57,11 +57,30 @@ static __always_inline __kc_u64 kc_mask_if_ascii(__kc_u64 x)
 	return kc_mask_if_zero((x | ~not_control | is_del) & KC_BYTES_HIGH);
 }
 
+/* Bits set in x; BPF has no instruction for it. */
+static __always_inline __kc_u64 kc_popcount(__kc_u64 x)
+{
+	x -= (x >> 1) & 0x5555555555555555ULL;
+	x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (x * KC_BYTES_ONE) >> 56;
+}
+
 /* The stack that a word lies on; stacks are aligned to their size. */
 struct kc_own_stack {
 	__kc_u64 start;
 	__kc_u64 size; /* a power of two */
 };
+
+/* The mark of a word's class. */
+static __always_inline __kc_u64 kc_hide(__kc_u64 word)
+{
+	__kc_u64 is_user = kc_mask_if_zero(word >> KC_USER_BITS);
+	__kc_u64 is_kernel = kc_mask_if_zero(~word >> KC_KERNEL_BITS);
+
+	return (KC_HIDDEN_USER & is_user) | (KC_HIDDEN_KERNEL & is_kernel) |
+	       (KC_HIDDEN_DATA & ~is_user & ~is_kernel);
+}
 
 /*
  * A word of a stack copy as user space may see it; see KC_CANARY_MARK.
@@ -89,23 +108,37 @@ static __always_inline __kc_u64 kc_scrub(__kc_u64 word, __kc_u64 canary,
 	/* An address just past the top is a frame's end, and still this stack's. */
 	__kc_u64 is_place = kc_mask_if_zero(~word >> KC_TEXT_BITS) |
 			    kc_mask_if_zero(((word - 1) ^ stack->start) & ~(stack->size - 1));
-	__kc_u64 is_user = kc_mask_if_zero(word >> KC_USER_BITS);
-	__kc_u64 is_kernel = kc_mask_if_zero(~word >> KC_KERNEL_BITS);
-	__kc_u64 hidden = (KC_HIDDEN_USER & is_user) | (KC_HIDDEN_KERNEL & is_kernel) |
-			  (KC_HIDDEN_DATA & ~is_user & ~is_kernel);
 	__kc_u64 told = (word & is_place) | (word & ~cut & is_plain & ~is_place) |
-			(hidden & ~is_place & ~is_plain);
+			(kc_hide(word) & ~is_place & ~is_plain);
 
 	return (told & ~is_canary) | (KC_CANARY_MARK & is_canary);
 }
 
-/* Bits set in x; BPF has no instruction for it. */
-static __always_inline __kc_u64 kc_popcount(__kc_u64 x)
+/*
+ * The same where the canary is about to be lost: hidden words also tell how far they are from it,
+ * and whether the word above held the same, which is not scrubbed yet. See KC_HIDDEN_NEAR.
+ */
+static __always_inline __kc_u64 kc_scrub_compared(__kc_u64 word, __kc_u64 above, __kc_u64 canary,
+						  const struct kc_own_stack *stack)
 {
-	x -= (x >> 1) & 0x5555555555555555ULL;
-	x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
-	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
-	return (x * KC_BYTES_ONE) >> 56;
+	__kc_u64 told = kc_scrub(word, canary, stack), ascii = kc_mask_if_ascii(word);
+	__kc_u64 mark = (kc_hide(word) & ~ascii) | (KC_HIDDEN_ASCII & ascii);
+	__kc_u64 same = kc_zero_bytes(word ^ canary) >> 7; /* bit 8n: byte n is as it was */
+	__kc_u64 shared = ((same & ~0xffULL) * KC_BYTES_ONE) >> 56;
+	__kc_u64 changed = ~((same * 0x0102040810204080ULL) >> 56) & 0xff;
+	__kc_u64 bits = kc_popcount(word ^ canary), delta = word - canary + 4096;
+	__kc_u64 small = kc_mask_if_zero(delta >> 13) | kc_mask_if_zero(delta ^ 8192);
+	__kc_u64 near = kc_mask_if_negative(2 - shared) | kc_mask_if_negative(bits - 9) | small;
+	/* As enum kc_bits. */
+	__kc_u64 class = 1 + (kc_mask_if_negative(1 - bits) & 1) +
+			 (kc_mask_if_negative(2 - bits) & 1) + (kc_mask_if_negative(8 - bits) & 1);
+	__kc_u64 is_mark = (kc_mask_if_zero(told ^ kc_hide(word)) | (ascii & near)) &
+			   ~kc_mask_if_zero(word ^ canary);
+
+	mark |= (KC_HIDDEN_SAME_ABOVE & kc_mask_if_zero(word ^ above)) |
+		(near & (KC_HIDDEN_NEAR | changed << KC_HIDDEN_BYTES | class << KC_HIDDEN_BITS |
+			 (small & 1) << KC_HIDDEN_DELTA));
+	return (mark & is_mark) | (told & ~is_mark);
 }
 
 struct kc_places {

@@ -53,6 +53,25 @@ typedef __s64 __kc_s64;
 #define KC_HIDDEN_USER	 0x9e5ea1ed00000001ULL /* was a user-space address, or some other number */
 #define KC_HIDDEN_KERNEL 0x9e5ea1ed00000002ULL /* was some other kernel address */
 #define KC_HIDDEN_DATA	 0x9e5ea1ed00000003ULL /* was anything else */
+#define KC_HIDDEN_ASCII	 0x9e5ea1ed00000004ULL /* was text, near the canary: see below */
+
+/*
+ * Of an event with KC_EVENT_COMPARED, what a mark tells beside its class:
+ *
+ *	 63       32 31 29   28    27   24 23     16 15  10   9    8    7     0
+ *	┌───────────┬─────┬───────┬───────┬─────────┬──────┬────┬─────┬────────┐
+ *	│ any mark's│  0  │ small │ bits  │ changed │  0   │near│same │ class  │
+ *	│           │     │ delta │       │ bytes   │      │    │above│        │
+ *	└───────────┴─────┴───────┴───────┴─────────┴──────┴────┴─────┴────────┘
+ *
+ * Near: three of the canary's seven random bytes are in place, or at most eight bits
+ * differ, or it is a small number more or less; then the rest is as in struct kc_damage.
+ */
+#define KC_HIDDEN_SAME_ABOVE (1ULL << 8) /* the word right above it held the same */
+#define KC_HIDDEN_NEAR	     (1ULL << 9)
+#define KC_HIDDEN_BYTES	     16
+#define KC_HIDDEN_BITS	     24
+#define KC_HIDDEN_DELTA	     28
 
 /* The lowest word of every stack, STACK_END_MAGIC in include/uapi/linux/magic.h. */
 #define KC_STACK_END_MAGIC 0x57AC6E9DULL
@@ -61,6 +80,7 @@ enum kc_record_kind {
 	KC_RECORD_STACK = 1,  /* words[] follow: thread.sp .. top of the stack, scrubbed */
 	KC_RECORD_DAMAGE = 2, /* damage[] follow, one per cached slot; at least one differed,
 			       * or the end of the stack did */
+	KC_RECORD_RAN = 3,    /* nothing follows: it ran while it was read, or is running now */
 };
 
 /*
@@ -88,6 +108,7 @@ struct kc_record {
 enum kc_record_flag {
 	KC_RECORD_KTHREAD = 1,
 	KC_RECORD_END_GONE = 2, /* the stack's lowest word is not KC_STACK_END_MAGIC */
+	KC_RECORD_RUNNING = 4,	/* RAN: on a CPU when the pass came to it */
 };
 
 /* What was found in a slot instead of the canary, told without telling it. */
@@ -98,10 +119,12 @@ struct kc_damage {
 	__kc_u8 found;	       /* enum kc_found */
 	__kc_u8 small_delta;   /* 1: found - canary lies within +-4096 */
 	__kc_u8 same_below;    /* words right below the slot that hold the same; at most KC_BELOW */
-	__kc_u8 pad[3];
+	__kc_u8 same_above;    /* ... and right above it; at most KC_ABOVE */
+	__kc_u8 pad[2];
 };
 
 #define KC_BELOW 4
+#define KC_ABOVE 8 /* so many, mostly, that the frame's return address is among them */
 
 enum kc_bits {
 	KC_BITS_ONE = 1,
@@ -213,7 +236,8 @@ struct kc_point_count {
 	__kc_u64 hits;
 	__kc_u64 mismatches; /* slot, guard or return address not as it must be */
 	__kc_u64 unreadable;
-	__kc_u64 unmatched;   /* RETURN: nothing was remembered at this place */
+	__kc_u64 unmatched;   /* RETURN: nothing was remembered at this place ... */
+	__kc_u64 early;	      /* ... of a call that may be older than the entry's probe */
 	__kc_u64 other_stack; /* not on the task's own stack: interrupts, exceptions */
 	__kc_u64 replaced;    /* RETURN: another place in text, told of already */
 	__kc_u64 recent_tid;  /* ENTRY: the last thread seen, and its deepest entry */
@@ -250,6 +274,7 @@ struct kc_probe_config {
 	__kc_u32 by_thread;   /* user space tells of some threads only: told of one is not told */
 	__kc_u32 pid;	      /* 0: all; whose anomalies are told, the tripwire's excepted */
 	__kc_u64 regs_size;   /* struct pt_regs, at the top of a stack that came from user mode */
+	__kc_u64 armed_ns;    /* boot time from which on all entries are seen; 0: not yet */
 	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */
 };
 
@@ -297,6 +322,7 @@ struct kc_deep {
 enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
 	KC_EVENT_HELD = 2,	    /* the CPU waits: struct kc_hold */
+	KC_EVENT_COMPARED = 4,	    /* hidden words tell more: see KC_HIDDEN_NEAR */
 };
 
 /*
@@ -328,7 +354,7 @@ enum kc_loss {
 	KC_LOSS_POINT = 5,	 /* a probe hit where none is known, or has no counts */
 	KC_LOSS_GUARD = 6,	 /* a CPU's guard could not be read: the slot alone was compared */
 	KC_LOSS_REGS = 7,	 /* user mode's registers: the system call is not known */
-	KC_LOSS_BELOW = 8,	 /* the words below a damaged slot: fewer may count as the same */
+	KC_LOSS_BELOW = 8,	 /* the words beside a damaged slot: fewer may count as the same */
 	KC_LOSS_RETURNS = 9,	 /* a return address was not remembered, or not forgotten */
 	KC_LOSS_THREADS = 10,	 /* a thread's deepest entry was not remembered */
 	KC_LOSS_TOLD = 11,	 /* an exhausted stack was not remembered: it is told again */
@@ -339,7 +365,8 @@ enum kc_loss {
 	KC_LOSS_CANARY = 16,	 /* a canary could not be read: no event of what was seen */
 	KC_LOSS_REPLACED = 17, /* a replaced return address was not remembered: it is told again */
 	KC_LOSS_PLACE = 18, /* where the task's stack is could not be read: nothing was looked at */
-	KC_LOSS_NR = 19,    /* how many there are */
+	KC_LOSS_CGROUP = 19, /* a task lies too deep in cgroups to tell if it is wanted */
+	KC_LOSS_NR = 20,     /* how many there are */
 };
 
 /*
@@ -363,19 +390,40 @@ struct kc_event {
 	__kc_u64 args[6];
 };
 
+#ifndef __bpf__
+/* The mark without what it tells beside its class; any other word as it is. */
+static inline __kc_u64 kc_hidden_class(__kc_u64 word)
+{
+	__kc_u64 mark = word & 0xffffffff000000ffULL;
+
+	return mark >= KC_HIDDEN_USER && mark <= KC_HIDDEN_ASCII ? mark : word;
+}
+
+/* What a mark tells of how the word differs from the canary; false: it is not near. */
+static inline int kc_hidden_near(__kc_u64 word, struct kc_damage *damage)
+{
+	if (kc_hidden_class(word) == word || !(word & KC_HIDDEN_NEAR))
+		return 0;
+	damage->changed_bytes = word >> KC_HIDDEN_BYTES;
+	damage->changed_bits = word >> KC_HIDDEN_BITS & 0xf;
+	damage->small_delta = word >> KC_HIDDEN_DELTA & 1;
+	return damage->changed_bits <= KC_BITS_MORE;
+}
+#endif
+
 _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
 _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_slots layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
-_Static_assert(sizeof(struct kc_point_count) == 64, "kc_point_count layout");
+_Static_assert(sizeof(struct kc_point_count) == 72, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
 _Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");
 _Static_assert(sizeof(struct kc_hold) == 32, "kc_hold layout");
 _Static_assert(sizeof(struct kc_budget) == 8 + 4 * KC_EVENT_KINDS, "kc_budget layout");
 _Static_assert(sizeof(struct kc_deep) == 56 + 2 * KC_COMM_LEN, "kc_deep layout");
-_Static_assert(sizeof(struct kc_probe_config) == 64 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
+_Static_assert(sizeof(struct kc_probe_config) == 72 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 
 #endif

@@ -348,6 +348,13 @@ def traced(kernel):
         odd = probes["replaced_returns"] + probes["unmatched_returns"]
         need(probes["returns"] + missed >= 30000 and probes["unproven"] <= 2, str(probes), guest)
         need(probes["losses"].get("budget", 0) == 0 and probes["lost"] == 0, str(probes), guest)
+    # The tracer's trampoline is told as what it is, and as long as it is there.
+    reasons = [{why for why, n in guest.events("stats", f"{name}:out: ")[-1]["coverage"]
+                ["reasons"].items() if n} for name in ("graph", "nograph")]
+    need(len(reasons[0]) == 1 and "function graph tracer" in min(reasons[0]) and not reasons[1],
+         f"reasons: {reasons}", guest)
+    need([guest.value(rf"^{name}: status (\d+)$") for name in ("graph", "nograph")] ==
+         ["4", "0"], "status", guest)
     return f"{odd} returns through a trampoline counted"
 
 
@@ -394,6 +401,10 @@ def quiet(kernel):
     said(guest, "no-cgroups", 3, "no unified cgroup hierarchy")
     said(guest, "no-cgroup", 4, "no task is in cgroup /app yet")
     said(guest, "cgroup", 0, "10 tasks asleep", "a01-futex-t", "not verifiable: 0, findings: 0")
+    said(guest, "cgroup-suffix", 4, "no task is in cgroup /below yet")
+    said(guest, "nested-60", 0, "tasks in the last pass: 11;")
+    said(guest, "nested-150", 4, "tasks in the last pass: 1;", "not all was seen: ",
+         "losses: cgroup")
     said(guest, "thread", 0)
     tasks = guest.events("task", "thread:out: ")
     need([t["comm"] for t in tasks] == ["a01-poll"], f"tasks: {tasks}", guest)

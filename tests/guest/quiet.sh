@@ -23,6 +23,19 @@ mkdir -p /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
 run no-cgroup kcanary watch -c /app -d 1
 mkdir -p /sys/fs/cgroup/app/below && pidof app01 >/sys/fs/cgroup/app/below/cgroup.procs
 run cgroup kcanary audit -c /sys/fs/cgroup/app
+run cgroup-suffix kcanary watch -c /below -d 1
+# nested N: App01 so many cgroups below /app, in which another process stays.
+nested() {
+	folder=/sys/fs/cgroup/app
+	for i in $(seq $1); do folder=$folder/d; done
+	mkdir -p $folder && pidof app01 >$folder/cgroup.procs || exit 94
+	run nested-$1 kcanary watch -c /app --no-probes --sweep 200 -d 2
+}
+sleep 500 &
+echo $! >/sys/fs/cgroup/app/cgroup.procs
+nested 60
+nested 150
+kill $!
 run thread kcanary audit -t $(sed -n 's/^a01-poll //p' app) -j
 run back-off kcanary watch --sweep 10 --max-cpu 1 -d 3
 run bad-sort kcanary audit --sort shoe-size

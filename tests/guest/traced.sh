@@ -27,3 +27,21 @@ echo 1 >$other
 traced before
 traced after
 echo >kprobe_events
+
+# The function graph tracer's trampoline in the frames of threads that sleep; and gone again.
+graphed() {
+	kcanary watch -n App01 --no-probes --sweep 100 --max-cpu 100 -d 2 -j >/out 2>/err
+	echo "$1: status $?"
+	sed "s/^/$1:out: /" /out
+}
+echo do_nanosleep >set_ftrace_filter && echo function_graph >current_tracer || exit 93
+app01 60 >/app &
+until grep -qs ready /app; do sleep 0.1; done
+sleep 1
+graphed graph
+kill %+ 2>/dev/null || kill $(pidof app01)
+wait
+echo nop >current_tracer
+app01 60 >/app2 &
+until grep -qs ready /app2; do sleep 0.1; done
+graphed nograph

@@ -259,6 +259,7 @@ static void sums(void **state)
 			.hits = digit,
 			.unreadable = 2 * digit,
 			.unmatched = 3 * digit,
+			.early = 5 * digit,
 			.other_stack = 4 * digit,
 		};
 	for (size_t i = 0; i < KC_LOSS_NR; i++)
@@ -275,6 +276,7 @@ static void sums(void **state)
 	/* All but the tripwire's, which has no function. */
 	assert_int_equal(sum.unreadable, 22222220);
 	assert_int_equal(sum.unmatched, 33333330);
+	assert_int_equal(sum.early, 55555550);
 	assert_int_equal(sum.other_stack, 44444440);
 	assert_int_equal(sum.lost, 100 + KC_LOSS_RING);
 	for (size_t i = 0; i < KC_LOSS_NR; i++)

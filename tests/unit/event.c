@@ -194,6 +194,56 @@ static void panic_claims_no_more_than_it_read(void **state)
 	assert_int_equal(finding.verdict.class, KC_CLASS_LINEAR_OVERFLOW);
 }
 
+/* simple() failed its check, and its slot and its neighbours are these. */
+static enum kc_class tripped(uint64_t below, uint64_t slot, uint64_t above)
+{
+	send(KC_EVENT_PANIC, slot);
+	sent.event.site = (uint64_t)simple_check;
+	sent.event.flags = KC_EVENT_COMPARED;
+	sent.words[1] = below;
+	sent.words[3] = above;
+	assert_true(is_proved());
+	kc_judge(&finding, 0);
+	return finding.verdict.class;
+}
+
+#define NEAR(bytes, bits, delta)                                        \
+	(KC_HIDDEN_DATA | KC_HIDDEN_NEAR | (bytes) << KC_HIDDEN_BYTES | \
+	 (uint64_t)(bits) << KC_HIDDEN_BITS | (uint64_t)(delta) << KC_HIDDEN_DELTA)
+
+/* What the kernel has compared at panic() is judged as any other slot. */
+static void panic_that_was_compared(void **state)
+{
+	const uint64_t back = (uint64_t)simple_call + 5;
+
+	(void)state;
+	assert_int_equal(tripped(0, NEAR(0x10, KC_BITS_ONE, 0), back), KC_CLASS_BIT_FLIP);
+	assert_string_equal(finding.verdict.confidence, "high");
+	assert_int_equal(tripped(0, NEAR(0x03, KC_BITS_3_TO_8, 1), back), KC_CLASS_DECREMENT);
+	assert_int_equal(tripped(0, NEAR(0x07, KC_BITS_MORE, 0), back), KC_CLASS_LINEAR_OVERFLOW);
+	/* Far off, alone: replaced. Which value, nobody is told. */
+	assert_int_equal(tripped(KC_HIDDEN_USER, KC_HIDDEN_USER, back), KC_CLASS_STRAY_WRITE);
+	assert_string_equal(finding.verdict.confidence, "low");
+	assert_int_equal(tripped(0, ~0ULL, back), KC_CLASS_STRAY_WRITE);
+	assert_int_equal(finding.damage.found, KC_FOUND_OTHER);
+	/* Two hidden words that the kernel saw to be one and the same. */
+	assert_int_equal(tripped(KC_HIDDEN_USER | KC_HIDDEN_SAME_ABOVE, KC_HIDDEN_USER, back),
+			 KC_CLASS_LINEAR_OVERFLOW);
+	assert_int_equal(finding.damage.same_below, 1);
+	assert_int_equal(tripped(0, KC_HIDDEN_DATA | KC_HIDDEN_SAME_ABOVE, KC_HIDDEN_DATA),
+			 KC_CLASS_LINEAR_OVERFLOW);
+	assert_int_equal(finding.damage.same_above, 1);
+	assert_string_equal(finding.verdict.confidence, "high");
+	/* The slot is as it must be. */
+	assert_int_equal(tripped(0, KC_CANARY_MARK, back), KC_CLASS_UNKNOWN);
+	send(KC_EVENT_PANIC, KC_CANARY_MARK);
+	sent.event.site = (uint64_t)simple_check;
+	sent.event.flags = KC_EVENT_COMPARED | KC_EVENT_GUARD_DIFFERS;
+	assert_true(is_proved());
+	kc_judge(&finding, 0);
+	assert_int_equal(finding.verdict.class, KC_CLASS_GUARD_CHANGED);
+}
+
 static int teardown(void **state)
 {
 	kc_seen_free(&seen);
@@ -211,6 +261,7 @@ int main(void)
 		cmocka_unit_test(panic_names_its_caller),
 		cmocka_unit_test(panic_without_a_copy),
 		cmocka_unit_test(panic_claims_no_more_than_it_read),
+		cmocka_unit_test(panic_that_was_compared),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, teardown);

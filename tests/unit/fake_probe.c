@@ -110,6 +110,17 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 		if (only_tid && only_tid != thread->record.tid)
 			continue;
 		pass.tasks++;
+		if (thread->ran || thread->running) {
+			struct kc_record ran = thread->record;
+
+			ran.kind = KC_RECORD_RAN;
+			ran.size = sizeof(ran);
+			ran.flags = thread->running ? KC_RECORD_RUNNING : 0;
+			pass.moved += !thread->running;
+			pass.running += thread->running;
+			err = fn(&ran, arg);
+			continue;
+		}
 		err = is_cached(thread) ? compare(thread, fn, arg, &pass)
 					: copy(thread, fn, arg, &pass);
 		thread->record.switches += thread->restless;
@@ -287,6 +298,11 @@ size_t kc_probes_detach(struct kc_probes *probes, size_t count)
 	return probes->attached;
 }
 
+void kc_probes_armed(struct kc_probes *probes)
+{
+	(void)probes;
+}
+
 void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)
 {
 	(void)probes;
@@ -362,6 +378,7 @@ int kc_probes_count(struct kc_probes *probes, struct kc_points points,
 		ret_count->hits += fake_probing.counts[i].hits;
 		ret_count->unreadable += fake_probing.counts[i].unreadable;
 		ret_count->unmatched += fake_probing.counts[i].unmatched;
+		ret_count->early += fake_probing.counts[i].early;
 		ret_count->other_stack += fake_probing.counts[i].other_stack;
 	}
 	return 0;

@@ -15,6 +15,7 @@ struct fake_thread {
 	struct kc_record record;    /* size, kind and count are filled in */
 	uint64_t words[FAKE_WORDS]; /* record.sp .. record.top; KC_CANARY_MARK is its canary */
 	bool restless;		    /* runs between any two passes */
+	bool ran, running;	    /* while it is read; all the time */
 	bool cached;
 	struct kc_record cached_as;
 	uint64_t slots[KC_TASK_SLOTS];

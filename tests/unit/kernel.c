@@ -47,6 +47,79 @@ static void ksyms_sizes_and_names(void **state)
 	kc_ksyms_free(ksyms);
 }
 
+static const char *name_at(const struct kc_ksyms *ksyms, uint64_t addr)
+{
+	const struct kc_sym *sym = kc_ksyms_find(ksyms, addr);
+
+	return sym ? kc_sym_name(ksyms, sym) : "";
+}
+
+/* The first in kallsyms' order is the one that the kernel prints, whatever its letter. */
+static void ksyms_aliases(void **state)
+{
+	const struct kc_sym *sym;
+	struct kc_ksyms *ksyms;
+
+	(void)state;
+	assert_int_equal(fake_ksyms("ffffffff81000000 t __do_sys_fork\n"
+				    "ffffffff81000000 T __ia32_sys_fork\n"
+				    "ffffffff81000000 T __x64_sys_fork\n"
+				    "ffffffff81000040 W weak\n"
+				    "ffffffff81000040 T strong\n"
+				    "ffffffff81000080 D data\n",
+				    &ksyms),
+			 0);
+	assert_string_equal(name_at(ksyms, 0xffffffff81000010), "__do_sys_fork");
+	assert_string_equal(name_at(ksyms, 0xffffffff81000040), "weak");
+	assert_int_equal(kc_ksyms_by_name(ksyms, "__x64_sys_fork", &sym, 1), 1);
+	assert_string_equal(kc_sym_name(ksyms, sym), "__do_sys_fork");
+	assert_int_equal(kc_ksyms_names(ksyms), 5);
+	assert_string_equal(kc_ksyms_name(ksyms, 1, &sym), "__ia32_sys_fork");
+	assert_int_equal(sym->addr, 0xffffffff81000000);
+	kc_ksyms_free(ksyms);
+}
+
+/* Behind a section's end and in the gap to the next one there is no function's code. */
+static void ksyms_unnamed_code(void **state)
+{
+	struct kc_ksyms *ksyms;
+
+	(void)state;
+	assert_int_equal(fake_ksyms("ffffffff81000000 T _stext\n"
+				    "ffffffff81000100 T last_of_section\n"
+				    "ffffffff81000180 T __entry_text_end\n"
+				    "ffffffff81200000 T __sched_text_start\n"
+				    "ffffffff81200000 T behind_the_gap\n"
+				    "ffffffff81400000 T thunk_before_a_gap\n"
+				    "ffffffff82000000 T _etext\n"
+				    "ffffffff83000000 T init_stack\n"
+				    "ffffffff83004000 T __end_init_stack\n"
+				    "ffffffff84000000 T _sinittext\n"
+				    "ffffffff84000000 t early\n"
+				    "ffffffff84001000 T _einittext\n"
+				    "ffffffffc0000000 t first\t[mod]\n"
+				    "ffffffffc0000040 t last\t[mod]\n"
+				    "ffffffffc0002000 t first\t[other]\n",
+				    &ksyms),
+			 0);
+	assert_string_equal(name_at(ksyms, 0xffffffff8100017f), "last_of_section");
+	assert_string_equal(name_at(ksyms, 0xffffffff81000180), "");
+	assert_string_equal(name_at(ksyms, 0xffffffff811fffff), "");
+	assert_string_equal(name_at(ksyms, 0xffffffff81200010), "behind_the_gap");
+	assert_string_equal(name_at(ksyms, 0xffffffff81400004), "thunk_before_a_gap");
+	assert_string_equal(name_at(ksyms, 0xffffffff81401000), "");
+	/* Data is data under any letter. */
+	assert_string_equal(name_at(ksyms, 0xffffffff83000010), "");
+	assert_int_equal(kc_ksyms_data(ksyms, "init_stack"), 0xffffffff83000000);
+	assert_string_equal(name_at(ksyms, 0xffffffff84000010), "_sinittext");
+	/* A module's last function ends with its text, which kallsyms does not tell. */
+	assert_string_equal(name_at(ksyms, 0xffffffffc0000050), "");
+	kc_ksyms_end(ksyms, 0xffffffffc0000000, 0xffffffffc0001000);
+	assert_string_equal(name_at(ksyms, 0xffffffffc0000050), "last");
+	assert_string_equal(name_at(ksyms, 0xffffffffc0001000), "");
+	kc_ksyms_free(ksyms);
+}
+
 static void ksyms_bad_input(void **state)
 {
 	struct kc_ksyms *ksyms = NULL;
@@ -294,6 +367,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(overlay_shows_what_was_there),
 		cmocka_unit_test(ksyms_sizes_and_names),
+		cmocka_unit_test(ksyms_aliases),
+		cmocka_unit_test(ksyms_unnamed_code),
 		cmocka_unit_test(ksyms_bad_input),
 		cmocka_unit_test(cold_stems),
 		cmocka_unit_test(orc_layouts),

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "fake_watch.h"
+#include "monitor/unseen.h"
+#include "util/array.h"
 
 static void run(int want)
 {
@@ -90,6 +92,65 @@ static void running_thread_proves_nothing(void **state)
 	assert_int_equal(seen.findings, 0);
 	assert_int_equal(coverage.sweep.unproven, 1);
 	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
+	/* Whose it was is told, and of what function. */
+	assert_int_equal(seen.notices, 1);
+	assert_non_null(strstr(seen.notice, "not proved: a difference in simple+0x"));
+	assert_non_null(strstr(seen.notice, "tid 101 of process"));
+	/* So often, and no more. */
+	for (int i = 0; i < 50; i++)
+		run(0);
+	assert_int_equal(covered().sweep.unproven, 51);
+	assert_int_equal(seen.notices, 20);
+	assert_non_null(strstr(seen.notice, "more of this kind are counted only"));
+}
+
+static void ran(struct fake_thread *thread, int passes_of_it)
+{
+	thread->ran = true;
+	for (int i = 0; i < passes_of_it; i++)
+		run(0);
+	thread->ran = false;
+}
+
+/* One that ran meanwhile in each look, running at some: never verified, which is told once. */
+static void thread_that_never_rests(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	threads[0].running = true; /* at every look: the probes' business */
+	ran(&threads[1], KC_RESTLESS_LOOKS - 1);
+	threads[1].running = true;
+	run(0);
+	threads[1].running = false;
+	coverage = covered();
+	assert_int_equal(coverage.sweep.restless, 0);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_CLEAN);
+	ran(&threads[1], 100);
+	coverage = covered();
+	assert_int_equal(seen.notices, 1);
+	assert_non_null(strstr(seen.notice, "tid 101 of process"));
+	assert_int_equal(coverage.sweep.restless, 1);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
+}
+
+/* The twin: it was verified in between, or its number is another thread's by now. */
+static void thread_that_rests_at_times(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		ran(&threads[1], KC_RESTLESS_LOOKS - 1);
+		run(0);
+	}
+	ran(&threads[1], KC_RESTLESS_LOOKS - 1);
+	threads[1].record.start_ns++;
+	ran(&threads[1], KC_RESTLESS_LOOKS - 1);
+	coverage = covered();
+	assert_int_equal(seen.notices, 0);
+	assert_int_equal(coverage.sweep.restless, 0);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_CLEAN);
 }
 
 static void stack_end(void **state)
@@ -266,6 +327,65 @@ static void counters(void **state)
 	assert_int_equal(kc_coverage_exit(&(struct kc_coverage){}), KC_EXIT_BLIND);
 }
 
+/* What the one rule says of a coverage that is clean but for this word of it. */
+static bool forbids(size_t offset)
+{
+	struct kc_coverage coverage = { .sweep.verified = 1 };
+	kc_auto_free char *sentence = NULL;
+	struct kc_reason reason;
+	bool blind;
+
+	*(uint64_t *)((char *)&coverage + offset) = 3;
+	blind = kc_coverage_exit(&coverage) == KC_EXIT_BLIND;
+	sentence = kc_coverage_sentence(&coverage);
+	/* Status and sentence are of one mind. */
+	assert_int_equal(blind, sentence != NULL);
+	assert_int_equal(blind, kc_coverage_not_seen(&coverage, 0, &reason));
+	assert_false(kc_coverage_not_seen(&coverage, 1, &reason));
+	assert_true(!blind || !strncmp(sentence, "not all was seen: 3 ", 20));
+	return blind;
+}
+
+/* What makes a status 4, row by row, and what does not. */
+static void what_forbids_status_0(void **state)
+{
+	static const size_t forbidding[] = {
+		offsetof(struct kc_coverage, sweep.unproven),
+		offsetof(struct kc_coverage, sweep.restless),
+		offsetof(struct kc_coverage, sweep.stale),
+		offsetof(struct kc_coverage, sweep.unreadable),
+		offsetof(struct kc_coverage, sweep.unwind_ends[KC_UNWIND_TRACER]),
+		offsetof(struct kc_coverage, sweep.plan_blind[KC_PLAN_TOO_LARGE]),
+		offsetof(struct kc_coverage, sweep.losses[KC_LOSS_CGROUP]),
+		offsetof(struct kc_coverage, sweep.losses[KC_LOSS_HIGH_WATER]),
+		offsetof(struct kc_coverage, probes.unmatched),
+		offsetof(struct kc_coverage, probes.other_stack),
+		offsetof(struct kc_coverage, probes.unproven),
+		offsetof(struct kc_coverage, probes.missed),
+		offsetof(struct kc_coverage, probes.failed),
+		offsetof(struct kc_coverage, probes.losses[KC_LOSS_BUDGET]),
+	};
+	static const size_t healthy[] = {
+		offsetof(struct kc_coverage, sweep.running),
+		offsetof(struct kc_coverage, sweep.dead),
+		offsetof(struct kc_coverage, sweep.moved),
+		offsetof(struct kc_coverage, sweep.uncached),
+		offsetof(struct kc_coverage, sweep.losses[KC_LOSS_TASK]),
+		offsetof(struct kc_coverage, probes.early),
+		offsetof(struct kc_coverage, probes.late),
+		offsetof(struct kc_coverage, probes.losses[KC_LOSS_THREADS]),
+	};
+	kc_auto_free char *sentence = kc_coverage_sentence(&(struct kc_coverage){});
+
+	(void)state;
+	for (size_t i = 0; i < kc_countof(forbidding); i++)
+		assert_true(forbids(forbidding[i]));
+	for (size_t i = 0; i < kc_countof(healthy); i++)
+		assert_false(forbids(healthy[i]));
+	assert_string_equal(sentence,
+			    "not all was seen: 0 frames verified: nothing was there to look at");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_watch_setup, fake_watch_teardown)
 
 int main(void)
@@ -276,6 +396,8 @@ int main(void)
 		TEST(another_sleep_is_no_other_damage),
 		TEST(mended_and_damaged_again_is_news),
 		TEST(running_thread_proves_nothing),
+		TEST(thread_that_never_rests),
+		TEST(thread_that_rests_at_times),
 		TEST(stack_end),
 		TEST(sink_that_fails),
 		TEST(lookers_and_passes),
@@ -284,6 +406,7 @@ int main(void)
 		TEST(evidence_without_proof),
 		TEST(sink_fails_at_an_event),
 		cmocka_unit_test(counters),
+		cmocka_unit_test(what_forbids_status_0),
 	};
 
 	return RUN(tests);

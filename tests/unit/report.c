@@ -61,6 +61,11 @@ static enum kc_class judged(void)
 static void verdicts(void **state)
 {
 	(void)state;
+	checked.end = KC_UNWIND_COMPLETE;
+	/* Text in the slot and in no word beside it: no more than a guess. */
+	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
+	assert_string_equal(finding.verdict.confidence, "low");
+	finding.damage.found = KC_FOUND_KERNEL;
 	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
 	finding.damage.same_below = 1;
 	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
@@ -84,6 +89,10 @@ static void verdicts(void **state)
 	/* At its check, and the return address is none: control came from elsewhere. */
 	finding.damage = (struct kc_damage){ .changed_bytes = 0xff, .changed_bits = KC_BITS_MORE };
 	assert_int_equal(judged(), KC_CLASS_STRAY_WRITE);
+	/* Asleep where it is said to be: what has both is a write that went on up. */
+	checked.end = KC_UNWIND_NOT_TEXT;
+	assert_int_equal(judged(), KC_CLASS_LINEAR_OVERFLOW);
+	assert_string_equal(finding.verdict.confidence, "medium");
 	finding.running = true;
 	assert_int_equal(judged(), KC_CLASS_ALIEN_FRAME);
 	finding.damage.same_below = 2;
@@ -97,6 +106,55 @@ static void verdicts(void **state)
 	assert_int_equal(judged(), KC_CLASS_RETURN_ADDRESS);
 	finding.anomaly = KC_ANOMALY_STACK_END;
 	assert_int_equal(judged(), KC_CLASS_EXHAUSTED);
+}
+
+/* The confidence of an overflow, or "" if it is none. */
+static const char *overflow(void)
+{
+	return judged() == KC_CLASS_LINEAR_OVERFLOW ? finding.verdict.confidence : "";
+}
+
+static bool says(const char *words_of_it)
+{
+	for (size_t i = 0; i < finding.verdict.nr_why; i++)
+		if (strstr(finding.verdict.why[i], words_of_it))
+			return true;
+	return false;
+}
+
+/* The slot is words[10], the return address words[11], SP words[8]. */
+static void words_beside_the_slot(void **state)
+{
+	(void)state;
+	checked.end = KC_UNWIND_COMPLETE;
+	/* Other words of text below, maybe a buffer's own; above, and there is no buffer. */
+	words[9] = 0x4242424242424242;
+	assert_string_equal(overflow(), "medium");
+	assert_true(says("1 word right below the slot holds text, too"));
+	checked.end = KC_UNWIND_NOT_TEXT;
+	words[11] = 0x4343434343434343;
+	assert_string_equal(overflow(), "high");
+	assert_true(says("up to the return address holds text, too"));
+	/* What lies below the frame is none of it. */
+	words[8] = words[7] = words[6] = words[9];
+	assert_string_equal(overflow(), "high");
+	assert_true(says("2 words right below"));
+
+	/* A pattern, compared in the kernel: it runs through the return address. */
+	finding.damage.found = KC_FOUND_OTHER;
+	finding.damage.same_above = 1;
+	assert_string_equal(overflow(), "high");
+	assert_true(says("up to the return address holds the same pattern"));
+	/* Zeros lie about, but not there. */
+	finding.damage.found = KC_FOUND_ZERO;
+	assert_string_equal(overflow(), "medium");
+	/* Not up to there: a saved register may well be zero. */
+	checked.end = KC_UNWIND_COMPLETE;
+	checked.frames[0].frame.cfa = 0x1080;
+	assert_string_equal(overflow(), "");
+	finding.damage.found = KC_FOUND_OTHER;
+	assert_string_equal(overflow(), "high");
+	assert_true(says("1 word right above it holds the same pattern"));
 }
 
 static void cgroups(void **state)
@@ -129,6 +187,23 @@ static void cgroups(void **state)
 	assert_string_equal(process.cgroup + strlen(process.cgroup) - 6, "xxx...");
 	assert_string_equal(process.unit, "");
 	assert_string_equal(process.container_id, "");
+}
+
+/* The rule of the sweep: the cgroup of this path from the root on, or one below it. */
+static void in_a_cgroup(void **state)
+{
+	struct kc_process process = { .cgroup = "/system.slice/app.service/worker" };
+
+	(void)state;
+	assert_true(kc_process_in_cgroup(&process, "/"));
+	assert_true(kc_process_in_cgroup(&process, "/system.slice"));
+	assert_true(kc_process_in_cgroup(&process, "system.slice//app.service/"));
+	assert_true(kc_process_in_cgroup(&process, "/system.slice/app.service/worker"));
+	/* No part of a path, and no part of a name. */
+	assert_false(kc_process_in_cgroup(&process, "/app.service"));
+	assert_false(kc_process_in_cgroup(&process, "/elsewhere/system.slice"));
+	assert_false(kc_process_in_cgroup(&process, "/system.slice/app"));
+	assert_false(kc_process_in_cgroup(&process, "/system.slice/app.service/worker/x"));
 }
 
 /* What /proc says of a thread of any name, and of one that is the kernel's own. */
@@ -312,7 +387,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(words_beside_the_slot, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
+		cmocka_unit_test(in_a_cgroup),
 		cmocka_unit_test(proc_stat),
 		cmocka_unit_test(proc_syscall),
 		cmocka_unit_test(process_of_any_name),

@@ -12,7 +12,8 @@
 #define WORDS 512 /* top at BASE + 0x1000 */
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
-	behind_key_call[], interrupt_call[], unguarded_call[];
+	behind_key_call[], interrupt_call[], unguarded_call[], return_to_handler[],
+	arch_rethook_trampoline[];
 
 static uint64_t words[WORDS];
 static struct kc_stack stack;
@@ -392,6 +393,27 @@ static void not_verifiable(void **state)
 	assert_int_equal(checked.damaged, 0);
 }
 
+/* Whose code stands in the place of a return address, by its name. */
+static void replaced_return_addresses(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)return_to_handler);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_TRACER);
+	assert_non_null(strstr(kc_unwind_end_text(checked.end), "function graph"));
+	assert_int_equal(checked.intact, 1);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	assert_false(checked.bad_return);
+
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)arch_rethook_trampoline);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_TRAMPOLINE);
+}
+
 static void bad_frames(void **state)
 {
 	struct kc_frame frames[KC_MAX_FRAMES];
@@ -442,6 +464,7 @@ int main(void)
 		cmocka_unit_test(interrupted_frame),
 		cmocka_unit_test(system_call_frame),
 		cmocka_unit_test(not_verifiable),
+		cmocka_unit_test(replaced_return_addresses),
 		cmocka_unit_test(bad_frames),
 	};
 

@@ -393,6 +393,12 @@ interrupt_call:
 	call	other
 	ret
 
+FUNC return_to_handler		/* what tracers put in the place of return addresses */
+	ret
+
+FUNC arch_rethook_trampoline
+	ret
+
 FUNC ends_in_call		/* the return address is the next function's start */
 	.skip	11, 0x90
 	.globl	last_call

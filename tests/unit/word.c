@@ -68,6 +68,73 @@ static void scrub_hides_the_rest(void **state)
 	assert_int_equal(scrub(KC_HIDDEN_KERNEL), KC_HIDDEN_DATA);
 }
 
+static uint64_t compared(uint64_t word, uint64_t above)
+{
+	return kc_scrub_compared(word, above, CANARY, &own);
+}
+
+/* Where the canary is about to be lost, a hidden word tells how far it is from it; no more. */
+static void scrub_compared_tells_distance(void **state)
+{
+	static const uint64_t near[] = {
+		CANARY ^ 1ULL << 17,
+		CANARY ^ 0x8000000000000001,
+		CANARY ^ 0xff00,
+		CANARY - 1,
+		CANARY + 4096,
+		CANARY - 4096,
+		CANARY & 0xffffffff00000000,
+		(CANARY & ~0xffffffffULL) | 0x41414141,
+	};
+	static const uint64_t far[] = {
+		~CANARY, 0x71c40a9be05f3311, 0x00007ffd12345678, 0xffffc90000104008, 0x10000,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+		struct kc_damage found = {}, real = {};
+		uint64_t word = compared(near[i], 0);
+
+		kc_describe(&real, near[i], CANARY, &places);
+		assert_int_equal(kc_hidden_class(word), KC_HIDDEN_DATA);
+		assert_true(kc_hidden_near(word, &found));
+		assert_int_equal(found.changed_bytes, real.changed_bytes);
+		assert_int_equal(found.changed_bits, real.changed_bits);
+		assert_int_equal(found.small_delta, real.small_delta);
+	}
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		struct kc_damage found = {};
+
+		assert_int_equal(compared(far[i], 0), scrub(far[i]));
+		assert_false(kc_hidden_near(compared(far[i], 0), &found));
+	}
+	assert_int_equal(compared(CANARY, CANARY), KC_CANARY_MARK);
+	assert_int_equal(compared(0x71c40a9be05f3311, 0x71c40a9be05f3311),
+			 KC_HIDDEN_DATA | KC_HIDDEN_SAME_ABOVE);
+}
+
+/* What was copied as it is still is, and text near the canary is not even cut. */
+static void scrub_compared_keeps_the_rest(void **state)
+{
+	static const uint64_t kept[] = {
+		0, 0x10, 0xffff, 0xffffffff81234567, ~0ULL, 0xffffc90000103ff8, 0x4141414141414141,
+	};
+	const uint64_t printable = 0x6a3c5f3e77623420;
+	struct kc_damage found = {};
+	uint64_t word;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		assert_int_equal(compared(kept[i], kept[i]), kept[i]);
+	word = kc_scrub_compared(printable ^ 0x0100, 0, printable, &own);
+	assert_int_equal(kc_hidden_class(word), KC_HIDDEN_ASCII);
+	assert_true(kc_hidden_near(word, &found));
+	assert_int_equal(found.changed_bytes, 2);
+	assert_int_equal(found.changed_bits, KC_BITS_ONE);
+	/* A word that looks like such a mark is data. */
+	assert_int_equal(compared(word, 0), KC_HIDDEN_DATA);
+}
+
 /* How many of the canary's seven secret bytes a scrubbed word still shows. */
 static int shown_bytes(uint64_t word, uint64_t canary)
 {
@@ -183,6 +250,8 @@ int main(void)
 		cmocka_unit_test(scrub_marks_the_canary),
 		cmocka_unit_test(scrub_keeps_what_unwinding_needs),
 		cmocka_unit_test(scrub_hides_the_rest),
+		cmocka_unit_test(scrub_compared_tells_distance),
+		cmocka_unit_test(scrub_compared_keeps_the_rest),
 		cmocka_unit_test(scrub_cuts_partial_copies),
 		cmocka_unit_test(scrub_hides_shifted_copies),
 		cmocka_unit_test(describe_bytes_and_bits),

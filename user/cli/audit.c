@@ -93,6 +93,7 @@ static int check_audit(void *given, struct kc_failure *ret_failure)
 	struct audit_options *options = given;
 
 	(void)ret_failure;
+	kc_filter_settle(&options->filter);
 	options->high_water |= sort_key(options->sort) == by_high_water;
 	return 0;
 }

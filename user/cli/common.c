@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "probe/cgroup.h"
 #include "util/log.h"
 
 #define MAX_PID 4194304 /* PID_MAX_LIMIT of 64-bit kernels */
@@ -15,7 +16,8 @@ const struct kc_option kc_filter_rows[] = {
 	{ "comm", 'n', "COMM", KC_TEXT(struct kc_filter, comm),
 	  .help = "threads of this name, and processes of this name", .then = kc_option_not_empty },
 	{ "cgroup", 'c', "CGROUP", KC_TEXT(struct kc_filter, cgroup),
-	  .help = "tasks of this cgroup and those below it, as /system.slice/app.service",
+	  .help = "tasks of this cgroup and those below it, as /system.slice/app.service: the "
+		  "path from the hierarchy's root on, or from where that is mounted",
 	  .then = kc_option_not_empty },
 	{},
 };
@@ -29,6 +31,12 @@ const struct kc_option kc_origin_rows[] = {
 	  .help = "read this kernel through /proc/kcore instead of a BPF program" },
 	{},
 };
+
+void kc_filter_settle(struct kc_filter *filter)
+{
+	if (filter->cgroup)
+		filter->cgroup = kc_cgroup_below_root(filter->cgroup);
+}
 
 int kc_origin_check(const struct kc_origin *origin, struct kc_failure *ret_failure)
 {

@@ -10,6 +10,9 @@
 /* Which tasks: -p -t -n -c. */
 extern const struct kc_option kc_filter_rows[];
 
+/* What the rows have taken down, as all others understand it: see kc_cgroup_below_root(). */
+void kc_filter_settle(struct kc_filter *filter);
+
 /* A kernel file instead of this kernel: --vmlinux --kallsyms --kcore. */
 extern const struct kc_option kc_origin_rows[];
 

@@ -155,8 +155,9 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 /* Options that contradict each other. */
 static int check_watch(void *given, struct kc_failure *ret_failure)
 {
-	const struct watch_options *options = &((struct watch_command *)given)->watch;
+	struct watch_options *options = &((struct watch_command *)given)->watch;
 
+	kc_filter_settle(&options->filter);
 	if (options->no_probes && (options->functions.count || options->preset))
 		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
 			       "--no-probes leaves nothing for -f or --preset to do");
@@ -201,13 +202,14 @@ static void print_choices(const struct kc_choices *choices)
 	for (size_t i = 0; i < choices->count; i++) {
 		const struct kc_choice *choice = &choices->choices[i];
 
-		printf("%-40s %6zu %7zu  %s%s%s\n", choice->name, choice->nr_checks,
+		printf("%-40s %6zu %7zu  %s%s%s%s%s\n", choice->name, choice->nr_checks,
 		       choice->nr_returns,
 		       choice->refused	     ? "refused: "
 		       : *choice->instead_of ? "guarded in the place of "
 		       : !choice->nr_checks  ? "not guarded: return address checked"
 					     : "",
-		       choice->refused ?: "", choice->refused ? "" : choice->instead_of);
+		       choice->refused ?: "", choice->refused ? "" : choice->instead_of,
+		       *choice->alias ? "; asked for as " : "", choice->alias);
 	}
 	printf("%zu probes, an entry's for each function among them; and the tripwire on panic\n",
 	       choices->points);

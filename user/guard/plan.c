@@ -9,9 +9,6 @@
 #include "guard/flow.h"
 #include "util/array.h"
 
-/* The largest guarded function of Debian's kernels has 23 KiB. */
-#define MAX_FUNCTION (256 * 1024)
-
 struct kc_plans {
 	const struct kc_kernel *kernel;
 	struct kc_decoder *decoder;
@@ -225,7 +222,7 @@ static int analyse(struct kc_plans *plans, struct kc_plan *plan)
 		plan->reason = KC_PLAN_NOT_COMPILED;
 		return 0;
 	}
-	if (sym->size > MAX_FUNCTION) {
+	if (sym->size > KC_MAX_FUNCTION) {
 		plan->reason = KC_PLAN_TOO_LARGE;
 		return 0;
 	}

@@ -206,6 +206,8 @@ int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const ch
 				"counted as not verifiable",
 				kc_strerror(err));
 	}
+	for (size_t i = 0; i < kernel->nr_modules; i++)
+		kc_ksyms_end(kernel->ksyms, kernel->modules[i].text, kernel->modules[i].text_end);
 	kc_edges_load(kernel);
 	*ret_kernel = kc_take(kernel);
 	return 0;

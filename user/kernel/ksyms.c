@@ -25,6 +25,8 @@ static const char *const kept[] = {
 	"__stop___ex_table",
 	"_stext",
 	"_etext",
+	"_sinittext",
+	"_einittext",
 	"__start___bug_table",
 	"__stop___bug_table",
 	"init_stack",
@@ -94,22 +96,18 @@ static int intern_module(struct kc_ksyms *ksyms, const char *name, uint16_t *ret
 	return 0;
 }
 
-/* Among the names of one address, which one a reader wants to see. */
-static int preference(const struct raw *raw)
-{
-	if (raw->ends_only)
-		return 3;
-	return raw->type == 'T' ? 0 : raw->type == 't' ? 1 : 2;
-}
-
 static int compare_raw(const void *a, const void *b)
 {
 	const struct raw *x = a, *y = b;
 
 	if (x->addr != y->addr)
 		return x->addr < y->addr ? -1 : 1;
-	if (preference(x) != preference(y))
-		return preference(x) - preference(y);
+	if (x->ends_only != y->ends_only)
+		return x->ends_only - y->ends_only;
+	/*
+	 * Names lie in the pool in kallsyms' order, of which the kernel prints the first
+	 * (get_symbol_pos() in kernel/kallsyms.c, find_kallsyms_symbol() of modules).
+	 */
 	return x->name < y->name ? -1 : x->name > y->name;
 }
 
@@ -130,6 +128,48 @@ static int add_alias(struct kc_ksyms *ksyms, uint32_t name, size_t sym)
 	return err;
 }
 
+/*
+ * The linker's marks around sections: what lies behind one, up to the next symbol, is padding
+ * or code that has lost its name, and no function of that name.
+ */
+static bool is_mark(const char *name)
+{
+	static const char *const ends[] = { "_text_start", "_text_end", "_thunk_start",
+					    "_thunk_end" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; !strncmp(name, "__", 2) && i < kc_countof(ends); i++)
+		if (len > strlen(ends[i]) && !strcmp(name + len - strlen(ends[i]), ends[i]))
+			return true;
+	return false;
+}
+
+static bool is_between(uint64_t addr, uint64_t start, uint64_t end)
+{
+	return addr >= start && addr < end;
+}
+
+/* Since v7.0 or so much of the kernel's data has the letters of text. */
+static bool is_in_text(const struct kc_ksyms *ksyms, const struct raw *raw)
+{
+	uint64_t start = kc_ksyms_data(ksyms, "_stext"), end = kc_ksyms_data(ksyms, "_etext");
+
+	return raw->module || !start || !end || is_between(raw->addr, start, end) ||
+	       is_between(raw->addr, kc_ksyms_data(ksyms, "_sinittext"),
+			  kc_ksyms_data(ksyms, "_einittext"));
+}
+
+/*
+ * To the next symbol of the module. What would be larger than any function is followed by a gap
+ * (sections are aligned to 2 MiB): it ends with its page, if not before.
+ */
+static uint32_t size_of(const struct raw *raw, const struct raw *next)
+{
+	uint64_t size = next && next->module == raw->module ? next->addr - raw->addr : 0;
+
+	return size > KC_MAX_FUNCTION ? 4096 - raw->addr % 4096 : size;
+}
+
 /* Sorted raw symbols -> one symbol per address, with sizes, and the name index. */
 static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 {
@@ -137,6 +177,8 @@ static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 
 	if (!count)
 		return -EINVAL;
+	for (size_t i = 0; i < count; i++)
+		raws[i].ends_only |= !is_in_text(ksyms, &raws[i]);
 	qsort(raws, count, sizeof(*raws), compare_raw);
 	for (size_t i = 0; i < count; i++) {
 		size_t end = i + 1;
@@ -158,10 +200,7 @@ static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 			return err;
 		ksyms->syms[ksyms->count++] = (struct kc_sym){
 			.addr = raws[i].addr,
-			.size = end < count && raws[end].module == raws[i].module &&
-						raws[end].addr - raws[i].addr < (1 << 24)
-					? raws[end].addr - raws[i].addr
-					: 0,
+			.size = size_of(&raws[i], end < count ? &raws[end] : NULL),
 			.name = raws[i].name,
 			.module = raws[i].module,
 			.type = raws[i].type,
@@ -210,7 +249,7 @@ static int parse_line(struct kc_ksyms *ksyms, char *line, struct raw *ret_raw)
 		return err;
 	if (!module)
 		keep_data(ksyms, name, ret_raw->addr);
-	if (!strchr("tTwW", ret_raw->type) || !strncmp(name, "__pfx_", 6)) {
+	if (!strchr("tTwW", ret_raw->type) || !strncmp(name, "__pfx_", 6) || is_mark(name)) {
 		ret_raw->ends_only = true;
 		return 0;
 	}
@@ -331,6 +370,26 @@ uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name)
 		if (!strcmp(kept_name(i), name))
 			return ksyms->data[i];
 	return 0;
+}
+
+void kc_ksyms_end(struct kc_ksyms *ksyms, uint64_t text, uint64_t end)
+{
+	size_t i = kc_last_at_or_below(ksyms->syms, ksyms->count, end - 1, sym_addr);
+
+	if (i < ksyms->count && ksyms->syms[i].addr >= text && !ksyms->syms[i].size &&
+	    end - ksyms->syms[i].addr <= KC_MAX_FUNCTION)
+		ksyms->syms[i].size = end - ksyms->syms[i].addr;
+}
+
+size_t kc_ksyms_names(const struct kc_ksyms *ksyms)
+{
+	return ksyms->nr_names;
+}
+
+const char *kc_ksyms_name(const struct kc_ksyms *ksyms, size_t index, const struct kc_sym **ret_sym)
+{
+	*ret_sym = &ksyms->syms[ksyms->by_name[index].sym];
+	return ksyms->pool + ksyms->by_name[index].name;
 }
 
 const char *kc_sym_name(const struct kc_ksyms *ksyms, const struct kc_sym *sym)

@@ -11,7 +11,11 @@
  * kallsyms has no sizes. A function ends where the next symbol of the same
  * module begins, whatever that symbol is; "__pfx_" symbols (the call padding
  * before a function, Linux commit 9f2899fe36a6 ("objtool: Add option to
- * generate prefix symbols"), v6.2) end functions and are not functions.
+ * generate prefix symbols"), v6.2) end functions and are not functions; nor are the linker's
+ * marks ("__entry_text_end"): code that lies behind one has no name.
+ *
+ * Of several names at one address the first is shown, as the kernel does; the others are
+ * aliases by which it can be found.
  *
  * Of the other symbols only the ones in `kept` (ksyms.c) are remembered.
  */
@@ -27,11 +31,14 @@
 
 struct kc_sym {
 	uint64_t addr;
-	uint32_t size;	 /* bytes to the next symbol */
+	uint32_t size;	 /* bytes to the next symbol; 0: its end is not known */
 	uint32_t name;	 /* offset into the string pool */
 	uint16_t module; /* 0: vmlinux; index into the module names */
 	char type;	 /* kallsyms' letter, upper case for global */
 };
+
+/* No function is larger: Debian's largest has some 30 KiB. */
+#define KC_MAX_FUNCTION (256 * 1024)
 
 struct kc_ksyms;
 
@@ -61,6 +68,16 @@ const struct kc_sym *kc_ksyms_find(const struct kc_ksyms *ksyms, uint64_t addr);
  */
 size_t kc_ksyms_by_name(const struct kc_ksyms *ksyms, const char *name,
 			const struct kc_sym **ret_syms, size_t max);
+
+/*
+ * All names, aliases too, sorted: how many; the one of this index, and whose it is.
+ */
+size_t kc_ksyms_names(const struct kc_ksyms *ksyms);
+const char *kc_ksyms_name(const struct kc_ksyms *ksyms, size_t index,
+			  const struct kc_sym **ret_sym);
+
+/* Text of a module ends here: so does its last function. */
+void kc_ksyms_end(struct kc_ksyms *ksyms, uint64_t text, uint64_t end);
 
 /* Address of a symbol that is not text, one of ksyms.c's list; 0: not there. */
 uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name);

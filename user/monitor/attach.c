@@ -86,6 +86,16 @@ static void name_function(struct attached *attached, const struct kc_choice *cho
 	attached->module_id = read_module_id(module);
 }
 
+/* Findings and the kernel's own words will have the other name. */
+static void note_alias(struct kc_attach *attach, const struct kc_choice *choice)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text), "%s is another name of %s, which is the one shown",
+		 choice->alias, choice->name);
+	kc_sinks_notice(attach->sinks, text);
+}
+
 static void note_refusal(struct kc_attach *attach, const struct kc_choice *choice)
 {
 	char text[320];
@@ -164,6 +174,8 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 		const struct kc_choice *choice = &choices->choices[i];
 
 		name_function(&attach->functions[i], choice, attach->session->kernel->ksyms);
+		if (*choice->alias)
+			note_alias(attach, choice);
 		if (choice->refused)
 			note_refusal(attach, choice);
 		else if (choice->plan->reason == KC_PLAN_OK)
@@ -182,6 +194,7 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 	}
 	attach_entries(attach, entries, count, true);
 	attach_entries(attach, entries + module, choices->count - module, false);
+	kc_probes_armed(attach->probes);
 	return 0;
 }
 
@@ -414,6 +427,7 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 			*hits[kind] += count.hits;
 			counts.unreadable += count.unreadable;
 			counts.unmatched += count.unmatched;
+			counts.early += count.early;
 			counts.other_stack += count.other_stack;
 			counts.replaced += count.replaced;
 		}

@@ -129,13 +129,27 @@ static int add(struct kc_session *session, const struct kc_sym *sym, const struc
 	return 0;
 }
 
+/* One function that was asked for by this name, which may be an alias. */
+static int add_as(struct kc_session *session, const struct kc_sym *sym, const char *name,
+		  struct kc_choices *choices)
+{
+	size_t before = choices->count;
+	int err = add(session, sym, NULL, choices);
+
+	if (!err && choices->count > before &&
+	    strcmp(name, kc_sym_name(session->kernel->ksyms, sym)) != 0)
+		snprintf(choices->choices[before].alias, sizeof(choices->choices[before].alias),
+			 "%s", name);
+	return err;
+}
+
 /* A function, and the guarded ones below it if it has no canary itself. */
-static int add_with_callees(struct kc_session *session, const struct kc_sym *sym,
+static int add_with_callees(struct kc_session *session, const struct kc_sym *sym, const char *name,
 			    struct kc_choices *choices)
 {
 	struct kc_callee callees[MAX_CALLEES];
 	size_t count;
-	int err = add(session, sym, NULL, choices);
+	int err = add_as(session, sym, name, choices);
 
 	if (err || why_refused(session, sym) ||
 	    kc_plans_of(session->plans, sym)->reason != KC_PLAN_UNGUARDED)
@@ -157,8 +171,8 @@ static int add_named(struct kc_session *session, const char *name, bool callees,
 	if (count > MAX_SAME_NAME)
 		count = MAX_SAME_NAME;
 	for (size_t i = 0; !err && i < count; i++)
-		err = callees ? add_with_callees(session, syms[i], choices)
-			      : add(session, syms[i], NULL, choices);
+		err = callees ? add_with_callees(session, syms[i], name, choices)
+			      : add_as(session, syms[i], name, choices);
 	return err ?: (int)count;
 }
 
@@ -167,14 +181,14 @@ static int add_matching(struct kc_session *session, const char *glob, struct kc_
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	int err = 0, found = 0;
 
-	for (size_t i = 0; !err && i < kc_ksyms_count(ksyms); i++) {
-		const struct kc_sym *sym = kc_ksyms_at(ksyms, i);
-		const char *name = kc_sym_name(ksyms, sym);
+	for (size_t i = 0; !err && i < kc_ksyms_names(ksyms); i++) {
+		const struct kc_sym *sym;
+		const char *name = kc_ksyms_name(ksyms, i, &sym);
 
 		/* A glob is about functions that can be probed, cold parts are the parent's. */
 		if (fnmatch(glob, name, 0) || kc_sym_cold_stem(name) || why_refused(session, sym))
 			continue;
-		err = add(session, sym, NULL, choices);
+		err = add_as(session, sym, name, choices);
 		found++;
 	}
 	return err ?: found;

@@ -12,6 +12,7 @@
 struct kc_choice {
 	char name[128];	      /* [module] included */
 	char instead_of[128]; /* the unguarded function that was asked for, or "" */
+	char alias[128];      /* by which it was asked for, if that is not the name shown; or "" */
 	const struct kc_plan *plan;
 	size_t nr_checks; /* with a load that can be probed */
 	uint64_t returns[KC_MAX_RETURNS];

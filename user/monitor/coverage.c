@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "monitor/coverage.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "probe/loss.h"
 #include "util/array.h"
 
 #define SWEEP_ROW(field, name, flags, text) \
@@ -78,11 +82,20 @@ uint64_t kc_coverage_not_verifiable(const struct kc_coverage *coverage)
 	return total;
 }
 
+static const bool blinding[KC_LOSS_NR] = {
+	[KC_LOSS_SCRATCH] = true,   [KC_LOSS_SIZE] = true,	 [KC_LOSS_POINT] = true,
+	[KC_LOSS_RETURNS] = true,   [KC_LOSS_BUDGET] = true,	 [KC_LOSS_CANARY] = true,
+	[KC_LOSS_CGROUP] = true,    [KC_LOSS_HIGH_WATER] = true, [KC_LOSS_GUARD] = true,
+	[KC_LOSS_STACK_END] = true, [KC_LOSS_PLACE] = true,
+};
+
 uint64_t kc_losses_that_blind(const uint64_t losses[static KC_LOSS_NR])
 {
-	return losses[KC_LOSS_SCRATCH] + losses[KC_LOSS_SIZE] + losses[KC_LOSS_POINT] +
-	       losses[KC_LOSS_RETURNS] + losses[KC_LOSS_BUDGET] + losses[KC_LOSS_CANARY] +
-	       losses[KC_LOSS_GUARD] + losses[KC_LOSS_STACK_END] + losses[KC_LOSS_PLACE];
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		total += blinding[i] ? losses[i] : 0;
+	return total;
 }
 
 enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified)
@@ -92,15 +105,75 @@ enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified)
 	return not_seen || !verified ? KC_EXIT_BLIND : KC_EXIT_CLEAN;
 }
 
+/* Every row that may forbid status 0, in order; false: there is no nth. Most counts are 0. */
+static bool nth_row(const struct kc_coverage *coverage, size_t n, struct kc_reason *ret_reason)
+{
+	const struct {
+		const struct kc_counter *counters;
+		size_t count;
+	} lists[] = { { kc_sweep_counters, kc_nr_sweep_counters },
+		      { kc_probe_counters, kc_nr_probe_counters } };
+	const uint64_t *losses[] = { coverage->sweep.losses, coverage->probes.losses };
+
+	for (size_t i = 0; i < kc_countof(lists); i++) {
+		if (n < lists[i].count) {
+			const struct kc_counter *row = &lists[i].counters[n];
+			bool blind = row->flags & KC_COUNTER_BLIND;
+
+			*ret_reason =
+				(struct kc_reason){ "", row->text,
+						    blind ? kc_counter_value(coverage, row) : 0 };
+			return true;
+		}
+		n -= lists[i].count;
+	}
+	for (size_t i = 0; i < kc_countof(losses); i++) {
+		if (n < KC_LOSS_NR) {
+			*ret_reason = (struct kc_reason){ "losses", kc_loss_name(n),
+							  blinding[n] ? losses[i][n] : 0 };
+			return true;
+		}
+		n -= KC_LOSS_NR;
+	}
+	return kc_coverage_reason(&coverage->sweep, n, ret_reason);
+}
+
+bool kc_coverage_not_seen(const struct kc_coverage *coverage, size_t n,
+			  struct kc_reason *ret_reason)
+{
+	for (size_t row = 0; nth_row(coverage, row, ret_reason); row++)
+		if (ret_reason->count && n-- == 0)
+			return true;
+	if (n || coverage->sweep.verified)
+		return false;
+	*ret_reason = (struct kc_reason){ "", "frames verified: nothing was there to look at", 0 };
+	return true;
+}
+
+char *kc_coverage_sentence(const struct kc_coverage *coverage)
+{
+	struct kc_reason reason;
+	char *text = NULL;
+	size_t len;
+	FILE *out;
+
+	if (!kc_coverage_not_seen(coverage, 0, &reason))
+		return NULL;
+	out = open_memstream(&text, &len);
+	if (!out)
+		return NULL;
+	fprintf(out, "not all was seen");
+	for (size_t n = 0; kc_coverage_not_seen(coverage, n, &reason); n++)
+		fprintf(out, "%s %" PRIu64 " %s%s%s", n ? ";" : ":", reason.count, reason.what,
+			*reason.what ? ": " : "", reason.text);
+	fclose(out);
+	return text;
+}
+
 enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage)
 {
-	uint64_t not_seen =
-		sum(coverage, kc_sweep_counters, kc_nr_sweep_counters, KC_COUNTER_BLIND) +
-		sum(coverage, kc_probe_counters, kc_nr_probe_counters, KC_COUNTER_BLIND);
+	struct kc_reason reason;
+	bool not_seen = kc_coverage_not_seen(coverage, 0, &reason);
 
-	for (size_t i = 0; i < KC_BLIND_NR; i++)
-		not_seen += coverage->sweep.blind[i];
-	not_seen += kc_losses_that_blind(coverage->sweep.losses) +
-		    kc_losses_that_blind(coverage->probes.losses);
 	return kc_exit_of(coverage->told.findings, not_seen, coverage->sweep.verified);
 }

@@ -41,6 +41,8 @@ enum kc_counter_flag {
 	X(stale, "stale_passes", KC_TELL_NOT_OK,                                                  \
 	  "passes while the kernel's modules were not known")                                     \
 	X(unreadable, "unreadable", KC_TELL_NOT_OK, "stacks: not readable")                       \
+	X(restless, "restless", KC_TELL_BLIND,                                                    \
+	  "threads that ran meanwhile in each of 16 looks in a row")                              \
 	X(uncached, "uncached", KC_COUNTER_TOTAL, "stacks with more slots than the cache takes")
 
 #define KC_PROBE_COUNTERS(X)                                                                      \
@@ -49,10 +51,13 @@ enum kc_counter_flag {
 	X(comparisons, "comparisons", KC_COUNTER_TOTAL, "checks compared")                        \
 	X(entries, "entries", KC_COUNTER_TOTAL, "entries")                                        \
 	X(returns, "returns", KC_COUNTER_TOTAL, "returns")                                        \
-	X(unmatched, "unmatched_returns", KC_TELL, "returns of calls whose entry was not seen")   \
+	X(early, "early_returns", KC_TELL, "returns of calls that were under way at the start")   \
+	X(unmatched, "unmatched_returns", KC_TELL_BLIND,                                          \
+	  "returns of calls whose entry was not seen")                                            \
 	X(replaced, "replaced_returns", KC_TELL_BLIND,                                            \
 	  "returns to another place in text than was seen at the entry, after the first of each") \
-	X(other_stack, "other_stack", KC_TELL, "hits on interrupt and exception stacks")          \
+	X(other_stack, "other_stack", KC_TELL_BLIND,                                              \
+	  "hits on interrupt and exception stacks, whose depth and returns are not looked at")    \
 	X(unreadable, "unreadable", KC_TELL_BLIND, "slots not readable")                          \
 	X(lost, "lost", KC_TELL_BLIND, "events lost: the ring buffer was full")                   \
 	X(dead, "dead", KC_TELL_BLIND, "times that the kernel was found to run no probes")        \
@@ -115,7 +120,7 @@ static inline uint64_t kc_counter_value(const struct kc_coverage *coverage,
 /* Add what one checked stack could tell, and could not. */
 void kc_coverage_add_stack(struct kc_sweep_counts *counts, const struct kc_checked_stack *checked);
 
-/* One reason for what was not verified, and how often; what: "frames" or "stacks". */
+/* One reason for what was not verified, and how often; what: "frames", "stacks" or others. */
 struct kc_reason {
 	const char *what, *text;
 	uint64_t count;
@@ -135,16 +140,32 @@ static inline double kc_coverage_cpu_percent(const struct kc_coverage *coverage)
 }
 
 /*
- * How many of the losses mean that a task or a hit was not looked at. The others cost detail,
- * or are what happens to a task that exits meanwhile; the full ring has a counter of its own.
+ * How many of the losses mean that a task or a hit was not looked at, or not what was asked for.
+ * The others cost detail, or are what happens to a task that exits meanwhile; the full ring has
+ * a counter of its own.
  */
 uint64_t kc_losses_that_blind(const uint64_t losses[static KC_LOSS_NR]);
 
 /*
- * The one rule for the exit status. Findings count first; then anything that was not seen;
- * and nothing found by looking at nothing is not clean.
+ * The one rule for the exit status. Findings count first; then anything that was not seen, of
+ * which kc_coverage_not_seen() is the list; and nothing found by looking at nothing is not clean.
+ *
+ * What is counted and does not forbid 0: tasks that were running (the probes' business), that ran
+ * meanwhile in a look or some, or have no stack any more; returns of calls that were under way
+ * when the probes were placed; first records that came late; and on kernels that do not tell of
+ * hits that they keep from probes, these: most show as returns whose entry was not seen.
  */
 enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified);
 enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage);
+
+/*
+ * The nth of what forbids status 0, from 0, with its count; false after the last. Empty `what`:
+ * the text says what so many of them are.
+ */
+bool kc_coverage_not_seen(const struct kc_coverage *coverage, size_t n,
+			  struct kc_reason *ret_reason);
+
+/* All of it in a sentence, or NULL: nothing forbids status 0, or memory is out. The caller's. */
+char *kc_coverage_sentence(const struct kc_coverage *coverage);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "monitor/unseen.h"
+#include "stack/place.h"
 #include "verdict/event.h"
 
 /* As enum kc_filed: nothing was proved. */
@@ -69,6 +71,7 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 int kc_event_handle(struct kc_hearing *hearing, const struct kc_event *event,
 		    const struct kc_first *first)
 {
+	char place[160];
 	uint64_t seq;
 	int filed, err;
 
@@ -76,6 +79,11 @@ int kc_event_handle(struct kc_hearing *hearing, const struct kc_event *event,
 	filed = file_event(hearing, event, first, &seq);
 	hearing->unproven += filed == NOT_PROVED || filed == KC_FILED_NOBODYS;
 	err = filed < 0 ? filed : tell_outcome(hearing, first->number, filed, seq);
+	if (!err && filed == NOT_PROVED && !first->number)
+		err = kc_tell_unproven(
+			hearing->sinks, &event->task,
+			kc_place_text(hearing->session->kernel, kc_event_site(event), place),
+			&hearing->told);
 	/* One sink that failed is no reason not to sync another. */
 	if (filed == KC_FILED_WRITTEN || filed < 0)
 		err = kc_sinks_sync(hearing->sinks) ?: err;

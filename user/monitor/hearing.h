@@ -12,6 +12,7 @@ struct kc_hearing {
 	struct kc_source *source;
 	struct kc_desk *desk;
 	struct kc_sinks *sinks;
+	unsigned int told; /* notices of events not proved */
 	uint64_t unproven; /* events that proved nothing, or that nobody could be found for */
 };
 

@@ -5,9 +5,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "monitor/unseen.h"
 #include "stack/place.h"
 #include "util/array.h"
 #include "util/log.h"
+
+/* A thread that something differs of, and the function that it seems to be in. */
+struct suspect {
+	struct kc_record record;
+	char place[160];
+};
 
 struct kc_passes {
 	struct kc_session *session;
@@ -18,7 +25,8 @@ struct kc_passes {
 	struct kc_sweep_counts counts;
 	double first_cpu, cpu; /* seconds of CPU that the first and the last pass took */
 	double started, started_cpu;
-	struct kc_sleep *suspects;
+	struct kc_unseen unseen;
+	struct suspect *suspects;
 	size_t nr_suspects, suspects_capacity;
 	unsigned int failed_reloads; /* in a row */
 	kc_checked_fn on_checked;
@@ -55,16 +63,31 @@ void kc_passes_free(struct kc_passes *passes)
 	if (!passes)
 		return;
 	free(passes->suspects);
+	kc_unseen_free(&passes->unseen);
 	free(passes);
 }
 
-static int suspect(struct kc_passes *passes, const struct kc_record *record)
+static int suspect(struct kc_passes *passes, const struct kc_record *record, const char *place)
 {
 	int err = kc_grow(passes->suspects, passes->suspects_capacity, passes->nr_suspects + 1);
+	struct suspect *suspect;
 
-	if (!err)
-		passes->suspects[passes->nr_suspects++] = kc_sleep_of(record);
-	return err;
+	if (err)
+		return err;
+	suspect = &passes->suspects[passes->nr_suspects++];
+	suspect->record = *record;
+	snprintf(suspect->place, sizeof(suspect->place), "%s", place);
+	return 0;
+}
+
+/* Of a stack that was verified before, and of whose frames the kernel side has the slots only. */
+#define KNOWN_STACK "a frame that was verified before"
+
+static int tell_unproven(struct kc_passes *passes, const struct kc_record *record,
+			 const char *place)
+{
+	passes->counts.unproven++;
+	return kc_tell_unproven(passes->confirm.sinks, record, place, &passes->unseen.told);
 }
 
 /* Where on the stack the return addresses lie that were followed; how many. */
@@ -129,11 +152,11 @@ static bool is_news(struct kc_passes *passes, const struct kc_record *record,
 }
 
 /* What is known already is counted; the rest is looked at again. */
-static int on_damaged(struct kc_passes *passes, const struct kc_record *record,
+static int on_damaged(struct kc_passes *passes, const struct kc_record *record, const char *place,
 		      const struct kc_damaged *damaged, size_t count)
 {
 	if (is_news(passes, record, damaged, count))
-		return suspect(passes, record);
+		return suspect(passes, record, place);
 	if (count)
 		kc_desk_count_repeated(passes->desk);
 	return 0;
@@ -153,8 +176,9 @@ static int on_damage_record(struct kc_passes *passes, const struct kc_record *re
 		damaged[count++] = (struct kc_damaged){ KC_ANOMALY_STACK_END,
 							kc_stack_end(passes->session, record) };
 	/* It differed at the first read alone, in one and the same sleep. */
-	passes->counts.unproven += !count;
-	return on_damaged(passes, record, damaged, count);
+	if (!count)
+		return tell_unproven(passes, record, KNOWN_STACK);
+	return on_damaged(passes, record, KNOWN_STACK, damaged, count);
 }
 
 /* With -v: where exactly a stack could not be followed or a frame not verified. */
@@ -181,13 +205,38 @@ static void explain_blind(const struct kc_passes *passes, const struct kc_record
 			 kc_unwind_end_text(checked->end));
 }
 
+/* The innermost frame whose slot differs; else the one that the unwinding ended in. */
+static const char *place_of(const struct kc_passes *passes, const struct kc_checked_stack *checked,
+			    char place[static 160])
+{
+	size_t i = 0;
+
+	if (!checked->count)
+		return "(no frame)";
+	while (i + 1 < checked->count && checked->frames[i].status != KC_CHECK_DAMAGED)
+		i++;
+	return kc_frame_text(passes->session->kernel, &checked->frames[i].frame, place);
+}
+
+static int on_ran(struct kc_passes *passes, const struct kc_record *record)
+{
+	int told = kc_unseen_ran(&passes->unseen, passes->confirm.sinks, record,
+				 passes->counts.passes);
+
+	passes->counts.restless += told > 0;
+	return told < 0 ? told : 0;
+}
+
 static int on_record(const struct kc_record *record, void *arg)
 {
 	struct kc_damaged damaged[KC_MAX_DAMAGED];
+	char place[160];
 	struct kc_passes *passes = arg;
 	struct kc_checked_stack checked;
 	size_t count;
 
+	if (record->kind == KC_RECORD_RAN)
+		return on_ran(passes, record);
 	if (record->kind == KC_RECORD_DAMAGE)
 		return on_damage_record(passes, record);
 	kc_session_check(passes->session, record, &checked);
@@ -204,7 +253,7 @@ static int on_record(const struct kc_record *record, void *arg)
 	/* Of a stack that was not verified in full nothing can be said to be mended. */
 	if (!is_blind(&checked))
 		kc_desk_seen(passes->desk, record, damaged, count);
-	return on_damaged(passes, record, damaged, count);
+	return on_damaged(passes, record, place_of(passes, &checked, place), damaged, count);
 }
 
 static int confirm_suspects(struct kc_passes *passes)
@@ -212,11 +261,12 @@ static int confirm_suspects(struct kc_passes *passes)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < passes->nr_suspects; i++) {
-		int proven;
+		const struct suspect *suspect = &passes->suspects[i];
+		const struct kc_sleep sleep = kc_sleep_of(&suspect->record);
+		int proven = kc_confirm(&passes->confirm, &sleep);
 
-		proven = kc_confirm(&passes->confirm, &passes->suspects[i]);
-		passes->counts.unproven += proven == 0;
-		err = proven < 0 ? proven : 0;
+		err = proven ? (proven < 0 ? proven : 0)
+			     : tell_unproven(passes, &suspect->record, suspect->place);
 	}
 	passes->nr_suspects = 0;
 	return err;
@@ -265,6 +315,7 @@ int kc_passes_run(struct kc_passes *passes)
 	err = kc_source_pass(passes->source, 0, on_record, passes, pass);
 	if (err)
 		return err;
+	kc_unseen_passed(&passes->unseen, counts->passes);
 	counts->passes++;
 	counts->tasks = pass->tasks;
 	counts->running += pass->running;

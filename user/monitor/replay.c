@@ -92,7 +92,7 @@ static bool is_record(const struct kc_tape_entry *entry, uint32_t thread_size)
 	for (size_t i = 0; record->kind == KC_RECORD_DAMAGE && i < record->count; i++)
 		if (!is_damage((const struct kc_damage *)(record + 1) + i))
 			return false;
-	return record->kind == KC_RECORD_DAMAGE || is_stack(record, thread_size);
+	return record->kind != KC_RECORD_STACK || is_stack(record, thread_size);
 }
 
 static bool is_event(const struct kc_tape_entry *entry, uint32_t thread_size)

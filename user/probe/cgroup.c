@@ -25,6 +25,19 @@ static bool find_root(char root[PATH_MAX])
 	return found;
 }
 
+const char *kc_cgroup_below_root(const char *path)
+{
+	char root[PATH_MAX];
+	size_t len;
+
+	if (!find_root(root))
+		return path;
+	len = strlen(root);
+	if (strncmp(path, root, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+		return path;
+	return path[len] ? path + len : "/";
+}
+
 int kc_cgroup_id(const char *path, uint64_t *ret_id)
 {
 	char root[PATH_MAX], full[2 * PATH_MAX];
@@ -32,8 +45,6 @@ int kc_cgroup_id(const char *path, uint64_t *ret_id)
 
 	if (!find_root(root))
 		return -ENOTSUP;
-	if (!strncmp(path, root, strlen(root)))
-		path += strlen(root);
 	snprintf(full, sizeof(full), "%s/%s", root, path);
 	if (stat(full, &status))
 		return -errno;

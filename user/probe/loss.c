@@ -25,6 +25,7 @@ static const char *const names[] = {
 	[KC_LOSS_CANARY] = "canary",
 	[KC_LOSS_REPLACED] = "replaced",
 	[KC_LOSS_PLACE] = "place",
+	[KC_LOSS_CGROUP] = "cgroup",
 };
 _Static_assert(kc_countof(names) == KC_LOSS_NR, "each loss has a name");
 

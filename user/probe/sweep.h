@@ -56,6 +56,8 @@ static inline bool kc_record_is_whole(const struct kc_record *record, size_t siz
 		      : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
 							 : 0;
 
+	if (record->kind == KC_RECORD_RAN)
+		return !record->count && record->size == size && size == sizeof(*record);
 	return each && record->size == size && size == sizeof(*record) + record->count * each &&
 	       (record->kind != KC_RECORD_STACK ||
 		record->count * each == record->top - record->sp);

@@ -216,21 +216,44 @@ static json *code_object(const struct kc_kernel *kernel, const struct kc_checked
 	return object;
 }
 
+static json *changed_bytes(const struct kc_damage *damage)
+{
+	json *bytes = json_object_new_array();
+
+	for (int i = 0; i < 8; i++)
+		if (damage->changed_bytes >> i & 1)
+			json_object_array_add(bytes, json_object_new_int(i));
+	return bytes;
+}
+
 static json *slot_object(const struct kc_finding *finding)
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
-	json *slot = json_object_new_object(), *bytes = json_object_new_array();
+	json *slot = json_object_new_object();
 	char rule[24];
 
 	add_string(slot, "rule", kc_slot_rule_text(&frame->rule, rule));
-	for (int i = 0; i < 8; i++)
-		if (finding->damage.changed_bytes >> i & 1)
-			json_object_array_add(bytes, json_object_new_int(i));
-	json_object_object_add(slot, "changed_bytes", bytes);
+	json_object_object_add(slot, "changed_bytes", changed_bytes(&finding->damage));
 	add_string(slot, "changed_bits", kc_bits_name(finding->damage.changed_bits));
 	json_object_object_add(slot, "small_delta",
 			       json_object_new_boolean(finding->damage.small_delta));
 	add_string(slot, "found", kc_found_name(finding->damage.found));
+	return slot;
+}
+
+/* What is known of it: see struct kc_finding. */
+static json *panic_slot_object(const struct kc_finding *finding)
+{
+	json *slot = json_object_new_object();
+
+	add_string(slot, "found", kc_found_name(finding->damage.found));
+	if (!finding->compared)
+		return slot;
+	if (finding->damage.changed_bytes || !finding->damage.changed_bits)
+		json_object_object_add(slot, "changed_bytes", changed_bytes(&finding->damage));
+	add_string(slot, "changed_bits", kc_bits_name(finding->damage.changed_bits));
+	json_object_object_add(slot, "small_delta",
+			       json_object_new_boolean(finding->damage.small_delta));
 	return slot;
 }
 
@@ -246,12 +269,8 @@ static json *frame_object(const struct kc_finding *finding)
 		json_object_object_add(object, "depth", NULL);
 	if (finding->anomaly == KC_ANOMALY_SLOT)
 		json_object_object_add(object, "slot", slot_object(finding));
-	if (finding->anomaly == KC_ANOMALY_PANIC && finding->damage.slot) {
-		json *slot = json_object_new_object();
-
-		add_string(slot, "found", kc_found_name(finding->damage.found));
-		json_object_object_add(object, "slot", slot);
-	}
+	if (finding->anomaly == KC_ANOMALY_PANIC && finding->damage.slot)
+		json_object_object_add(object, "slot", panic_slot_object(finding));
 	if (finding->anomaly == KC_ANOMALY_RETURN)
 		add_string(object, "return_address",
 			   kc_found_name(finding->was_return ? finding->damage.found
@@ -447,6 +466,25 @@ static json *thread_depths(const struct kc_depths *depths)
 	return array;
 }
 
+/* What forbids exit status 0. */
+static json *not_seen_array(const struct kc_coverage *coverage)
+{
+	json *array = json_object_new_array();
+	struct kc_reason reason;
+
+	for (size_t n = 0; kc_coverage_not_seen(coverage, n, &reason); n++) {
+		json *object = json_object_new_object();
+		char text[320];
+
+		snprintf(text, sizeof(text), "%s%s%s", reason.what, *reason.what ? ": " : "",
+			 reason.text);
+		add_u64(object, "count", reason.count);
+		add_string(object, "what", text);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static void json_stop(struct kc_report *report, const struct kc_when *when,
 		      const struct kc_coverage *coverage, const struct kc_depths *depths,
 		      const char *why)
@@ -457,6 +495,7 @@ static void json_stop(struct kc_report *report, const struct kc_when *when,
 	event = new_event(report, "stop", &when->real, when->boot_ns);
 	add_string(event, "why", why);
 	add_u64(event, "findings", coverage->told.findings);
+	json_object_object_add(event, "not_seen", not_seen_array(coverage));
 	json_object_object_add(event, "function_depths", function_depths(depths));
 	json_object_object_add(event, "thread_depths", thread_depths(depths));
 	emit(report, event);

@@ -381,6 +381,7 @@ static void text_stop(struct kc_report *report, const struct kc_when *when,
 {
 	const struct kc_sweep_counts *sweep = &coverage->sweep;
 	uint64_t blind = kc_coverage_not_verifiable(coverage);
+	kc_auto_free char *sentence = NULL;
 
 	(void)when;
 	say(report, "%s after %.1f s and %" PRIu64 " passes: %" PRIu64 " findings", why,
@@ -389,11 +390,13 @@ static void text_stop(struct kc_report *report, const struct kc_when *when,
 	    "tasks in the last pass: %" PRIu64 "; sleeping tasks verified: %" PRIu64
 	    ", frames verified: %" PRIu64 ", not verifiable: %" PRIu64,
 	    sweep->tasks, sweep->checked, sweep->verified, blind);
-	if (blind)
-		print_blind(report, coverage);
+	print_blind(report, coverage);
 	print_losses(report, sweep->losses);
 	print_probes(report, coverage);
 	print_depths(depths);
+	sentence = kc_coverage_sentence(coverage);
+	if (sentence)
+		say(report, "%s", sentence);
 	say(report, "own CPU: %.2f s (%.2f %% of one)", coverage->cpu_seconds,
 	    kc_coverage_cpu_percent(coverage));
 }

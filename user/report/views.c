@@ -60,11 +60,11 @@ static void print_word(const struct kc_kernel *kernel, const struct kc_stack *st
 		fprintf(out, "(stack, depth 0x%lx)", stack->top - word);
 	else if (word < 0x10000)
 		fprintf(out, "0x%lx", word);
-	else if (word == KC_HIDDEN_USER)
+	else if (kc_hidden_class(word) == KC_HIDDEN_USER)
 		fprintf(out, "(user address or data)");
-	else if (word == KC_HIDDEN_KERNEL || word >= KC_TEXT_HALF)
+	else if (kc_hidden_class(word) == KC_HIDDEN_KERNEL || word >= KC_TEXT_HALF)
 		fprintf(out, "(kernel address)");
-	else if (word == KC_HIDDEN_DATA)
+	else if (kc_hidden_class(word) == KC_HIDDEN_DATA)
 		fprintf(out, "(data)");
 	else
 		fprintf(out, "(ascii)");
@@ -78,6 +78,18 @@ static const struct kc_frame *returned_to(const struct kc_checked_stack *checked
 		    !checked->frames[i + 1].frame.exact)
 			return &checked->frames[i + 1].frame;
 	return NULL;
+}
+
+/* At a panic it may hold the canary: then it was not the slot that changed. */
+static void show_slot(const struct kc_finding *finding, FILE *out)
+{
+	bool intact = finding->anomaly == KC_ANOMALY_PANIC && finding->compared &&
+		      !finding->damage.changed_bits;
+
+	if (intact)
+		fprintf(out, "(canary)  <- slot");
+	else
+		fprintf(out, "(%s)  <- slot, DAMAGED", kc_found_name(finding->damage.found));
 }
 
 void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *finding, FILE *out)
@@ -97,8 +109,7 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		caller = returned_to(checked, addr);
 		if ((finding->anomaly == KC_ANOMALY_SLOT || finding->anomaly == KC_ANOMALY_PANIC) &&
 		    addr == finding->damage.slot)
-			fprintf(out, "(%s)  <- slot, DAMAGED",
-				kc_found_name(finding->damage.found));
+			show_slot(finding, out);
 		else if (caller && caller->pc == word)
 			fprintf(out, "%s", kc_frame_text(kernel, caller, place));
 		else

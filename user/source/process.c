@@ -27,22 +27,21 @@ static void read_file(uint32_t pid, uint32_t tid, const char *name, char *buf, s
 
 bool kc_process_in_cgroup(const struct kc_process *process, const char *path)
 {
-	size_t len = strlen(path);
-	const char *found;
+	const char *own = process->cgroup;
 
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	if (len == 1 && *path == '/')
-		return true;
-	/* The path may begin with where the hierarchy is mounted. */
-	for (found = path; found; found = strchr(found + 1, '/')) {
-		size_t rest = len - (found - path);
+	for (;;) {
+		size_t len;
 
-		if (!strncmp(process->cgroup, found, rest) &&
-		    (process->cgroup[rest] == '\0' || process->cgroup[rest] == '/'))
+		path += strspn(path, "/");
+		own += strspn(own, "/");
+		len = strcspn(path, "/");
+		if (!len)
 			return true;
+		if (strncmp(own, path, len) != 0 || (own[len] != '/' && own[len] != '\0'))
+			return false;
+		path += len;
+		own += len;
 	}
-	return false;
 }
 
 static bool ends_with(const char *text, size_t len, const char *end)

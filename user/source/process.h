@@ -27,7 +27,7 @@ struct kc_process {
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
 		     struct kc_process *ret_process);
 
-/* Is it in the cgroup of this path (see kc_cgroup_id()) or below it? */
+/* Is it in the cgroup of this path, from the hierarchy's root on, or below it? */
 bool kc_process_in_cgroup(const struct kc_process *process, const char *path);
 
 /* Keep a cgroup path, and its unit and container id (both may end up empty). */

@@ -138,8 +138,7 @@ int kc_tape_flush(struct kc_tape *tape)
 	block.crc = checksum(&block, packed + sizeof(block));
 	memcpy(packed, &block, sizeof(block));
 	tape->total += tape->fill_len;
-	tape->full = tape->size + sizeof(block) + packed_len > tape->max ||
-		     tape->total > MAX_TOTAL;
+	tape->full = tape->size + sizeof(block) + packed_len > tape->max || tape->total > MAX_TOTAL;
 	if (!tape->full)
 		tape->err = kc_write_all(tape->fd, packed, sizeof(block) + packed_len, NULL);
 	tape->size += sizeof(block) + packed_len;

@@ -114,9 +114,11 @@ static void trim(struct kc_plans *plans, struct kc_checked_stack *checked)
 
 enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 {
-	switch (word) {
+	switch (kc_hidden_class(word)) {
 	case 0:
 		return KC_FOUND_ZERO;
+	case KC_HIDDEN_ASCII:
+		return KC_FOUND_ASCII;
 	case KC_HIDDEN_USER:
 		return KC_FOUND_USER;
 	case KC_HIDDEN_KERNEL:

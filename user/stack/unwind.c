@@ -20,6 +20,8 @@ static const char *const end_texts[] = {
 	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
 	[KC_UNWIND_NOT_CALLED] = "a return address does not follow a call",
 	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
+	[KC_UNWIND_TRACER] = "a return address was replaced by the function graph tracer, or a "
+			     "probe built on it",
 };
 _Static_assert(kc_countof(end_texts) == KC_UNWIND_NR_ENDS, "a text for each end");
 
@@ -44,20 +46,27 @@ struct cursor {
 	struct kc_frame frame;
 };
 
-bool kc_is_trampoline(const struct kc_kernel *kernel, uint64_t pc)
+enum kc_unwind_end kc_trampoline_end(const struct kc_kernel *kernel, uint64_t pc)
 {
-	static const char *const names[] = {
-		"kretprobe_trampoline",
-		"__kretprobe_trampoline",
-		"arch_rethook_trampoline",
-		"return_to_handler",
+	static const struct {
+		const char *name;
+		enum kc_unwind_end end;
+	} known[] = {
+		{ "kretprobe_trampoline", KC_UNWIND_TRAMPOLINE },
+		{ "__kretprobe_trampoline", KC_UNWIND_TRAMPOLINE },
+		{ "arch_rethook_trampoline", KC_UNWIND_TRAMPOLINE },
+		/*
+		 * The function graph tracer's; and fprobe's, since it is built on that ("fprobe:
+		 * Rewrite fprobe on function-graph tracer", v6.14).
+		 */
+		{ "return_to_handler", KC_UNWIND_TRACER },
 	};
 	const struct kc_sym *sym = kc_ksyms_find(kernel->ksyms, pc);
 
-	for (size_t i = 0; sym && i < kc_countof(names); i++)
-		if (!strcmp(kc_sym_name(kernel->ksyms, sym), names[i]))
-			return true;
-	return false;
+	for (size_t i = 0; sym && i < kc_countof(known); i++)
+		if (!strcmp(kc_sym_name(kernel->ksyms, sym), known[i].name))
+			return known[i].end;
+	return KC_UNWIND_COMPLETE;
 }
 
 static enum kc_unwind_end find_cfa(struct cursor *at, const struct kc_cfi_row *row,
@@ -186,8 +195,10 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
 /* What stops us from taking pc for an address in a frame's function. */
 static enum kc_unwind_end judge_pc(const struct kc_kernel *kernel, const struct kc_frame *frame)
 {
-	if (kc_is_trampoline(kernel, frame->pc))
-		return KC_UNWIND_TRAMPOLINE;
+	enum kc_unwind_end replaced = kc_trampoline_end(kernel, frame->pc);
+
+	if (replaced)
+		return replaced;
 	if (kc_kernel_is_text(kernel, kc_frame_site(frame)))
 		return KC_UNWIND_COMPLETE;
 	return frame->pc >= KC_TEXT_HALF && kc_kernel_may_be_code(kernel, kc_frame_site(frame))

@@ -42,7 +42,7 @@ enum kc_unwind_end {
 	KC_UNWIND_UNDEFINED = 2, /* the tables say that they do not know */
 	KC_UNWIND_UNSAVED = 3,	 /* the frame hangs on a register that was not saved */
 	KC_UNWIND_OTHER_STACK = 4,
-	KC_UNWIND_TRAMPOLINE = 5, /* a return address was replaced by a kretprobe or ftrace */
+	KC_UNWIND_TRAMPOLINE = 5, /* a return address was replaced by a kretprobe or rethook */
 	KC_UNWIND_TOO_DEEP = 6,
 	/* bad data */
 	KC_UNWIND_LEAVES_STACK = 7,
@@ -50,7 +50,8 @@ enum kc_unwind_end {
 	KC_UNWIND_NOT_TEXT = 9, /* a return address where no code can be */
 	KC_UNWIND_BAD_TABLE = 10,
 	KC_UNWIND_NOT_CALLED = 11, /* a return address that no call left behind */
-	KC_UNWIND_NR_ENDS = 12,
+	KC_UNWIND_TRACER = 12,	   /* can't tell: replaced, and not by a return probe of old */
+	KC_UNWIND_NR_ENDS = 13,
 };
 
 const char *kc_unwind_end_text(enum kc_unwind_end end);
@@ -65,8 +66,11 @@ enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_sta
 			     const struct kc_frame *from,
 			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count);
 
-/* Do return probes or tracers put this in the place of return addresses? */
-bool kc_is_trampoline(const struct kc_kernel *kernel, uint64_t pc);
+/*
+ * What puts this in the place of return addresses: KC_UNWIND_TRAMPOLINE, KC_UNWIND_TRACER; or
+ * KC_UNWIND_COMPLETE: nothing.
+ */
+enum kc_unwind_end kc_trampoline_end(const struct kc_kernel *kernel, uint64_t pc);
 
 /* The word at a stack address; false if it lies outside of the copy. */
 bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word);

@@ -23,31 +23,66 @@ static size_t victim_of(const struct kc_kernel *kernel, const struct kc_checked_
 	return i;
 }
 
-/* What a stack-protector panic leaves to see of the slot: its place and a class. */
-static void find_slot(const struct kc_kernel *kernel, struct kc_finding *finding)
+/*
+ * Do two words of the copy hold the same? Of two hidden ones of a class the lower one tells, if
+ * the kernel has compared.
+ */
+static bool holds_same(uint64_t lower, uint64_t upper)
+{
+	if (kc_hidden_class(lower) < KC_HIDDEN_USER || kc_hidden_class(lower) > KC_HIDDEN_ASCII)
+		return lower == upper;
+	return kc_hidden_class(lower) == kc_hidden_class(upper) && lower & KC_HIDDEN_SAME_ABOVE;
+}
+
+/* How many words beside addr, at most max, hold the same as it does; step: 8 or -8. */
+static unsigned int count_same(const struct kc_stack *stack, uint64_t addr, int step,
+			       unsigned int max)
+{
+	unsigned int count = 0;
+	uint64_t word, next;
+
+	while (count < max && kc_stack_word(stack, addr, &word) &&
+	       kc_stack_word(stack, addr + step, &next) &&
+	       (step > 0 ? holds_same(word, next) : holds_same(next, word))) {
+		addr += step;
+		count++;
+	}
+	return count;
+}
+
+/* How it differs from the canary, as the kernel has compared it. */
+static void compare_slot(uint64_t word, struct kc_damage *damage)
+{
+	if (word == KC_CANARY_MARK || kc_hidden_near(word, damage))
+		return;
+	damage->changed_bits = KC_BITS_MORE; /* or it would be near */
+}
+
+/* What a stack-protector panic leaves to see of the slot: its place, a class, how far it is off. */
+static void find_slot(const struct kc_kernel *kernel, const struct kc_event *event,
+		      struct kc_finding *finding)
 {
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 	const struct kc_slot_rule *rule = &frame->plan->rule;
 	struct kc_damage *damage = &finding->damage;
-	uint64_t word, below;
+	uint64_t word, base = rule->base == KC_SLOT_CFA	 ? frame->frame.cfa
+			      : rule->base == KC_SLOT_SP ? frame->frame.sp
+							 : 0;
 
-	if (frame->plan->reason != KC_PLAN_OK || rule->base != KC_SLOT_CFA || !frame->frame.cfa)
+	if (frame->plan->reason != KC_PLAN_OK || !base ||
+	    !kc_stack_word(&finding->stack, base + rule->offset, &word))
 		return;
-	damage->slot = frame->frame.cfa + rule->offset;
-	if (!kc_stack_word(&finding->stack, damage->slot, &word))
-		return;
+	damage->slot = base + rule->offset;
 	damage->found = kc_classify_copied(&finding->stack, word);
+	finding->compared = event->flags & KC_EVENT_COMPARED;
+	finding->guard_differs = event->flags & KC_EVENT_GUARD_DIFFERS;
+	if (finding->compared)
+		compare_slot(word, damage);
 	/* In text's half lies much that is no text: all ones, for one. */
 	if (damage->found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
 		damage->found = KC_FOUND_OTHER;
-	/* Two words of one class may be two values. */
-	if (word == KC_HIDDEN_USER || word == KC_HIDDEN_KERNEL || word == KC_HIDDEN_DATA)
-		return;
-	while (damage->same_below < KC_BELOW &&
-	       kc_stack_word(&finding->stack, damage->slot - 8 * (damage->same_below + 1),
-			     &below) &&
-	       below == word)
-		damage->same_below++;
+	damage->same_below = count_same(&finding->stack, damage->slot, -8, KC_BELOW);
+	damage->same_above = count_same(&finding->stack, damage->slot, 8, KC_ABOVE);
 }
 
 /* No copy: a panic on an interrupt's stack, or no stack left to copy it. The function is known. */
@@ -80,7 +115,7 @@ static bool is_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 		return false;
 	if (word < KC_TEXT_HALF || !kc_kernel_may_be_code(kernel, word))
 		return true;
-	if (!kc_kernel_is_text(kernel, word) || kc_is_trampoline(kernel, word))
+	if (!kc_kernel_is_text(kernel, word) || kc_trampoline_end(kernel, word))
 		return false;
 	site = kc_plans_site(plans, word);
 	return site && site->kind == KC_SITE_NO_CALL;
@@ -115,7 +150,7 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 	case KC_EVENT_PANIC:
 		finding->anomaly = KC_ANOMALY_PANIC;
 		finding->frame = victim_of(kernel, checked);
-		find_slot(kernel, finding);
+		find_slot(kernel, event, finding);
 		return true;
 	}
 	return false;

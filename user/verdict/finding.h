@@ -63,7 +63,13 @@ struct kc_finding {
 	struct kc_process process;
 	struct kc_verdict verdict;
 	enum kc_anomaly anomaly;
-	struct kc_damage damage; /* KC_ANOMALY_SLOT */
+	struct kc_damage damage; /* KC_ANOMALY_SLOT; of a PANIC, what is known of it */
+	/*
+	 * KC_ANOMALY_PANIC: the kernel has compared. changed_bits 0: the slot is intact;
+	 * changed_bytes 0 otherwise: too many differ to tell which.
+	 */
+	bool compared;
+	bool guard_differs;    /* ... and so did this CPU's guard and the task's canary */
 	uint64_t seen_intact;  /* KC_ANOMALY_SLOT: the same slot, in other frames of its function */
 	struct kc_stack stack; /* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */

@@ -90,11 +90,109 @@ static unsigned int changed_prefix(uint8_t mask)
 	return 0;
 }
 
+/* What a write that went over the slot has left in the words beside it. */
+struct run {
+	unsigned int below, above; /* words; below: at most KC_BELOW */
+	bool text;		   /* they hold text, as the slot does, and not the same */
+	bool to_return;		   /* the frame's return address is among them */
+};
+
+static bool is_text_at(const struct kc_finding *finding, uint64_t addr)
+{
+	uint64_t word;
+
+	return kc_stack_word(&finding->stack, addr, &word) &&
+	       kc_classify_copied(&finding->stack, word) == KC_FOUND_ASCII;
+}
+
+/*
+ * A repeated word is compared in the kernel. Of text, which changes from word to word, the copy
+ * tells as much: that it is text, from the frame's lowest word to its return address.
+ */
+static struct run find_run(const struct kc_finding *finding)
+{
+	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+	const struct kc_damage *damage = &finding->damage;
+	uint64_t end = frame->cfa ? kc_return_slot(frame->cfa) : damage->slot;
+	struct run run = { .below = damage->same_below, .above = damage->same_above };
+
+	if (damage->found == KC_FOUND_ASCII && !run.below && !run.above) {
+		while (run.below < KC_BELOW && damage->slot - 8 * run.below > frame->sp &&
+		       is_text_at(finding, damage->slot - 8 * (run.below + 1)))
+			run.below++;
+		while (damage->slot + 8 * run.above < end &&
+		       is_text_at(finding, damage->slot + 8 * (run.above + 1)))
+			run.above++;
+		run.text = run.below || run.above;
+	}
+	run.to_return = end > damage->slot && damage->slot + 8 * run.above >= end;
+	return run;
+}
+
+/*
+ * Zeros lie about on every stack, and so may text below the slot, in a buffer that is as it must
+ * be. Saved registers hold neither a pattern nor text, and a return address is never either.
+ */
+static const char *confidence_of(const struct kc_damage *damage, const struct run *run)
+{
+	if (damage->found == KC_FOUND_ZERO)
+		return run->to_return ? "medium" : "low";
+	return run->text && !run->above ? "medium" : "high";
+}
+
+static void explain_run(struct kc_verdict *verdict, const struct run *run)
+{
+	const char *what = run->text ? "text, too" : "the same pattern";
+
+	if (run->below)
+		because(verdict, "%s%u word%s right below the slot hold%s %s",
+			run->below == KC_BELOW ? "at least " : "", run->below,
+			run->below == 1 ? "" : "s", run->below == 1 ? "s" : "", what);
+	if (run->to_return)
+		because(verdict, "what lies above it up to the return address holds %s", what);
+	else if (run->above)
+		because(verdict, "%s%u word%s right above it hold%s %s",
+			run->above == KC_ABOVE ? "at least " : "", run->above,
+			run->above == 1 ? "" : "s", run->above == 1 ? "s" : "", what);
+}
+
+/* Did the frame's return address turn out to be none? */
+static bool has_bad_return(const struct kc_finding *finding)
+{
+	return finding->frame + 1 == finding->checked->count &&
+	       (finding->checked->end == KC_UNWIND_NOT_TEXT ||
+		finding->checked->end == KC_UNWIND_NOT_CALLED);
+}
+
+/* The slot was replaced, with nothing beside it that shows from where. */
+static void judge_replaced(struct kc_finding *finding)
+{
+	struct kc_verdict *verdict = &finding->verdict;
+
+	verdict->class = KC_CLASS_STRAY_WRITE;
+	if (has_bad_return(finding) && finding->running) {
+		/* At its check, with nothing to show that a write came up from below. */
+		verdict->class = KC_CLASS_ALIEN_FRAME;
+	} else if (has_bad_return(finding)) {
+		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
+		verdict->confidence = "medium";
+		because(verdict, "the slot was replaced, and so was the return address above it");
+	} else if (finding->damage.found == KC_FOUND_ASCII) {
+		/* Few stores of one word write eight letters. */
+		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
+		because(verdict, "text fills the slot, and no word beside it: as if it went on "
+				 "past the end of what lies below");
+	} else {
+		because(verdict, "the slot was replaced, the words beside it hold something else");
+	}
+}
+
 static void judge_slot(struct kc_finding *finding)
 {
 	struct kc_verdict *verdict = &finding->verdict;
 	const struct kc_damage *damage = &finding->damage;
 	unsigned int prefix = changed_prefix(damage->changed_bytes);
+	struct run run = find_run(finding);
 
 	if (prefix == 1) {
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
@@ -110,13 +208,10 @@ static void judge_slot(struct kc_finding *finding)
 		verdict->class = KC_CLASS_DECREMENT;
 		verdict->confidence = "medium";
 		because(verdict, "the slot differs from the canary by a small number");
-	} else if (damage->same_below) {
-		/* Zeros lie about on every stack; any other pattern does not. */
+	} else if (run.below || run.to_return || (run.above && damage->found != KC_FOUND_ZERO)) {
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
-		verdict->confidence = damage->found == KC_FOUND_ZERO ? "low" : "high";
-		because(verdict, "%s%u word%s right below the slot hold%s the same pattern",
-			damage->same_below == KC_BELOW ? "at least " : "", damage->same_below,
-			damage->same_below == 1 ? "" : "s", damage->same_below == 1 ? "s" : "");
+		verdict->confidence = confidence_of(damage, &run);
+		explain_run(verdict, &run);
 	} else if (prefix) {
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
 		verdict->confidence = "medium";
@@ -124,25 +219,17 @@ static void judge_slot(struct kc_finding *finding)
 			"only the slot's lowest %u bytes changed: a write from below ended there",
 			prefix);
 	} else {
-		verdict->class = KC_CLASS_STRAY_WRITE;
-		because(verdict,
-			"the slot was replaced and the word below it holds something else");
+		judge_replaced(finding);
 	}
 	because(verdict, "found in the slot: %s", kc_found_name(damage->found));
-	if (finding->frame + 1 < finding->checked->count ||
-	    (finding->checked->end != KC_UNWIND_NOT_TEXT &&
-	     finding->checked->end != KC_UNWIND_NOT_CALLED))
-		return;
-	because(verdict, "the frame's return address is none");
-	/* At its check, with nothing to show that a write came up from below. */
-	if (finding->running && !damage->same_below && verdict->class == KC_CLASS_STRAY_WRITE)
-		verdict->class = KC_CLASS_ALIEN_FRAME;
+	if (has_bad_return(finding) && !run.to_return)
+		because(verdict, "the frame's return address is none");
 }
 
 /*
- * At the tripwire the slot was read out of a scrubbed copy: which of its bytes changed is not
- * known, and of numbers and addresses only the class. A pattern that came up through the
- * words below says enough by itself; all else is not claimed.
+ * Where the slot lies only user space knows, after the fact. What the kernel has told of each
+ * word that it hid makes it a slot as any other; without that, as in a recording of an earlier
+ * kcanary, a pattern beside it says enough by itself, and all else is not claimed.
  */
 static void judge_panic(struct kc_finding *finding)
 {
@@ -152,19 +239,22 @@ static void judge_panic(struct kc_finding *finding)
 	if (!damage->slot) {
 		because(verdict,
 			"the kernel's own check failed; the slot itself could not be read");
-		return;
-	}
-	if (damage->same_below && damage->found != KC_FOUND_ZERO) {
-		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
+	} else if (finding->compared && !damage->changed_bits && finding->guard_differs) {
+		verdict->class = KC_CLASS_GUARD_CHANGED;
 		verdict->confidence = "high";
-		because(verdict, "%s%u word%s right below the slot hold%s the same pattern",
-			damage->same_below == KC_BELOW ? "at least " : "", damage->same_below,
-			damage->same_below == 1 ? "" : "s", damage->same_below == 1 ? "s" : "");
+		because(verdict, "the slot holds the task's canary, and this CPU's guard is "
+				 "another value: the kernel blames a frame that is intact");
+	} else if (finding->compared && !damage->changed_bits) {
+		because(verdict, "the kernel's own check failed, and the slot holds the canary "
+				 "again");
+	} else if (finding->compared ||
+		   ((damage->same_below || damage->same_above) && damage->found != KC_FOUND_ZERO)) {
+		judge_slot(finding);
 	} else {
 		because(verdict, "the kernel's own check failed; which of the slot's bits changed "
 				 "is not known at panic()");
+		because(verdict, "found in the slot: %s", kc_found_name(damage->found));
 	}
-	because(verdict, "found in the slot: %s", kc_found_name(damage->found));
 }
 
 static void judge_return(struct kc_finding *finding)

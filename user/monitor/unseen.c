@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/unseen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "util/array.h"
+
+#define MAX_TOLD 20
+
+/* Names are arbitrary bytes. */
+static const char *thread_text(const struct kc_record *task, char text[static 96])
+{
+	char name[KC_COMM_LEN + 1] = "";
+
+	for (size_t i = 0; i < KC_COMM_LEN && task->comm[i]; i++)
+		name[i] = task->comm[i] < ' ' || task->comm[i] > '~' ? '?' : task->comm[i];
+	snprintf(text, 96, "thread %s, tid %u of process %u", name, task->tid, task->pid);
+	return text;
+}
+
+void kc_unseen_free(struct kc_unseen *unseen)
+{
+	free(unseen->restless);
+}
+
+static struct kc_restless *find_restless(struct kc_unseen *unseen, const struct kc_record *record)
+{
+	for (size_t i = 0; i < unseen->count; i++)
+		if (unseen->restless[i].tid == record->tid &&
+		    unseen->restless[i].start_ns == record->start_ns)
+			return &unseen->restless[i];
+	return NULL;
+}
+
+int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct kc_record *record,
+		  uint64_t pass)
+{
+	struct kc_restless *thread = find_restless(unseen, record);
+	bool running = record->flags & KC_RECORD_RUNNING;
+	char text[256], who[96];
+
+	/* One that is always running is the probes' business. */
+	if (!thread && running)
+		return 0;
+	if (!thread) {
+		if (kc_grow(unseen->restless, unseen->capacity, unseen->count + 1))
+			return -ENOMEM;
+		thread = &unseen->restless[unseen->count++];
+		*thread = (struct kc_restless){ .tid = record->tid, .start_ns = record->start_ns };
+	}
+	thread->pass = pass;
+	thread->looks += !running;
+	if (running || thread->looks != KC_RESTLESS_LOOKS)
+		return 0;
+	snprintf(text, sizeof(text),
+		 "not seen: %s ran meanwhile at each of %d looks, or was running: no frame of it "
+		 "was verified since",
+		 thread_text(record, who), KC_RESTLESS_LOOKS);
+	return kc_sinks_notice(sinks, text) ?: 1;
+}
+
+void kc_unseen_passed(struct kc_unseen *unseen, uint64_t pass)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < unseen->count; i++)
+		if (unseen->restless[i].pass == pass)
+			unseen->restless[kept++] = unseen->restless[i];
+	unseen->count = kept;
+}
+
+int kc_tell_unproven(struct kc_sinks *sinks, const struct kc_record *task, const char *place,
+		     unsigned int *told)
+{
+	char text[320], who[96];
+
+	if (*told == MAX_TOLD)
+		return 0;
+	snprintf(text, sizeof(text), "not proved: a difference in %s, %s%s", place,
+		 thread_text(task, who),
+		 ++*told == MAX_TOLD ? "; more of this kind are counted only" : "");
+	return kc_sinks_notice(sinks, text);
+}

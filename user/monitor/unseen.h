@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What was looked at and could not be told: differences not proved, threads that never rest. */
+#ifndef KC_MONITOR_UNSEEN_H
+#define KC_MONITOR_UNSEEN_H
+
+#include "monitor/sink.h"
+
+/* Looks in a row at which a thread ran, before it counts as not seen: at 1 a second, 16 s. */
+#define KC_RESTLESS_LOOKS 16
+
+/* A thread that ran meanwhile in the last looks at it, or was running; never verified since. */
+struct kc_restless {
+	uint32_t tid;
+	uint64_t start_ns;
+	unsigned int looks; /* at which it ran meanwhile */
+	uint64_t pass;	    /* the last of them, or at which it was running */
+};
+
+struct kc_unseen {
+	struct kc_restless *restless;
+	size_t count, capacity;
+	unsigned int told; /* notices of differences not proved */
+};
+
+void kc_unseen_free(struct kc_unseen *unseen);
+
+/*
+ * A record of kind KC_RECORD_RAN in this pass. 1: it is one look too many, now told; 0; or
+ * -errno.
+ */
+int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct kc_record *record,
+		  uint64_t pass);
+
+/* The pass is over: who was verified in it, or is gone, is forgotten. */
+void kc_unseen_passed(struct kc_unseen *unseen, uint64_t pass);
+
+/*
+ * Tell of a difference that was not proved, of this thread in this function; those that come
+ * after the first few are counted only. *told: how many were.
+ */
+int kc_tell_unproven(struct kc_sinks *sinks, const struct kc_record *task, const char *place,
+		     unsigned int *told);
+
+#endif
