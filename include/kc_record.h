@@ -274,7 +274,7 @@ struct kc_probe_config {
 	__kc_u32 by_thread;   /* user space tells of some threads only: told of one is not told */
 	__kc_u32 pid;	      /* 0: all; whose anomalies are told, the tripwire's excepted */
 	__kc_u64 regs_size;   /* struct pt_regs, at the top of a stack that came from user mode */
-	__kc_u64 armed_ns;    /* boot time from which on all entries are seen; 0: not yet */
+	__kc_u64 armed_ns; /* boot time: all entries are seen from then on; 0: not yet, no more */
 	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */
 };
 

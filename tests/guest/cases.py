@@ -148,6 +148,27 @@ def tripwire(kernel, times=2):
     return f"{times} of {times}"
 
 
+def afar(kernel):
+    """What the tripwire alone has seen: compared in the kernel, below the slot and above."""
+    told = []
+    for size, changed, words in ((4, range(4), "a write from below ended there"),
+                                 (24, range(8), "right above it hold the same pattern")):
+        with disk(16) as image:
+            guest = Guest(kernel, f"sh /afar.sh {size}", "--disk", image, files=["afar.sh"])
+            need(guest.status == 126, f"status {guest.status}", guest)
+            findings = guest.disk_events(image, "/findings", "finding")
+        need([f["engine"] for f in findings] == ["tripwire"], str(findings), guest)
+        verdict, slot = findings[0]["verdict"], findings[0]["frame"]["slot"]
+        need(findings[0]["code"]["function"] == "hrtimer_nanosleep", str(findings), guest)
+        need(verdict["class"] == "linear-overflow", str(verdict), guest)
+        need(any(words in why for why in verdict["why"]), str(verdict), guest)
+        # A byte of a random canary may have been an A before, its lowest is zero.
+        need(set(slot.get("changed_bytes", ())) <= set(changed), str(slot), guest)
+        need(slot["changed_bits"] in ("3-8", "more"), str(slot), guest)
+        told.append(f"{size} bytes: {verdict['confidence']}")
+    return ", ".join(told)
+
+
 def frozen(kernel, times=2):
     """The main thread does not run any more: the evidence outlives the kernel."""
     for i in range(times):
@@ -612,7 +633,7 @@ def lockdown(kernel):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, frozen, hogged, deep, traced, disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+    everywhere = (watched, tripwire, afar, frozen, hogged, deep, traced, disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
                   calls, flood, clean, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):

@@ -166,12 +166,12 @@ static void ladder(void **state)
 	assert_asked("new");
 	assert_int_equal(kc_attach_place(attach), 0);
 	/* Entries last: the kernel's with one link, then the module's. */
-	assert_asked(" panic check return return return entry entry+ alone+");
+	assert_asked(" panic check return return return entry entry+ alone+ arm");
 	assert_true(kc_attach_has_tripwire(attach));
 	kc_attach_activate(attach, 20, 300);
 	assert_asked(" hold:20000000/300000000");
 	kc_attach_stop(attach);
-	assert_asked(" detach:1 detach:7");
+	assert_asked(" disarm detach:1 detach:7");
 	kc_attach_stop(attach);
 	assert_asked("");
 	assert_int_equal(counts().attached, 8); /* counts stay */
@@ -189,7 +189,7 @@ static void given_up_in_the_middle(void **state)
 	kc_attach_activate(attach, 20, 300);
 	fake_probing.asked[0] = '\0';
 	kc_attach_free(kc_take(attach));
-	assert_asked(" detach:1 detach:7 free");
+	assert_asked(" disarm detach:1 detach:7 free");
 
 	fake_probing.load_err = -EPERM;
 	assert_int_equal(load(&failure), -EPERM);
@@ -206,7 +206,7 @@ static void refused(void **state)
 	fake_probing.refused = (uint64_t)first_way_out;
 	fake_probing.no_guard = true;
 	place();
-	assert_asked("new panic check return return entry entry+ alone");
+	assert_asked("new panic check return return entry entry+ alone arm");
 	assert_string_equal(
 		notices, "this kernel's per-CPU guards can't be found: slots are compared with "
 			 "the task's canary alone\n"
@@ -234,7 +234,7 @@ static void refused_everywhere(void **state)
 	fake_probing.asked[0] = notices[0] = '\0';
 	fake_probing.refused = (uint64_t)realigned;
 	place();
-	assert_asked("new check return return return entry entry+ alone+");
+	assert_asked("new check return return return entry entry+ alone+ arm");
 	assert_false(kc_attach_has_tripwire(attach));
 	assert_non_null(strstr(notices, "not probed: the entry of panic: the kernel allows"));
 	assert_int_equal(counts().failed, 2);
@@ -242,7 +242,7 @@ static void refused_everywhere(void **state)
 	fake_probing.asked[0] = notices[0] = '\0';
 	fake_probing.refused = (uint64_t)simple;
 	place();
-	assert_asked("new panic check return return return entry+ alone+");
+	assert_asked("new panic check return return return entry+ alone+ arm");
 	assert_non_null(strstr(notices, "not probed: the entry of simple: the kernel allows"));
 	assert_int_equal(counts().failed, 2);
 }

@@ -298,9 +298,10 @@ size_t kc_probes_detach(struct kc_probes *probes, size_t count)
 	return probes->attached;
 }
 
-void kc_probes_armed(struct kc_probes *probes)
+void kc_probes_arm(struct kc_probes *probes, bool armed)
 {
 	(void)probes;
+	note(armed ? " arm" : " disarm");
 }
 
 void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)

@@ -9,6 +9,7 @@
 
 #include "fake_watch.h"
 #include "monitor/unseen.h"
+#include "report/format.h"
 #include "util/array.h"
 
 static void run(int want)
@@ -337,7 +338,7 @@ static bool forbids(size_t offset)
 
 	*(uint64_t *)((char *)&coverage + offset) = 3;
 	blind = kc_coverage_exit(&coverage) == KC_EXIT_BLIND;
-	sentence = kc_coverage_sentence(&coverage);
+	sentence = kc_not_seen_text(&coverage);
 	/* Status and sentence are of one mind. */
 	assert_int_equal(blind, sentence != NULL);
 	assert_int_equal(blind, kc_coverage_not_seen(&coverage, 0, &reason));
@@ -375,7 +376,7 @@ static void what_forbids_status_0(void **state)
 		offsetof(struct kc_coverage, probes.late),
 		offsetof(struct kc_coverage, probes.losses[KC_LOSS_THREADS]),
 	};
-	kc_auto_free char *sentence = kc_coverage_sentence(&(struct kc_coverage){});
+	kc_auto_free char *sentence = kc_not_seen_text(&(struct kc_coverage){});
 
 	(void)state;
 	for (size_t i = 0; i < kc_countof(forbidding); i++)

@@ -194,7 +194,7 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 	}
 	attach_entries(attach, entries, count, true);
 	attach_entries(attach, entries + module, choices->count - module, false);
-	kc_probes_armed(attach->probes);
+	kc_probes_arm(attach->probes, true);
 	return 0;
 }
 
@@ -338,6 +338,7 @@ void kc_attach_stop(struct kc_attach *attach)
 	if (attach->detached || !attach->probes)
 		return;
 	attach->detached = true;
+	kc_probes_arm(attach->probes, false);
 	detach(attach->probes);
 }
 

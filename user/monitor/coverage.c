@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "monitor/coverage.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "probe/loss.h"
 #include "util/array.h"
 
@@ -148,26 +145,6 @@ bool kc_coverage_not_seen(const struct kc_coverage *coverage, size_t n,
 		return false;
 	*ret_reason = (struct kc_reason){ "", "frames verified: nothing was there to look at", 0 };
 	return true;
-}
-
-char *kc_coverage_sentence(const struct kc_coverage *coverage)
-{
-	struct kc_reason reason;
-	char *text = NULL;
-	size_t len;
-	FILE *out;
-
-	if (!kc_coverage_not_seen(coverage, 0, &reason))
-		return NULL;
-	out = open_memstream(&text, &len);
-	if (!out)
-		return NULL;
-	fprintf(out, "not all was seen");
-	for (size_t n = 0; kc_coverage_not_seen(coverage, n, &reason); n++)
-		fprintf(out, "%s %" PRIu64 " %s%s%s", n ? ";" : ":", reason.count, reason.what,
-			*reason.what ? ": " : "", reason.text);
-	fclose(out);
-	return text;
 }
 
 enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage)

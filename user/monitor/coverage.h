@@ -51,7 +51,8 @@ enum kc_counter_flag {
 	X(comparisons, "comparisons", KC_COUNTER_TOTAL, "checks compared")                        \
 	X(entries, "entries", KC_COUNTER_TOTAL, "entries")                                        \
 	X(returns, "returns", KC_COUNTER_TOTAL, "returns")                                        \
-	X(early, "early_returns", KC_TELL, "returns of calls that were under way at the start")   \
+	X(early, "early_returns", KC_TELL,                                                        \
+	  "returns of calls begun before all probes were in place, or as they went")              \
 	X(unmatched, "unmatched_returns", KC_TELL_BLIND,                                          \
 	  "returns of calls whose entry was not seen")                                            \
 	X(replaced, "replaced_returns", KC_TELL_BLIND,                                            \
@@ -164,8 +165,5 @@ enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage);
  */
 bool kc_coverage_not_seen(const struct kc_coverage *coverage, size_t n,
 			  struct kc_reason *ret_reason);
-
-/* All of it in a sentence, or NULL: nothing forbids status 0, or memory is out. The caller's. */
-char *kc_coverage_sentence(const struct kc_coverage *coverage);
 
 #endif

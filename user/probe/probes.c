@@ -596,13 +596,13 @@ int kc_probes_fd(const struct kc_probes *probes)
 	return ring_buffer__epoll_fd(probes->ring);
 }
 
-void kc_probes_armed(struct kc_probes *probes)
+void kc_probes_arm(struct kc_probes *probes, bool armed)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	__atomic_store_n(&probes->skel->bss->config.armed_ns,
-			 now.tv_sec * 1000000000ULL + now.tv_nsec, __ATOMIC_RELEASE);
+			 armed ? now.tv_sec * 1000000000ULL + now.tv_nsec : 0, __ATOMIC_RELEASE);
 }
 
 void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)

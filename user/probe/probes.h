@@ -40,8 +40,11 @@ KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
 /* Detach `count` times, a point or a link each; how many are left. Counts stay. */
 size_t kc_probes_detach(struct kc_probes *probes, size_t count);
 
-/* All entries are probed: a call that returns and was not seen to begin was missed. */
-void kc_probes_armed(struct kc_probes *probes);
+/*
+ * All entries are probed, until they are about to be removed: a call that returns meanwhile and
+ * was not seen to begin was missed.
+ */
+void kc_probes_arm(struct kc_probes *probes, bool armed);
 
 /*
  * From here on a CPU that is about to panic is held as struct kc_hold says; 0, as in the

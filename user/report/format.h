@@ -53,6 +53,12 @@ struct kc_format {
 const char *kc_finding_text(const struct kc_kernel *kernel, const struct kc_finding *finding,
 			    char text[static 320]);
 
+/*
+ * "not all was seen: 3 ...; 2 ...", from kc_coverage_not_seen(); NULL: nothing forbids status 0,
+ * or memory is out. The caller's.
+ */
+char *kc_not_seen_text(const struct kc_coverage *coverage);
+
 /* "R" running or runnable, "S", "D", "T", "t", "I", "P", as ps has them. */
 const char *kc_state_text(uint32_t state);
 

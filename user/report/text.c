@@ -375,6 +375,26 @@ static void print_depths(const struct kc_depths *depths)
 			 depths->threads[i].function);
 }
 
+char *kc_not_seen_text(const struct kc_coverage *coverage)
+{
+	struct kc_reason reason;
+	char *text = NULL;
+	size_t len;
+	FILE *out;
+
+	if (!kc_coverage_not_seen(coverage, 0, &reason))
+		return NULL;
+	out = open_memstream(&text, &len);
+	if (!out)
+		return NULL;
+	fprintf(out, "not all was seen");
+	for (size_t n = 0; kc_coverage_not_seen(coverage, n, &reason); n++)
+		fprintf(out, "%s %" PRIu64 " %s%s%s", n ? ";" : ":", reason.count, reason.what,
+			*reason.what ? ": " : "", reason.text);
+	fclose(out);
+	return text;
+}
+
 static void text_stop(struct kc_report *report, const struct kc_when *when,
 		      const struct kc_coverage *coverage, const struct kc_depths *depths,
 		      const char *why)
@@ -394,7 +414,7 @@ static void text_stop(struct kc_report *report, const struct kc_when *when,
 	print_losses(report, sweep->losses);
 	print_probes(report, coverage);
 	print_depths(depths);
-	sentence = kc_coverage_sentence(coverage);
+	sentence = kc_not_seen_text(coverage);
 	if (sentence)
 		say(report, "%s", sentence);
 	say(report, "own CPU: %.2f s (%.2f %% of one)", coverage->cpu_seconds,
