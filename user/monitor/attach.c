@@ -4,15 +4,15 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kernel/overlay.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/time.h"
 
-/* Detaching that takes longer is announced. */
-#define LONG_DETACH 2.0 /* seconds */
+/* Placing and removing that take longer are told. */
+#define LONG 2.0 /* seconds */
 
 struct attached {
 	char name[128], instead_of[128];
@@ -278,6 +278,9 @@ int kc_attach_check_alive(struct kc_attach *attach)
 
 int kc_attach_place(struct kc_attach *attach)
 {
+	double start = kc_seconds_of(CLOCK_MONOTONIC);
+	int err;
+
 	if (!kc_probes_compare_guard(attach->probes))
 		kc_sinks_notice(attach->sinks, "this kernel's per-CPU guards can't be found: slots "
 					       "are compared with the task's canary alone");
@@ -285,7 +288,10 @@ int kc_attach_place(struct kc_attach *attach)
 		keep_text(attach->session, &attach->choices->choices[i]);
 	attach_tripwire(attach);
 	attach_pulse(attach);
-	return attach_all(attach, attach->choices);
+	err = attach_all(attach, attach->choices);
+	if (kc_seconds_of(CLOCK_MONOTONIC) - start > LONG)
+		kc_info("placing the probes took %.0f s", kc_seconds_of(CLOCK_MONOTONIC) - start);
+	return err;
 }
 
 void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max)
@@ -298,22 +304,14 @@ struct kc_probes *kc_attach_probes(struct kc_attach *attach)
 	return attach->probes;
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 /* The first one tells how long the others will take. */
 static void detach(struct kc_probes *probes)
 {
-	double start = now(), each;
+	double start = kc_seconds_of(CLOCK_MONOTONIC), each;
 	size_t left = kc_probes_detach(probes, 1);
 
-	each = now() - start;
-	if (left * each > LONG_DETACH)
+	each = kc_seconds_of(CLOCK_MONOTONIC) - start;
+	if (left * each > LONG)
 		kc_info("removing the probes; the kernel will take some %.0f s for it",
 			left * each);
 	kc_probes_detach(probes, left);

@@ -7,11 +7,15 @@
 	{ name, text, offsetof(struct kc_coverage, sweep.field), flags },
 #define PROBE_ROW(field, name, flags, text) \
 	{ name, text, offsetof(struct kc_coverage, probes.field), flags },
+#define WATCH_ROW(field, name, flags, text) \
+	{ name, text, offsetof(struct kc_coverage, watch.field), flags },
 
 const struct kc_counter kc_sweep_counters[] = { KC_SWEEP_COUNTERS(SWEEP_ROW) };
 const struct kc_counter kc_probe_counters[] = { KC_PROBE_COUNTERS(PROBE_ROW) };
+const struct kc_counter kc_watch_counters[] = { KC_WATCH_COUNTERS(WATCH_ROW) };
 const size_t kc_nr_sweep_counters = kc_countof(kc_sweep_counters);
 const size_t kc_nr_probe_counters = kc_countof(kc_probe_counters);
+const size_t kc_nr_watch_counters = kc_countof(kc_watch_counters);
 
 void kc_coverage_add_stack(struct kc_sweep_counts *counts, const struct kc_checked_stack *checked)
 {
@@ -95,7 +99,8 @@ enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage)
 {
 	uint64_t not_seen =
 		sum(coverage, kc_sweep_counters, kc_nr_sweep_counters, KC_COUNTER_BLIND) +
-		sum(coverage, kc_probe_counters, kc_nr_probe_counters, KC_COUNTER_BLIND);
+		sum(coverage, kc_probe_counters, kc_nr_probe_counters, KC_COUNTER_BLIND) +
+		sum(coverage, kc_watch_counters, kc_nr_watch_counters, KC_COUNTER_BLIND);
 
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
 		not_seen += coverage->sweep.blind[i];

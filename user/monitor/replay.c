@@ -30,6 +30,7 @@ struct kc_replay {
 	struct kc_passes *passes;
 	struct kc_hearing hearing;
 	struct kc_when when;
+	struct kc_watch_counts watch; /* as told last */
 	/* Told before the start, and before the stop. */
 	struct kc_probed *probed;
 	size_t nr_probed, probed_capacity;
@@ -458,6 +459,7 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 	*ret_coverage = (struct kc_coverage){};
 	kc_passes_coverage(replay->passes, ret_coverage);
 	ret_coverage->probes = counts->probes;
+	ret_coverage->watch = replay->watch;
 	terminate(ret_coverage->probes.deepest, sizeof(ret_coverage->probes.deepest));
 	memcpy(ret_coverage->sweep.losses, counts->sweep_losses, sizeof(counts->sweep_losses));
 	ret_coverage->cpu_seconds = counts->cpu_seconds;
@@ -467,6 +469,14 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 	replay->when = counts->when;
 	if (ret_coverage->told.findings != counts->findings)
 		blame(replay, "it leads to another number of findings than were told");
+	return 0;
+}
+
+static int take_watch(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	if (entry->len != sizeof(replay->watch))
+		return MALFORMED;
+	memcpy(&replay->watch, entry->data, sizeof(replay->watch));
 	return 0;
 }
 
@@ -571,6 +581,8 @@ static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *en
 		return tell_start(replay, entry);
 	case KC_TAPE_NOTICE:
 		return tell_notice(replay, entry);
+	case KC_TAPE_WATCH:
+		return take_watch(replay, entry);
 	case KC_TAPE_STATS:
 		return tell_stats(replay, entry);
 	case KC_TAPE_DEPTH:
