@@ -42,7 +42,9 @@ run not-root su -s /bin/sh nobody -c 'kcanary watch -d 1'
 run pid-namespace unshare -f -p --mount-proc kcanary watch -d 1
 # A second run adds to what the first has written: start, stats and stop of each.
 twice() {
-	kcanary watch -d 1 --max-cpu 100 -j -o kept && kcanary watch -d 1 --max-cpu 100 -j -o kept && echo "$(wc -l <kept) lines"
+	kcanary watch -d 1 --max-cpu 100 -j -o kept
+	kcanary watch -d 1 --max-cpu 100 -j -o kept
+	echo "$(grep -vc '"type":"notice"' kept) lines"
 }
 run append twice
 mount -t tmpfs none /sys/kernel/btf
@@ -52,7 +54,7 @@ umount /sys/kernel/btf
 interrupted() {
 	kcanary watch -d 60 &
 	watcher=$!
-	until grep -qs '^watching' out; do sleep 0.1; done
+	until grep -qs 'watching' err; do sleep 0.1; done
 	kill -INT $watcher
 	wait $watcher
 }
