@@ -382,7 +382,7 @@ def said(guest, name, status, *words):
 
 def quiet(kernel):
     """The negative twin, and clear words for bad input."""
-    guest = Guest(kernel, "sh /quiet.sh", files=["quiet.sh"])
+    guest = Guest(kernel, "sh /quiet.sh", files=["quiet.sh"], timeout=600)
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
 
@@ -420,6 +420,12 @@ def quiet(kernel):
     said(guest, "no-btf", 3, "CONFIG_DEBUG_INFO_BTF")
     said(guest, "interrupt", 0, "stopped after", "0 findings")
     said(guest, "stopped-reader", 5, "Interrupted system call")
+    said(guest, "rights", 4, "without CAP_SYS_PTRACE", "without CAP_SYS_NICE",
+         "without CAP_SYS_ADMIN: no live probes", "frames verified: ")
+    said(guest, "few-files", 4, "Too many open files", "frames verified: ")
+    for name, lines in (("rights", 1), ("few-files", 1), ("more-files", 0)):
+        told = re.findall(rf"^{name}:err: .*not probed: ", guest.output, re.M)
+        need(len(told) == lines, f"{name}: {told}", guest)
     return (f"{coverage['tasks_checked']} sleeping tasks, "
             f"{coverage['frames_verified']} frames verified, 0 findings")
 
@@ -427,7 +433,7 @@ def quiet(kernel):
 def endures(kernel):
     """A disk that is full for a while, a file that is moved away, a stop: told, counted, and the
     watch goes on. It ends when nobody reads, or the terminal is gone."""
-    guest = Guest(kernel, "sh /endures.sh", files=["endures.sh"])
+    guest = Guest(kernel, "sh /endures.sh", files=["endures.sh"], timeout=600)
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
 

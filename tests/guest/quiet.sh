@@ -72,4 +72,8 @@ stopped_reader() {
 	return $(cat ended)
 }
 run stopped-reader stopped_reader
+# CAP_BPF, CAP_PERFMON, CAP_SYSLOG alone; then few files, and no right to more.
+run rights only 39,38,34 kcanary watch -n App01 -d 1
+run few-files only 39,38,34,21,23,14,19 sh -c 'ulimit -n 45; kcanary watch -n App01 -d 1 --preset futex'
+run more-files sh -c 'ulimit -S -n 45; kcanary watch -n App01 -d 1'
 echo "guest: done"

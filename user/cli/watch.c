@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/common.h"
 #include "cli/output.h"
+#include "cli/rights.h"
 #include "monitor/lookers.h"
 #include "monitor/loop.h"
 #include "monitor/record.h"
@@ -122,13 +123,11 @@ static const struct kc_option record_rows[] = {
 static int conclude(const struct kc_loop *loop, int err, const char *why,
 		    struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct kc_coverage coverage;
-	double seconds;
+	struct kc_coverage coverage, ended;
 	int written;
 
 	/* The watch ends here; that probes are removed is no part of it. */
-	kc_loop_coverage(loop, &coverage);
-	seconds = coverage.seconds;
+	kc_loop_coverage(loop, &ended);
 	if (loop->attach && !err)
 		err = kc_attach_check_modules(loop->attach) ?: kc_attach_check_alive(loop->attach);
 	if (loop->attach)
@@ -139,7 +138,8 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 		err = err ?: failed;
 	}
 	kc_loop_coverage(loop, &coverage);
-	coverage.seconds = seconds;
+	coverage.seconds = ended.seconds;
+	coverage.cpu_seconds = ended.cpu_seconds;
 	written = kc_sinks_stop(loop->sinks, &coverage,
 				loop->attach ? kc_attach_depths(loop->attach) : NULL,
 				err ? "failed" : why);
@@ -332,6 +332,7 @@ static int watch(const struct watch_options *options, struct kc_session *session
 	if (!probed)
 		return kc_fail_nomem(ret_failure);
 	block_signals(options, &end, &reopen);
+	kc_tell_rights(!options->no_probes);
 	err = kc_live_new(
 		&(struct kc_live_options){
 			.filter = options->filter,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ struct kc_attach {
 	bool dead;			  /* the last call was not seen ... */
 	uint64_t deaths;		  /* ... which came so often */
 	size_t failed, gone;		  /* points */
+	size_t barred;			  /* of the failed: for want of files or of rights ... */
+	int barred_by;			  /* ... the last -errno */
 	bool detached;
 	struct kc_depths depths;
 	struct kc_function_depth *function_depths;
@@ -44,6 +47,11 @@ static void note_failure(struct kc_attach *attach, const char *name, const char 
 	char text[320];
 
 	attach->failed++;
+	if (err == -EMFILE || err == -EACCES || err == -EPERM) {
+		attach->barred++; /* told once, of all of them */
+		attach->barred_by = err;
+		return;
+	}
 	snprintf(text, sizeof(text), "not probed: %s of %s: %s", what, name,
 		 err == -EINVAL ? "the kernel allows no probe there" : kc_strerror(err));
 	kc_sinks_notice(attach->sinks, text);
@@ -276,10 +284,39 @@ int kc_attach_check_alive(struct kc_attach *attach)
 			     : "the kernel runs probes again");
 }
 
+/* What stands in the way of one probe so does in that of all others. */
+static void note_barred(struct kc_attach *attach)
+{
+	char text[200];
+
+	if (!attach->barred)
+		return;
+	snprintf(text, sizeof(text), "not probed: %zu places: %s%s", attach->barred,
+		 kc_strerror(attach->barred_by),
+		 attach->barred_by == -EMFILE ? " (RLIMIT_NOFILE, ulimit -n)" : "");
+	kc_sinks_notice(attach->sinks, text);
+}
+
+/* Descriptors that probes must leave for what is opened after them. */
+#define SPARE 16
+
+static void set_aside(int spare[static SPARE])
+{
+	for (size_t i = 0; i < SPARE; i++)
+		spare[i] = eventfd(0, EFD_CLOEXEC);
+}
+
+static void give_back(const int spare[static SPARE])
+{
+	for (size_t i = 0; i < SPARE; i++)
+		if (spare[i] >= 0)
+			close(spare[i]);
+}
+
 int kc_attach_place(struct kc_attach *attach)
 {
 	double start = kc_seconds_of(CLOCK_MONOTONIC);
-	int err;
+	int spare[SPARE], err;
 
 	if (!kc_probes_compare_guard(attach->probes))
 		kc_sinks_notice(attach->sinks, "this kernel's per-CPU guards can't be found: slots "
@@ -288,7 +325,10 @@ int kc_attach_place(struct kc_attach *attach)
 		keep_text(attach->session, &attach->choices->choices[i]);
 	attach_tripwire(attach);
 	attach_pulse(attach);
+	set_aside(spare);
 	err = attach_all(attach, attach->choices);
+	give_back(spare);
+	note_barred(attach);
 	if (kc_seconds_of(CLOCK_MONOTONIC) - start > LONG)
 		kc_info("placing the probes took %.0f s", kc_seconds_of(CLOCK_MONOTONIC) - start);
 	return err;

@@ -62,9 +62,7 @@ void kc_pace_init(struct kc_pace *pace, unsigned int asked, unsigned int max_cpu
 static void raise_priority(void)
 {
 	if (setpriority(PRIO_PROCESS, 0, -20)) /* on Linux of this thread alone */
-		kc_info("no raised priority for passes (%s): a busy host may keep them from "
-			"running, which is told then",
-			kc_strerror(errno));
+		kc_debug("no raised priority for passes: %s", kc_strerror(errno));
 }
 
 /* What took more than half of the time that was too long. */
