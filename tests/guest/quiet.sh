@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The negative twin: everything as in fault.sh but the fault. And bad input.
 insmod /lib/stackfault.ko || exit 90
-app01 60 >app &
+app01 900 >app &
 until grep -qs ready app; do sleep 0.1; done
 
 # run NAME COMMAND...: its status and output, for the host to judge
