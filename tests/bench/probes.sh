@@ -18,7 +18,7 @@ start() {
 	rm -f out
 	"$@" >out 2>&1 &
 	watcher=$!
-	until grep -qs -e '^live probes' -e '^armed' out || ! kill -0 $watcher; do sleep 0.2; done
+	until grep -qs -e 'kcanary: live probes' -e '^armed' out || ! kill -0 $watcher; do sleep 0.2; done
 	kill -0 $watcher || { cat out; exit 1; } # it could not start
 	settle $1
 }

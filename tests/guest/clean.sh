@@ -3,14 +3,15 @@
 before=$(leftovers)
 echo "before: $before"
 for signal in INT TERM KILL SEGV; do
-	rm -f out
+	rm -f out err
 	kcanary watch --sweep 100 >out 2>err &
 	watcher=$!
-	until grep -qs '^watching' out; do sleep 0.1; done
+	until grep -qs 'watching' err; do sleep 0.1; done
 	while_running=$(leftovers)
 	kill -$signal $watcher
 	wait $watcher
 	status=$?
+	grep -q 'longer than promised' err && echo "$signal: late"
 	tries=0 # programs go after a grace period
 	while [ "$(leftovers)" != "$before" ] && [ $tries -lt 200 ]; do
 		tries=$((tries + 1))

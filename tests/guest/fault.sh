@@ -18,7 +18,7 @@ poll() {
 
 : >out
 kcanary watch -n App01 --sweep 200 "$@" >out 2>err &
-poll "kcanary to start" grep -q -e '"type":"start"' -e '^watching' out
+poll "kcanary to start" grep -q -e '"type":"start"' -e 'watching' out err
 insmod /lib/stackfault.ko || exit 90 # modules change while it watches
 app01 600 >app &
 app=$!

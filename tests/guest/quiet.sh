@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The negative twin: everything as in fault.sh but the fault. And bad input.
 insmod /lib/stackfault.ko || exit 90
-app01 600 >app &
+app01 900 >app &
 until grep -qs ready app; do sleep 0.1; done
 
 # run NAME COMMAND...: its status and output, for the host to judge
@@ -55,7 +55,9 @@ run not-root su -s /bin/sh nobody -c 'kcanary watch -d 1'
 run pid-namespace unshare -f -p --mount-proc kcanary watch -d 1
 # A second run adds to what the first has written: start, stats and stop of each.
 twice() {
-	kcanary watch -d 1 --max-cpu 100 -j -o kept && kcanary watch -d 1 --max-cpu 100 -j -o kept && echo "$(wc -l <kept) lines"
+	kcanary watch -d 1 --max-cpu 100 -j -o kept
+	kcanary watch -d 1 --max-cpu 100 -j -o kept
+	echo "$(grep -vc '"type":"notice"' kept) lines"
 }
 run append twice
 mount -t tmpfs none /sys/kernel/btf
@@ -65,7 +67,7 @@ umount /sys/kernel/btf
 interrupted() {
 	kcanary watch -d 60 &
 	watcher=$!
-	until grep -qs '^watching' out; do sleep 0.1; done
+	until grep -qs 'watching' err; do sleep 0.1; done
 	kill -INT $watcher
 	wait $watcher
 }
@@ -83,4 +85,8 @@ stopped_reader() {
 	return $(cat ended)
 }
 run stopped-reader stopped_reader
+# CAP_BPF, CAP_PERFMON, CAP_SYSLOG alone; then few files, and no right to more.
+run rights only 39,38,34 kcanary watch -n App01 -d 1
+run few-files only 39,38,34,21,23,14,19 sh -c 'ulimit -n 45; kcanary watch -n App01 -d 1 --preset futex'
+run more-files sh -c 'ulimit -S -n 45; kcanary watch -n App01 -d 1'
 echo "guest: done"

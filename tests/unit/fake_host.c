@@ -15,12 +15,17 @@ int __wrap_stat(const char *path, struct stat *status);
 
 static _Atomic unsigned int passed; /* seconds */
 static _Atomic uint64_t cpu_ms;
-static _Atomic bool fake_cpu;
+static _Atomic bool fake_cpu, stands;
 static _Atomic uint64_t naps, module;
 
 void fake_time_passes(unsigned int seconds)
 {
 	passed += seconds;
+}
+
+void fake_time_stands(bool still)
+{
+	stands = still;
 }
 
 void fake_cpu_is_used(unsigned int ms)
@@ -48,6 +53,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 {
 	int err = __real_clock_gettime(clock, time);
 
+	if (clock == CLOCK_MONOTONIC && stands)
+		*time = (struct timespec){ 1000, 0 };
 	if (clock == CLOCK_MONOTONIC)
 		time->tv_sec += passed;
 	if (clock == CLOCK_PROCESS_CPUTIME_ID && fake_cpu)

@@ -12,6 +12,9 @@
 /* CLOCK_MONOTONIC is so much later from here on. */
 void fake_time_passes(unsigned int seconds);
 
+/* CLOCK_MONOTONIC moves by that alone, however slow this machine is; or by itself again. */
+void fake_time_stands(bool stands);
+
 /* CLOCK_PROCESS_CPUTIME_ID: from the first call on it moves by this alone. */
 void fake_cpu_is_used(unsigned int ms);
 void fake_cpu_is_real(void);

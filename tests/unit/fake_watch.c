@@ -85,6 +85,29 @@ static int see_sync(struct kc_sink *sink)
 	return 0;
 }
 
+static int see_reopened(struct kc_sink *sink, const struct kc_when *when,
+			const struct kc_start *start)
+{
+	(void)sink;
+	(void)when;
+	assert_non_null(start);
+	seen.reopened++;
+	return 0;
+}
+
+static void count_wait(struct kc_sink *sink, struct kc_unwritten *unwritten, double *waited)
+{
+	(void)sink;
+	(void)unwritten;
+	*waited += seen.waited;
+}
+
+static int see_fd(struct kc_sink *sink)
+{
+	(void)sink;
+	return seen.fd;
+}
+
 static void forget(struct kc_sink *sink)
 {
 	(void)sink;
@@ -97,6 +120,9 @@ static const struct kc_sink_ops sink_ops = {
 	.notice = see_notice,
 	.stats = see_stats,
 	.sync = see_sync,
+	.reopen = see_reopened,
+	.count = count_wait,
+	.fd = see_fd,
 	.free = forget,
 };
 
@@ -275,6 +301,7 @@ int fake_watch_setup(void **state)
 	(void)state;
 	memset(&seen, 0, sizeof(seen));
 	seen.sink.ops = &sink_ops;
+	seen.fd = -1;
 	fake_probing = (struct fake_probing){};
 	fake_on_pass = NULL;
 	open_session();

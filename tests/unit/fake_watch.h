@@ -19,7 +19,9 @@
 struct seen {
 	struct kc_sink sink;
 	size_t findings, notices, stats;
-	size_t syncs;
+	size_t syncs, reopened;
+	double waited; /* for this output, seconds */
+	int fd;	       /* of it; -1: none */
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
 	uint64_t intact; /* how often the last one's function was seen with an intact slot */

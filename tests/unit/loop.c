@@ -16,7 +16,8 @@
 
 static struct kc_loop loop;
 static struct kc_filter filter;
-static sigset_t signals;
+static struct kc_start start;
+static sigset_t signals, reopening;
 static const char *why;
 static unsigned int passed; /* passes */
 static void (*in_pass)(void);
@@ -31,17 +32,27 @@ static void count_pass(void)
 
 static int setup(void **state)
 {
+	sigset_t blocked;
+
+	fake_time_stands(true);
 	fake_watch_setup(state);
 	fake_cpu_is_used(0);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	sigemptyset(&reopening);
+	sigaddset(&reopening, SIGHUP);
+	sigorset(&blocked, &signals, &reopening);
+	sigaddset(&blocked, SIGCONT);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	sigtimedwait(&blocked, NULL, &(struct timespec){}); /* of the test before */
 	filter = (struct kc_filter){};
 	loop = (struct kc_loop){
 		.filter = &filter,
 		.period = 10,
 		.max_cpu = 50,
 		.signals = &signals,
+		.reopen = reopening,
+		.start = &start,
 		.passes = passes,
 		.sinks = &sinks,
 	};
@@ -59,6 +70,7 @@ static int teardown(void **state)
 	/* The loop leaves the signal that ended it where it was. */
 	sigtimedwait(&signals, NULL, &no_time);
 	fake_cpu_is_real();
+	fake_time_stands(false);
 	return fake_watch_teardown(state);
 }
 
@@ -98,6 +110,7 @@ static void ends_by_duration(void **state)
 static void ends_within_a_period(void **state)
 {
 	(void)state;
+	fake_time_stands(false);
 	loop.period = HOUR * 1000;
 	loop.duration = 1;
 	assert_int_equal(kc_loop_run(&loop, &why), 0);
@@ -132,8 +145,8 @@ static void ends_by_a_notice(void **state)
 {
 	(void)state;
 	in_pass = dear_until_8;
-	seen.notice_err = -EPIPE;
-	assert_int_equal(kc_loop_run(&loop, &why), -EPIPE);
+	seen.notice_err = -ENOMEM;
+	assert_int_equal(kc_loop_run(&loop, &why), -ENOMEM);
 	assert_int_equal(passed, 3);
 }
 
@@ -155,7 +168,16 @@ static void ends_by_stats(void **state)
 	assert_int_equal(seen.stats, 3);
 }
 
-/* Told when three passes in a row were dear, and when one is cheap again; not in between. */
+static void dear_then_calm(void)
+{
+	fake_cpu_is_used(passed <= 8 ? 125 : 1);
+	if (passed > 8)
+		fake_time_passes(1);
+	if (passed == 90)
+		kill(getpid(), SIGTERM);
+}
+
+/* Told when three passes in a row were dear, and when none was for a minute; not in between. */
 static void dear_passes(void **state)
 {
 	static const char *const slow = "a pass takes 125.0 ms of CPU, more than 100 % of 10 "
@@ -163,17 +185,210 @@ static void dear_passes(void **state)
 
 	(void)state;
 	loop.max_cpu = 100;
-	in_pass = dear_until_8;
-	seen.notice_err = -EPIPE;
-	assert_int_equal(kc_loop_run(&loop, &why), -EPIPE);
+	loop.period = 10;
+	in_pass = dear_then_calm;
+	seen.notice_err = -ENOMEM;
+	assert_int_equal(kc_loop_run(&loop, &why), -ENOMEM);
 	assert_string_equal(seen.notice, slow);
 	assert_int_equal(seen.notices, 1);
 	seen.notice_err = 0;
 	assert_int_equal(kc_loop_run(&loop, &why), 0);
 	assert_string_equal(why, "stopped");
-	assert_int_equal(passed, 20);
+	assert_int_equal(passed, 90);
 	assert_string_equal(seen.notice, "a pass takes 1.0 ms of CPU now: back to every 10 ms");
+	/* The first one again, and the end. */
 	assert_int_equal(seen.notices, 3);
+	assert_true(loop.pace.counts.slowed_ms > 0);
+}
+
+/* On the edge, for ten minutes: each change would be a line. */
+static void dear_in_turns(void)
+{
+	fake_cpu_is_used(passed / 10 % 2 ? 9 : 4);
+	fake_time_passes(1);
+	if (passed == 600)
+		kill(getpid(), SIGTERM);
+}
+
+static void on_the_edge(void **state)
+{
+	(void)state;
+	loop.max_cpu = 60;
+	in_pass = dear_in_turns;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_int_equal(seen.notices, 1);
+}
+
+/* A back-off that goes on growing is told again and again, each time it has doubled. */
+static void dearer_and_dearer(void)
+{
+	fake_cpu_is_used(passed < 6 ? 4 : passed < 12 ? 10 : passed < 18 ? 15 : 40);
+	if (passed == 24)
+		kill(getpid(), SIGTERM);
+}
+
+static void growing_back_off(void **state)
+{
+	(void)state;
+	in_pass = dearer_and_dearer;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(seen.notice, "a pass takes 40.0 ms of CPU, more than 50 % of 10 ms: "
+					 "looking every 80 ms for now");
+	assert_int_equal(seen.notices, 2);
+}
+
+static void (*in_gap)(void);
+
+static void gap_at_3(void)
+{
+	if (passed == 3) {
+		fake_time_passes(30);
+		if (in_gap)
+			in_gap();
+	}
+	if (passed == 30)
+		kill(getpid(), SIGTERM);
+}
+
+static void be_stopped(void)
+{
+	kill(getpid(), SIGCONT);
+}
+
+static void wait_for_output(void)
+{
+	seen.waited = 20;
+}
+
+static void check_gap(const char *cause)
+{
+	struct kc_coverage coverage;
+	char text[320];
+
+	in_pass = gap_at_3;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_int_equal(passed, 30);
+	snprintf(
+		text, sizeof(text),
+		"no pass for 30.0 s, 30.0 s longer than promised: %s; what slept meanwhile was not "
+		"looked at",
+		cause);
+	assert_string_equal(seen.notice, text);
+	assert_int_equal(seen.notices, 1);
+	assert_int_equal(seen.stats, 1); /* and not three */
+	kc_loop_coverage(&loop, &coverage);
+	assert_int_equal(coverage.watch.gaps, 1);
+	assert_in_range(coverage.watch.gap_ms, 29900, 30000);
+	assert_true(coverage.sweep.verified > 0);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
+}
+
+static void gap_of_a_stop(void **state)
+{
+	(void)state;
+	in_gap = be_stopped;
+	check_gap("kcanary was stopped by a signal");
+}
+
+static void gap_of_the_output(void **state)
+{
+	(void)state;
+	in_gap = wait_for_output;
+	check_gap("the output took that long, a disk or whoever reads it");
+}
+
+static void gap_of_something(void **state)
+{
+	(void)state;
+	in_gap = NULL;
+	check_gap("the cause is not known");
+}
+
+/* Its signal came while nothing was looked at: told all the same. */
+static void gap_and_end(void)
+{
+	fake_time_passes(30);
+	kill(getpid(), SIGTERM);
+}
+
+static void gap_at_the_end(void **state)
+{
+	(void)state;
+	in_pass = gap_and_end;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_int_equal(passed, 1);
+	assert_int_equal(loop.pace.counts.gaps, 1);
+	assert_int_equal(seen.notices, 1);
+}
+
+/* The negative twin: a second late, a long period, a pass that has so much to do. */
+static void no_gaps(void)
+{
+	if (passed == 2)
+		fake_time_passes(1);
+	if (passed == 4) {
+		fake_time_passes(30);
+		fake_cpu_is_used(30000);
+		kill(getpid(), SIGCONT);
+	}
+	if (passed == 6) {
+		fake_time_passes(10);
+		seen.stats_err = -EPIPE;
+	}
+}
+
+static void late_is_no_gap(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	in_pass = no_gaps;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(why, "nobody reads any more");
+	kc_loop_coverage(&loop, &coverage);
+	assert_int_equal(coverage.watch.gaps, 0);
+	assert_int_equal(passed, 6);
+	assert_int_equal(seen.notices, 0);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_CLEAN);
+}
+
+static void hang_up_at_2(void)
+{
+	if (passed == 2)
+		kill(getpid(), SIGHUP);
+	if (passed == 5)
+		kill(getpid(), SIGTERM);
+}
+
+static void hang_up_reopens(void **state)
+{
+	(void)state;
+	in_pass = hang_up_at_2;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(why, "stopped");
+	assert_int_equal(passed, 5);
+	assert_int_equal(seen.reopened, 1);
+}
+
+static int ends_of_pipe[2];
+
+static void leave_at_2(void)
+{
+	if (passed == 2)
+		close(ends_of_pipe[0]);
+}
+
+/* Nothing is written that could fail: it is noticed all the same, and at once. */
+static void reader_that_left(void **state)
+{
+	(void)state;
+	assert_int_equal(pipe(ends_of_pipe), 0);
+	seen.fd = ends_of_pipe[1];
+	in_pass = leave_at_2;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(why, "nobody reads any more");
+	assert_int_equal(passed, 2);
+	close(ends_of_pipe[1]);
 }
 
 /* Two dear passes in a row, again and again. */
@@ -298,6 +513,9 @@ int main(void)
 		TEST(ends_by_signal),	    TEST(ends_by_duration),  TEST(ends_within_a_period),
 		TEST(ends_by_a_sink),	    TEST(ends_by_a_notice),  TEST(ends_by_stats),
 		TEST(dear_passes),	    TEST(dear_now_and_then), TEST(nobody_to_watch),
+		TEST(on_the_edge),	    TEST(growing_back_off),  TEST(gap_of_a_stop),
+		TEST(gap_of_the_output),    TEST(gap_of_something),  TEST(gap_at_the_end),
+		TEST(late_is_no_gap),	    TEST(hang_up_reopens),   TEST(reader_that_left),
 		TEST(events_while_waiting), TEST(event_that_fails),  TEST(with_probes),
 	};
 

@@ -49,10 +49,11 @@ static void make_finding(void)
 	kc_judge(&finding, 0);
 }
 
+static struct kc_report *report;
+
 static void open_report(const char *where)
 {
 	const struct kc_host host = { .name = "host", .release = "6.1" };
-	struct kc_report *report;
 
 	assert_int_equal(kc_report_new(where, true, &host, &report), 0);
 	kc_sinks_add(&sinks, kc_report_sink(report));
@@ -159,7 +160,7 @@ static uint64_t number_of(struct json_object *line, const char *key)
 
 /* What a report came to. */
 static struct {
-	size_t findings, evidence, notices, broken;
+	size_t findings, evidence, notices, starts, broken;
 	bool seq[MAX_LINES], finding[MAX_LINES], evidence_of[MAX_LINES];
 } parsed;
 
@@ -191,14 +192,16 @@ static void count_line(struct json_object *line)
 	} else if (!strcmp(json_object_get_string(type), "evidence")) {
 		parsed.evidence++;
 		parsed.evidence_of[number_of(line, "finding")] = true;
+	} else if (!strcmp(json_object_get_string(type), "start")) {
+		parsed.starts++;
 	} else {
 		parsed.notices++;
 	}
 }
 
-static void parse(char *text)
+/* In addition to what was parsed before. */
+static void parse_more(char *text)
 {
-	memset(&parsed, 0, sizeof(parsed));
 	for (char *line = text, *end; *line; line = end + 1) {
 		struct json_object *object;
 
@@ -215,12 +218,17 @@ static void parse(char *text)
 	free(text);
 }
 
+static void parse(char *text)
+{
+	memset(&parsed, 0, sizeof(parsed));
+	parse_more(text);
+}
+
 /* Names out of a recording may be anything. */
 static void hostile_names(void **state)
 {
 	const struct kc_host host = { .name = "a\"", .boot_id = "b\"", .release = "\\" };
 	struct kc_kernel *kernel = fake_kernel();
-	struct kc_report *report;
 	char text[128];
 
 	(void)state;
@@ -243,7 +251,6 @@ static void told_in_ascii(bool json)
 	const struct kc_host host = { .name = "\x1b[2J", .boot_id = "\xff", .release = "\x9b" };
 	const struct kc_filter filter = { .comm = "\x1b]0;x\a" };
 	struct kc_when when = { .real = { .tv_sec = LONG_MAX } };
-	struct kc_report *report;
 	char *text, *at;
 
 	assert_int_equal(truncate(path, 0), 0);
@@ -274,7 +281,7 @@ static void hostile_bytes(void **state)
 	told_in_ascii(false);
 	told_in_ascii(true);
 	assert_int_equal(parsed.broken, 0);
-	assert_int_equal(parsed.notices, 2); /* the start is counted as one */
+	assert_int_equal(parsed.notices, 1);
 	assert_int_equal(parsed.findings, 1);
 }
 
@@ -287,6 +294,102 @@ static void full_device(void **state)
 	assert_int_equal(kc_sinks_notice(&sinks, "x"), -ENOSPC);
 }
 
+static struct kc_unwritten count_unwritten(void)
+{
+	struct kc_unwritten unwritten;
+
+	kc_sinks_count(&sinks, &unwritten);
+	return unwritten;
+}
+
+/* A watch goes on, to the end; which can't be written. */
+static void full_device_endured(void **state)
+{
+	struct kc_coverage coverage = {};
+
+	(void)state;
+	open_report("/dev/full");
+	kc_report_endure(report);
+	assert_int_equal(write_finding(1), 0);
+	assert_int_equal(write_evidence(0, 2), -ENOSPC);
+	assert_int_equal(kc_sinks_notice(&sinks, "x"), 0);
+	assert_int_equal(count_unwritten().lines, 2);
+	assert_int_equal(count_unwritten().findings, 1);
+	assert_int_equal(kc_sinks_stop(&sinks, &coverage, NULL, "stopped"), -ENOSPC);
+}
+
+/* What was cut off is gone again, told and counted is what is missing. */
+static void full_and_endured(void **state)
+{
+	struct stat before, after;
+	char *text;
+
+	(void)state;
+	open_report(path);
+	kc_report_endure(report);
+	assert_int_equal(write_finding(1), 0);
+	assert_int_equal(stat(path, &before), 0);
+	limit_file(before.st_size + 10);
+	assert_int_equal(write_finding(2), 0);
+	assert_int_equal(write_evidence(0, 3), -EFBIG);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(write_finding(4), 0);
+	limit_file(RLIM_INFINITY);
+	assert_int_equal(write_finding(5), 0);
+	assert_int_equal(write_finding(6), 0);
+	text = read_file();
+	assert_non_null(strstr(text, " works again: 2 pieces of the report could not be written, 2 "
+				     "findings among them"));
+	parse(text);
+	assert_int_equal(parsed.findings, 3);
+	assert_true(parsed.finding[1] && parsed.finding[5] && parsed.finding[6]);
+	assert_int_equal(parsed.evidence + parsed.broken, 0);
+	assert_int_equal(parsed.notices, 1);
+	assert_int_equal(count_unwritten().lines, 2);
+	assert_int_equal(count_unwritten().findings, 2);
+}
+
+/* Somebody else has written behind our half of a line: theirs is not touched. */
+static void full_and_not_alone(void **state)
+{
+	struct stat status;
+	int fd;
+
+	(void)state;
+	open_report(path);
+	kc_report_endure(report);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write_finding(1), 0);
+	assert_int_equal(write(fd, "{\"type\":\"notice\",\"seq\":1000}\n", 29), 29);
+	assert_int_equal(stat(path, &status), 0);
+	limit_file(status.st_size + 10);
+	assert_int_equal(write_finding(2), 0);
+	limit_file(RLIM_INFINITY);
+	assert_int_equal(write(fd, "{\"type\":\"notice\",\"seq\":1001}\n", 29), 29);
+	assert_int_equal(write_finding(3), 0);
+	close(fd);
+	parse(read_file());
+	assert_int_equal(parsed.findings, 2);
+	assert_int_equal(parsed.notices, 3);
+	assert_int_equal(parsed.broken, 0);
+}
+
+/* The watch before this one ended within a line. */
+static void half_a_line_before(void **state)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(write(fd, "{\"half", 6), 6);
+	close(fd);
+	open_report(path);
+	assert_int_equal(write_finding(1), 0);
+	parse(read_file());
+	assert_int_equal(parsed.findings, 1);
+	assert_int_equal(parsed.broken, 1);
+}
+
 /* Full in the middle of a line, then there is room again: what follows is whole. */
 static void full_for_a_while(void **state)
 {
@@ -296,7 +399,7 @@ static void full_for_a_while(void **state)
 	open_report(path);
 	assert_int_equal(write_finding(1), 0);
 	assert_int_equal(stat(path, &status), 0);
-	limit_file(status.st_size * 3 / 2);
+	limit_file(status.st_size + 10);
 	assert_int_equal(write_finding(2), -EFBIG);
 	assert_int_equal(write_evidence(0, 3), -EFBIG);
 	limit_file(RLIM_INFINITY);
@@ -307,7 +410,7 @@ static void full_for_a_while(void **state)
 	assert_int_equal(parsed.findings, 1);
 	assert_true(parsed.evidence_of[4] && parsed.evidence == 1);
 	assert_int_equal(parsed.notices, 1);
-	assert_int_equal(parsed.broken, 1);
+	assert_int_equal(parsed.broken, 0);
 }
 
 static void reader_that_left(void **state)
@@ -364,6 +467,114 @@ static void all_to_a_file(void **state)
 	parse(read_file());
 	check_lines();
 	assert_int_equal(parsed.evidence, KC_LOOKERS * EACH);
+}
+
+static char moved[80]; /* a file that was the report's */
+
+static void move_away(unsigned int nth)
+{
+	snprintf(moved, sizeof(moved), "%s.%u", path, nth);
+	assert_int_equal(rename(path, moved), 0);
+}
+
+static int reopen(void)
+{
+	const struct kc_filter filter = {};
+
+	return kc_sinks_reopen(&sinks, &(struct kc_start){ .filter = &filter, .period = 1000 });
+}
+
+static char *read_moved(unsigned int nth)
+{
+	char *text;
+	int fd;
+
+	snprintf(moved, sizeof(moved), "%s.%u", path, nth);
+	fd = open(moved, O_RDONLY | O_CLOEXEC);
+	text = read_all(fd);
+	close(fd);
+	unlink(moved);
+	return text;
+}
+
+/* Logs are rotated: the new file begins with a start line; the same one does not. */
+static void rotated(void **state)
+{
+	(void)state;
+	open_report(path);
+	assert_int_equal(write_finding(1), 0);
+	assert_int_equal(reopen(), 0);
+	move_away(0);
+	assert_int_equal(write_evidence(0, 2), 0);
+	assert_int_equal(reopen(), 0);
+	assert_int_equal(write_finding(3), 0);
+	assert_int_equal(write_evidence(0, 4), 0);
+	parse(read_moved(0));
+	assert_true(parsed.finding[1] && parsed.evidence_of[2]);
+	assert_int_equal(parsed.findings + parsed.evidence, 2);
+	assert_int_equal(parsed.starts, 0);
+	parse(read_file());
+	assert_true(parsed.finding[3] && parsed.evidence_of[4]);
+	assert_int_equal(parsed.starts, 1);
+	assert_int_equal(parsed.broken, 0);
+	assert_int_equal(truncate(path, 0), 0); /* another way to rotate */
+	assert_int_equal(reopen(), 0);
+	parse(read_file());
+	assert_int_equal(parsed.starts, 1);
+}
+
+/* There is something else in its place: the old file goes on. */
+static void rotated_badly(void **state)
+{
+	(void)state;
+	open_report(path);
+	move_away(0);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(reopen(), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(reopen(), 0);
+	assert_int_equal(write_finding(1), 0);
+	assert_int_equal(write_evidence(0, 2), 0);
+	parse(read_moved(0));
+	assert_true(parsed.finding[1] && parsed.evidence_of[2]);
+}
+
+static _Atomic size_t writing;
+
+static void *write_evidence_lines(void *arg)
+{
+	write_lines(arg);
+	writing--;
+	return NULL;
+}
+
+/* Lookers write while it is rotated, again and again: each line is in one file, whole. */
+static void rotated_meanwhile(void **state)
+{
+	pthread_t writers[KC_LOOKERS];
+	unsigned int nth = 0;
+
+	(void)state;
+	open_report(path);
+	memset(written, 0, sizeof(written));
+	memset(&parsed, 0, sizeof(parsed));
+	writing = KC_LOOKERS;
+	for (uintptr_t i = 0; i < KC_LOOKERS; i++)
+		assert_int_equal(pthread_create(&writers[i], NULL, write_evidence_lines, (void *)i),
+				 0);
+	for (; writing && nth < 300; nth++) {
+		move_away(nth);
+		assert_int_equal(reopen(), 0);
+		nap();
+	}
+	for (size_t i = 0; i < KC_LOOKERS; i++)
+		pthread_join(writers[i], NULL);
+	for (unsigned int i = 0; i < nth; i++)
+		parse_more(read_moved(i));
+	parse_more(read_file());
+	assert_int_equal(parsed.evidence, KC_LOOKERS * EACH);
+	assert_int_equal(parsed.broken, 0);
 }
 
 static void *read_pipe(void *arg)
@@ -435,9 +646,11 @@ static void slow_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(hostile_names),	TEST(hostile_bytes),	TEST(full_device),
-		TEST(full_for_a_while), TEST(reader_that_left), TEST(all_to_a_file),
-		TEST(all_to_a_pipe),	TEST(slow_reader),
+		TEST(hostile_names),	TEST(hostile_bytes),	  TEST(full_device),
+		TEST(full_for_a_while), TEST(reader_that_left),	  TEST(all_to_a_file),
+		TEST(all_to_a_pipe),	TEST(slow_reader),	  TEST(full_device_endured),
+		TEST(full_and_endured), TEST(full_and_not_alone), TEST(half_a_line_before),
+		TEST(rotated),		TEST(rotated_badly),	  TEST(rotated_meanwhile),
 	};
 
 	return RUN(tests);

@@ -127,6 +127,7 @@ static void watch_something(void)
 	kc_passes_coverage(passes, &coverage);
 	kc_events_counts(events, &coverage.probes);
 	coverage.probes.comparisons = 17;
+	coverage.watch.gaps = 3;
 	snprintf(coverage.probes.deepest, sizeof(coverage.probes.deepest), "simple");
 	assert_int_equal(kc_sinks_stop(&sinks, &coverage,
 				       &(struct kc_depths){ &function, 1, &thread, 1 }, "stopped"),
@@ -189,6 +190,7 @@ static void told_again(void **state)
 	assert_null(replayed.damage);
 	assert_int_equal(replayed.coverage.told.findings, 5);
 	assert_int_equal(replayed.coverage.probes.comparisons, 17);
+	assert_int_equal(replayed.coverage.watch.gaps, 3);
 	assert_string_equal(again, told);
 	free(again);
 	free(told);

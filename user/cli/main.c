@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "kc_record.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/rights.h"
 
 static void print_help(FILE *out)
 {
@@ -60,6 +62,9 @@ int main(int argc, char **argv)
 		printf("kcanary " KC_VERSION "\n");
 		return KC_EXIT_CLEAN;
 	}
+	/* One for each probe; maps, programs, outputs and what is read. Too few is told where it
+	 * shows. */
+	kc_want_files(KC_MAX_POINTS + 256);
 	if (run(argc, argv, &failure, &status)) {
 		kc_error("%s", failure.text);
 		return failure.exit;

@@ -27,6 +27,7 @@ int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_source *sour
 
 	if (err)
 		return err;
+	kc_report_endure(report);
 	/* The disk first: a slow console takes its time over a line of the kernel's log. */
 	kc_sinks_add(sinks, kc_report_sink(report));
 	if (kmsg)

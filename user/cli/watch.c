@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/common.h"
 #include "cli/output.h"
+#include "cli/rights.h"
 #include "monitor/lookers.h"
 #include "monitor/loop.h"
 #include "monitor/record.h"
@@ -122,9 +123,11 @@ static const struct kc_option record_rows[] = {
 static int conclude(const struct kc_loop *loop, int err, const char *why,
 		    struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
-	struct kc_coverage coverage;
+	struct kc_coverage coverage, ended;
 	int written;
 
+	/* The watch ends here; that probes are removed is no part of it. */
+	kc_loop_coverage(loop, &ended);
 	if (loop->attach && !err)
 		err = kc_attach_check_modules(loop->attach) ?: kc_attach_check_alive(loop->attach);
 	if (loop->attach)
@@ -135,9 +138,14 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 		err = err ?: failed;
 	}
 	kc_loop_coverage(loop, &coverage);
+	coverage.seconds = ended.seconds;
+	coverage.cpu_seconds = ended.cpu_seconds;
 	written = kc_sinks_stop(loop->sinks, &coverage,
 				loop->attach ? kc_attach_depths(loop->attach) : NULL,
 				err ? "failed" : why);
+	if (written == -EPIPE)
+		written = 0;		   /* who does not want to read the end has left */
+	kc_loop_coverage(loop, &coverage); /* maybe not all of that was written */
 	if (err && written)
 		return kc_fail(ret_failure, KC_EXIT_FAILED, err,
 			       "the watch ended: %s; the report could not be written: %s",
@@ -215,23 +223,41 @@ static void print_choices(const struct kc_choices *choices)
 	       choices->points);
 }
 
-static int say_start(const struct watch_options *options, const struct kc_choices *choices,
-		     const struct kc_loop *loop)
+/* What the watch is about, once probes are placed; probed has room for all of them. */
+static struct kc_start start_of(const struct watch_options *options, const struct kc_attach *attach,
+				struct kc_probed *probed)
 {
-	kc_auto_free struct kc_probed *probed = calloc(choices->count + 1, sizeof(*probed));
-	struct kc_start start = {
+	return (struct kc_start){
 		.filter = &options->filter,
 		.period = options->period,
 		.probed = probed,
+		.nr_probed = attach ? kc_attach_probed(attach, probed) : 0,
+		.tripwire = attach && kc_attach_has_tripwire(attach),
 	};
+}
 
-	if (!probed)
-		return -ENOMEM;
-	if (loop->attach) {
-		start.nr_probed = kc_attach_probed(loop->attach, probed);
-		start.tripwire = kc_attach_has_tripwire(loop->attach);
-	}
-	return kc_sinks_start(loop->sinks, &start);
+/*
+ * Before there are threads, which inherit it. SIGHUP comes when logs are rotated, or when the
+ * terminal that the output goes to is gone, unless somebody (nohup) has had it ignored.
+ */
+static void block_signals(const struct watch_options *options, sigset_t *ret_end,
+			  sigset_t *ret_reopen)
+{
+	struct sigaction hangup = {};
+	sigset_t all;
+
+	sigemptyset(ret_end);
+	sigemptyset(ret_reopen);
+	sigaddset(ret_end, SIGINT);
+	sigaddset(ret_end, SIGTERM);
+	sigaction(SIGHUP, NULL, &hangup);
+	if (options->output)
+		sigaddset(ret_reopen, SIGHUP);
+	else if (hangup.sa_handler != SIG_IGN)
+		sigaddset(ret_end, SIGHUP);
+	sigorset(&all, ret_end, ret_reopen);
+	sigaddset(&all, SIGCONT); /* see pace.h */
+	sigprocmask(SIG_BLOCK, &all, NULL);
 }
 
 /* Probes placed, events looked at, CPUs held: in this order. */
@@ -276,6 +302,20 @@ static int arm(const struct watch_options *options, const struct kc_choices *cho
 	return 0;
 }
 
+static int new_passes(struct kc_session *session, struct kc_source *source, struct kc_desk *desk,
+		      struct kc_sinks *sinks, struct kc_failure *ret_failure,
+		      struct kc_passes **ret_passes)
+{
+	const struct kc_passes_options options = {
+		.session = session,
+		.source = source,
+		.desk = desk,
+		.sinks = sinks,
+	};
+
+	return kc_passes_new(&options, ret_passes) ? kc_fail_nomem(ret_failure) : 0;
+}
+
 static int watch(const struct watch_options *options, struct kc_session *session,
 		 struct kc_recorder *recorder, const struct kc_choices *choices,
 		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
@@ -286,16 +326,17 @@ static int watch(const struct watch_options *options, struct kc_session *session
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
 	struct kc_attach *attach kc_auto(kc_cleanup_attach) = NULL;
 	struct kc_events *events kc_auto(kc_cleanup_events) = NULL;
+	kc_auto_free struct kc_probed *probed = calloc(choices->count + 1, sizeof(*probed));
+	struct kc_start start;
 	struct kc_loop loop;
 	const char *why = "failed";
-	sigset_t signals;
+	sigset_t end, reopen;
 	int err;
 
-	/* Before there are threads, which inherit it. */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (!probed)
+		return kc_fail_nomem(ret_failure);
+	block_signals(options, &end, &reopen);
+	kc_tell_rights(!options->no_probes);
 	err = kc_live_new(
 		&(struct kc_live_options){
 			.filter = options->filter,
@@ -313,37 +354,32 @@ static int watch(const struct watch_options *options, struct kc_session *session
 		return err;
 	if (recorder)
 		kc_sinks_add(&sinks, kc_recorder_sink(recorder));
-	if (kc_desk_new(&options->filter, source, &sinks, &desk) ||
-	    kc_passes_new(
-		    &(struct kc_passes_options){
-			    .session = session,
-			    .source = source,
-			    .desk = desk,
-			    .sinks = &sinks,
-		    },
-		    &passes))
+	if (kc_desk_new(&options->filter, source, &sinks, &desk))
 		return kc_fail_nomem(ret_failure);
 	if (!options->no_probes)
 		err = arm(options, choices, session, source, desk, &sinks, ret_failure, &attach,
 			  &events);
+	/* The watch begins here; that probes are placed is no part of it. */
+	err = err ?: new_passes(session, source, desk, &sinks, ret_failure, &passes);
 	if (attach && err)
 		kc_attach_stop(attach); /* before the events that nobody will look at */
 	if (err)
 		return err;
+	start = start_of(options, attach, probed);
 	loop = (struct kc_loop){
 		.filter = &options->filter,
 		.period = options->period,
 		.max_cpu = options->max_cpu,
 		.duration = options->duration,
-		.signals = &signals,
+		.signals = &end,
+		.reopen = reopen,
+		.start = &start,
 		.passes = passes,
 		.attach = attach,
 		.events = events,
 		.sinks = &sinks,
 	};
-	err = say_start(options, choices, &loop);
-	if (!err)
-		err = kc_loop_run(&loop, &why);
+	err = kc_loop_run(&loop, &why);
 	return conclude(&loop, err, why, ret_failure, ret_status);
 }
 
@@ -415,7 +451,11 @@ const struct kc_command kc_cmd_watch = {
 	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
 	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
 	       "summary of what was verified, and of what was not: then the status is 4, not 0. A "
-	       "thread that ran meanwhile at each of 16 looks in a row counts as not seen.\n\n"
+	       "thread that ran meanwhile at each of 16 looks in a row counts as not seen. SIGHUP "
+	       "ends it too, but with -o it has the file opened again, for log rotation. A full disk "
+	       "does not end it: what could not be written is counted. Passes run at nice -20 from "
+	       "the second one on, within --max-cpu; one that comes more than a second too late is "
+	       "told and counted.\n\n"
 	       "Examples:\n"
 	       "  kcanary watch                     all tasks, once a second\n"
 	       "  kcanary watch -n App01 --sweep 100\n"

@@ -3,16 +3,17 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kernel/overlay.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/time.h"
 
-/* Detaching that takes longer is announced. */
-#define LONG_DETACH 2.0 /* seconds */
+/* Placing and removing that take longer are told. */
+#define LONG 2.0 /* seconds */
 
 struct attached {
 	char name[128], instead_of[128];
@@ -33,6 +34,8 @@ struct kc_attach {
 	bool dead;			  /* the last call was not seen ... */
 	uint64_t deaths;		  /* ... which came so often */
 	size_t failed, gone;		  /* points */
+	size_t barred;			  /* of the failed: for want of files or of rights ... */
+	int barred_by;			  /* ... the last -errno */
 	bool detached;
 	struct kc_depths depths;
 	struct kc_function_depth *function_depths;
@@ -44,6 +47,11 @@ static void note_failure(struct kc_attach *attach, const char *name, const char 
 	char text[320];
 
 	attach->failed++;
+	if (err == -EMFILE || err == -EACCES || err == -EPERM) {
+		attach->barred++; /* told once, of all of them */
+		attach->barred_by = err;
+		return;
+	}
 	snprintf(text, sizeof(text), "not probed: %s of %s: %s", what, name,
 		 err == -EINVAL ? "the kernel allows no probe there" : kc_strerror(err));
 	kc_sinks_notice(attach->sinks, text);
@@ -290,8 +298,40 @@ int kc_attach_check_alive(struct kc_attach *attach)
 			     : "the kernel runs probes again");
 }
 
+/* What stands in the way of one probe so does in that of all others. */
+static void note_barred(struct kc_attach *attach)
+{
+	char text[200];
+
+	if (!attach->barred)
+		return;
+	snprintf(text, sizeof(text), "not probed: %zu places: %s%s", attach->barred,
+		 kc_strerror(attach->barred_by),
+		 attach->barred_by == -EMFILE ? " (RLIMIT_NOFILE, ulimit -n)" : "");
+	kc_sinks_notice(attach->sinks, text);
+}
+
+/* Descriptors that probes must leave for what is opened after them. */
+#define SPARE 16
+
+static void set_aside(int spare[static SPARE])
+{
+	for (size_t i = 0; i < SPARE; i++)
+		spare[i] = eventfd(0, EFD_CLOEXEC);
+}
+
+static void give_back(const int spare[static SPARE])
+{
+	for (size_t i = 0; i < SPARE; i++)
+		if (spare[i] >= 0)
+			close(spare[i]);
+}
+
 int kc_attach_place(struct kc_attach *attach)
 {
+	double start = kc_seconds_of(CLOCK_MONOTONIC);
+	int spare[SPARE], err;
+
 	if (!kc_probes_compare_guard(attach->probes))
 		kc_sinks_notice(attach->sinks, "this kernel's per-CPU guards can't be found: slots "
 					       "are compared with the task's canary alone");
@@ -299,7 +339,13 @@ int kc_attach_place(struct kc_attach *attach)
 		keep_text(attach->session, &attach->choices->choices[i]);
 	attach_tripwire(attach);
 	attach_pulse(attach);
-	return attach_all(attach, attach->choices);
+	set_aside(spare);
+	err = attach_all(attach, attach->choices);
+	give_back(spare);
+	note_barred(attach);
+	if (kc_seconds_of(CLOCK_MONOTONIC) - start > LONG)
+		kc_info("placing the probes took %.0f s", kc_seconds_of(CLOCK_MONOTONIC) - start);
+	return err;
 }
 
 void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max)
@@ -312,22 +358,14 @@ struct kc_probes *kc_attach_probes(struct kc_attach *attach)
 	return attach->probes;
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 /* The first one tells how long the others will take. */
 static void detach(struct kc_probes *probes)
 {
-	double start = now(), each;
+	double start = kc_seconds_of(CLOCK_MONOTONIC), each;
 	size_t left = kc_probes_detach(probes, 1);
 
-	each = now() - start;
-	if (left * each > LONG_DETACH)
+	each = kc_seconds_of(CLOCK_MONOTONIC) - start;
+	if (left * each > LONG)
 		kc_info("removing the probes; the kernel will take some %.0f s for it",
 			left * each);
 	kc_probes_detach(probes, left);

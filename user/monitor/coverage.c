@@ -8,11 +8,15 @@
 	{ name, text, offsetof(struct kc_coverage, sweep.field), flags },
 #define PROBE_ROW(field, name, flags, text) \
 	{ name, text, offsetof(struct kc_coverage, probes.field), flags },
+#define WATCH_ROW(field, name, flags, text) \
+	{ name, text, offsetof(struct kc_coverage, watch.field), flags },
 
 const struct kc_counter kc_sweep_counters[] = { KC_SWEEP_COUNTERS(SWEEP_ROW) };
 const struct kc_counter kc_probe_counters[] = { KC_PROBE_COUNTERS(PROBE_ROW) };
+const struct kc_counter kc_watch_counters[] = { KC_WATCH_COUNTERS(WATCH_ROW) };
 const size_t kc_nr_sweep_counters = kc_countof(kc_sweep_counters);
 const size_t kc_nr_probe_counters = kc_countof(kc_probe_counters);
+const size_t kc_nr_watch_counters = kc_countof(kc_watch_counters);
 
 void kc_coverage_add_stack(struct kc_sweep_counts *counts, const struct kc_checked_stack *checked)
 {
@@ -109,7 +113,8 @@ static bool nth_row(const struct kc_coverage *coverage, size_t n, struct kc_reas
 		const struct kc_counter *counters;
 		size_t count;
 	} lists[] = { { kc_sweep_counters, kc_nr_sweep_counters },
-		      { kc_probe_counters, kc_nr_probe_counters } };
+		      { kc_probe_counters, kc_nr_probe_counters },
+		      { kc_watch_counters, kc_nr_watch_counters } };
 	const uint64_t *losses[] = { coverage->sweep.losses, coverage->probes.losses };
 
 	for (size_t i = 0; i < kc_countof(lists); i++) {

@@ -69,6 +69,15 @@ enum kc_counter_flag {
 	X(missed, "missed", KC_TELL_BLIND, "hits missed: another program was running on the CPU") \
 	X(unproven, "unproven", KC_TELL_BLIND, "events that their own stack copy did not confirm")
 
+/* Of the watch itself: was it there, and did it tell? */
+#define KC_WATCH_COUNTERS(X)                                                                       \
+	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised")               \
+	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")                       \
+	X(slowed_ms, "slowed_ms", KC_TELL, "ms of passes put off, for --max-cpu")                  \
+	X(unwritten, "unwritten", KC_TELL_BLIND, "pieces of the report that could not be written") \
+	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                                 \
+	  "findings that could not be written")
+
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 
 struct kc_sweep_counts {
@@ -88,6 +97,10 @@ struct kc_probe_counts {
 	uint64_t losses[KC_LOSS_NR]; /* what the BPF programs could not do */
 };
 
+struct kc_watch_counts {
+	KC_WATCH_COUNTERS(KC_COUNTER_FIELD)
+};
+
 /* What the desk has told; see case.h. */
 struct kc_told_counts {
 	uint64_t findings;
@@ -97,6 +110,7 @@ struct kc_told_counts {
 struct kc_coverage {
 	struct kc_sweep_counts sweep;
 	struct kc_probe_counts probes;
+	struct kc_watch_counts watch;
 	struct kc_told_counts told, told_by_probes;
 	double cpu_seconds;		 /* our own */
 	double first_pass_cpu, pass_cpu; /* of it, the first and the last pass */
@@ -109,8 +123,8 @@ struct kc_counter {
 	unsigned int flags;
 };
 
-extern const struct kc_counter kc_sweep_counters[], kc_probe_counters[];
-extern const size_t kc_nr_sweep_counters, kc_nr_probe_counters;
+extern const struct kc_counter kc_sweep_counters[], kc_probe_counters[], kc_watch_counters[];
+extern const size_t kc_nr_sweep_counters, kc_nr_probe_counters, kc_nr_watch_counters;
 
 static inline uint64_t kc_counter_value(const struct kc_coverage *coverage,
 					const struct kc_counter *counter)

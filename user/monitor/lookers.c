@@ -7,10 +7,10 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "util/log.h"
+#include "util/rights.h"
 
 #define STACK_SIZE (512 * 1024)
 
@@ -125,6 +125,18 @@ static int start(struct kc_lookers *lookers)
 	return err;
 }
 
+static void lock_memory(void)
+{
+	bool later;
+	int err = kc_lock_memory(&later);
+
+	if (err || !later)
+		kc_info("%s memory can't be kept from being swapped out (%s): a record of a panic "
+			"may come late",
+			err ? "our" : "all of our",
+			err ? kc_strerror(err) : "no CAP_IPC_LOCK, and a limit");
+}
+
 int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_lookers)
 {
 	struct kc_lookers *lookers kc_auto(kc_cleanup_lookers) = calloc(1, sizeof(*lookers));
@@ -139,8 +151,8 @@ int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_l
 	lookers->period = looking->hold_off ? looking->hold_off * lookers->wanted / LOOKS : IDLE_MS;
 	if (!lookers->period)
 		lookers->period = 1;
-	if (looking->hold_off && mlockall(MCL_CURRENT | MCL_FUTURE))
-		kc_debug("memory can't be locked: %s", kc_strerror(errno));
+	if (looking->hold_off)
+		lock_memory();
 	err = start(lookers);
 	if (err)
 		return err;

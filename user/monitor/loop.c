@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <time.h>
 
@@ -25,12 +26,24 @@ static struct timespec left_until(const struct timespec *until)
 	return left.tv_sec < 0 ? (struct timespec){} : left;
 }
 
+/* 1: one that ends the watch, which stays pending: who writes must know of it. Or a sink's error.
+ */
+static int take_signal(const struct kc_loop *loop)
+{
+	const struct timespec no_time = {};
+
+	if (sigtimedwait(&loop->reopen, NULL, &no_time) < 0)
+		return 1;
+	return kc_sinks_reopen(loop->sinks, loop->start);
+}
+
 /* Handle events until `until`: 0. 1: a signal asks us to end; or -errno of what failed. */
 static int wait_and_handle(const struct kc_loop *loop, int signals, const struct timespec *until)
 {
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = loop->events ? kc_events_fd(loop->events) : -1, .events = POLLIN },
+		{ .fd = kc_sinks_fd(loop->sinks) }, /* an error is told unasked */
 	};
 	int err = 0, ready;
 
@@ -42,8 +55,10 @@ static int wait_and_handle(const struct kc_loop *loop, int signals, const struct
 			return -errno;
 		if (ready > 0 && fds[1].revents)
 			err = kc_events_handle(loop->events);
-		if (ready > 0 && fds[0].revents)
-			return err ?: 1;
+		if (!err && ready > 0 && fds[0].revents)
+			err = take_signal(loop);
+		if (!err && ready > 0 && fds[2].revents)
+			err = -EPIPE;
 	} while (!err && ready);
 	return err;
 }
@@ -83,67 +98,24 @@ static int notice_no_match(const struct kc_filter *filter, struct kc_sinks *sink
 	return kc_sinks_notice(sinks, text);
 }
 
-/* A pass may be dear once: modules came and the kernel was learned again, new tasks. */
-#define PATIENCE 3
-
-/*
- * How often to look. When the cheapest of the last PATIENCE passes costs more than its
- * share of the period, the next one comes later, so that the share holds.
- */
-struct pace {
-	const struct kc_loop *loop;
-	double costs[PATIENCE]; /* ms of CPU */
-	unsigned int period;	/* ms, as it is now */
-	bool slow;
-};
-
-static double cheapest(const struct pace *pace)
-{
-	double least = pace->costs[0];
-
-	for (size_t i = 1; i < PATIENCE; i++)
-		least = pace->costs[i] < least ? pace->costs[i] : least;
-	return least;
-}
-
-static int adjust(struct pace *pace, const struct kc_coverage *coverage)
-{
-	const struct kc_loop *loop = pace->loop;
-	bool was_slow = pace->slow;
-	double cost, wanted;
-	char text[160];
-
-	pace->costs[coverage->sweep.passes % PATIENCE] = coverage->pass_cpu * 1000;
-	cost = cheapest(pace); /* 0 until there were that many */
-	wanted = cost * 100 / loop->max_cpu;
-	pace->slow = wanted > loop->period;
-	pace->period = !pace->slow ? loop->period : wanted < 3600000 ? wanted : 3600000;
-	if (pace->slow == was_slow)
-		return 0;
-	if (pace->slow)
-		snprintf(
-			text, sizeof(text),
-			"a pass takes %.1f ms of CPU, more than %u %% of %u ms: looking every %u ms "
-			"for now",
-			cost, loop->max_cpu, loop->period, pace->period);
-	else
-		snprintf(text, sizeof(text), "a pass takes %.1f ms of CPU now: back to every %u ms",
-			 cost, loop->period);
-	return kc_sinks_notice(loop->sinks, text);
-}
-
 void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_coverage)
 {
+	struct kc_unwritten unwritten;
+
 	*ret_coverage = (struct kc_coverage){};
 	kc_passes_coverage(loop->passes, ret_coverage);
 	if (loop->attach)
 		kc_attach_counts(loop->attach, &ret_coverage->probes);
 	if (loop->events)
 		kc_events_counts(loop->events, &ret_coverage->probes);
+	kc_sinks_count(loop->sinks, &unwritten);
+	ret_coverage->watch = loop->pace.counts;
+	ret_coverage->watch.unwritten = unwritten.lines;
+	ret_coverage->watch.unwritten_findings = unwritten.findings;
 }
 
 /* After a pass: what is worth a word. 0 or a sink's error. */
-static int remark(const struct kc_loop *loop, struct pace *pace, double *next_stats)
+static int remark(struct kc_loop *loop, double *next_stats)
 {
 	struct kc_coverage coverage = {};
 	int err = 0;
@@ -152,40 +124,42 @@ static int remark(const struct kc_loop *loop, struct pace *pace, double *next_st
 	if (coverage.sweep.passes == 1 && !coverage.sweep.tasks && kc_filter_is_set(loop->filter))
 		err = notice_no_match(loop->filter, loop->sinks);
 	if (!err)
-		err = adjust(pace, &coverage);
+		err = kc_pace_end(&loop->pace, &coverage);
 	if (!err && loop->attach)
 		err = kc_attach_check_modules(loop->attach);
 	if (!err && loop->attach && (coverage.sweep.passes == 1 || coverage.seconds >= *next_stats))
 		err = kc_attach_check_alive(loop->attach);
 	if (!err && coverage.seconds >= *next_stats) {
-		*next_stats += STATS_EVERY;
+		/* One line after a gap, not one for each that fell into it. */
+		while (*next_stats <= coverage.seconds)
+			*next_stats += STATS_EVERY;
 		kc_loop_coverage(loop, &coverage);
 		err = kc_sinks_stats(loop->sinks, &coverage);
 	}
 	return err;
 }
 
-int kc_loop_run(const struct kc_loop *loop, const char **ret_why)
+static int look(struct kc_loop *loop, double *next_stats)
 {
-	struct pace pace = { .loop = loop, .period = loop->period };
+	int err = kc_pace_begin(&loop->pace) ?: kc_passes_run(loop->passes);
+
+	if (!err && loop->events)
+		err = kc_events_handle(loop->events);
+	return err ?: remark(loop, next_stats);
+}
+
+/* ret_why as it is if something fails. */
+static int look_on(struct kc_loop *loop, int signals, const char **ret_why)
+{
 	double next_stats = STATS_EVERY;
-	kc_auto_fd int signals = signalfd(-1, loop->signals, SFD_CLOEXEC);
 	struct timespec next, now, end;
 	int err;
 
-	if (signals < 0)
-		return -errno;
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	end = next;
 	end.tv_sec += loop->duration;
 	for (;;) {
-		err = kc_passes_run(loop->passes);
-		if (err)
-			return err;
-		if (loop->events)
-			err = kc_events_handle(loop->events);
-		if (!err)
-			err = remark(loop, &pace, &next_stats);
+		err = look(loop, &next_stats);
 		if (err)
 			return err;
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -194,15 +168,39 @@ int kc_loop_run(const struct kc_loop *loop, const char **ret_why)
 			return 0;
 		}
 		/* A pass that took longer than the period: no burst to catch up. */
-		next = after_ms(next, pace.period);
+		next = after_ms(next, loop->pace.period);
 		if (is_before(&next, &now))
 			next = now;
 		if (loop->duration && is_before(&end, &next))
 			next = end;
 		err = wait_and_handle(loop, signals, &next);
-		if (err) {
+		if (err == 1) {
 			*ret_why = "stopped";
-			return err < 0 ? err : 0;
+			return kc_pace_begin(&loop->pace);
 		}
+		if (err)
+			return err;
 	}
+}
+
+int kc_loop_run(struct kc_loop *loop, const char **ret_why)
+{
+	sigset_t all = *loop->signals;
+	kc_auto_fd int signals = -1;
+	int err;
+
+	sigorset(&all, &all, &loop->reopen);
+	signals = signalfd(-1, &all, SFD_CLOEXEC);
+	if (signals < 0)
+		return -errno;
+	kc_pace_init(&loop->pace, loop->period, loop->max_cpu, loop->sinks);
+	err = kc_sinks_start(loop->sinks, loop->start) ?: look_on(loop, signals, ret_why);
+	/* Both are how a person ends it: by the reader's end, or while nobody reads. */
+	if (err == -EPIPE)
+		*ret_why = "nobody reads any more";
+	else if (err == -EINTR)
+		*ret_why = "stopped";
+	else
+		return err;
+	return 0;
 }

@@ -7,23 +7,31 @@
 
 #include "monitor/attach.h"
 #include "monitor/events.h"
+#include "monitor/pace.h"
 #include "monitor/pass.h"
 
-/* All borrowed; attach and events are NULL without live probes. */
+/* All borrowed but pace; attach and events are NULL without live probes. */
 struct kc_loop {
 	const struct kc_filter *filter;
 	unsigned int period;   /* ms from one pass to the next */
 	unsigned int max_cpu;  /* percent of one CPU that passes may take before they come later */
 	unsigned int duration; /* s; 0: until a signal */
-	const sigset_t *signals; /* these end it; blocked in every thread */
+	/* These end it; blocked in every thread, and so are those of `reopen` and SIGCONT. */
+	const sigset_t *signals;
+	sigset_t reopen;	      /* these have outputs opened again */
+	const struct kc_start *start; /* what outputs are told first */
 	struct kc_passes *passes;
 	struct kc_attach *attach;
 	struct kc_events *events;
 	struct kc_sinks *sinks;
+	struct kc_pace pace; /* its own */
 };
 
-/* 0, and why it ended; or -errno of what failed. */
-int kc_loop_run(const struct kc_loop *loop, const char **ret_why);
+/*
+ * 0, and why it ended; or -errno of what failed. That nobody reads its output any more ends it
+ * like a signal.
+ */
+int kc_loop_run(struct kc_loop *loop, const char **ret_why);
 
 /* Everything seen so far. Passes may only run in the calling thread. */
 void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_coverage);

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "monitor/unseen.h"
 #include "stack/place.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* A thread that something differs of, and the function that it seems to be in. */
 struct suspect {
@@ -33,14 +33,6 @@ struct kc_passes {
 	void *on_checked_arg;
 };
 
-static double seconds_of(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes)
 {
 	struct kc_passes *passes = calloc(1, sizeof(*passes));
@@ -50,8 +42,8 @@ int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **re
 	passes->session = options->session;
 	passes->source = options->source;
 	passes->desk = options->desk;
-	passes->started = seconds_of(CLOCK_MONOTONIC);
-	passes->started_cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	passes->started = kc_seconds_of(CLOCK_MONOTONIC);
+	passes->started_cpu = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	passes->confirm = (struct kc_confirm){ options->session, options->source, options->desk,
 					       options->sinks };
 	*ret_passes = passes;
@@ -308,7 +300,7 @@ int kc_passes_run(struct kc_passes *passes)
 {
 	struct kc_sweep_counts *counts = &passes->counts;
 	struct kc_pass *pass = &passes->pass;
-	double before = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	double before = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	int err;
 
 	refresh(passes);
@@ -326,7 +318,7 @@ int kc_passes_run(struct kc_passes *passes)
 	counts->verified += pass->cached_slots;
 	err = confirm_suspects(passes);
 	kc_source_trim(passes->source);
-	passes->cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
+	passes->cpu = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
 	if (counts->passes == 1)
 		passes->first_cpu = passes->cpu;
 	return err;
@@ -350,6 +342,6 @@ void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_covera
 	kc_desk_counts(passes->desk, &ret_coverage->told, &ret_coverage->told_by_probes);
 	ret_coverage->first_pass_cpu = passes->first_cpu;
 	ret_coverage->pass_cpu = passes->cpu;
-	ret_coverage->cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - passes->started_cpu;
-	ret_coverage->seconds = seconds_of(CLOCK_MONOTONIC) - passes->started;
+	ret_coverage->cpu_seconds = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - passes->started_cpu;
+	ret_coverage->seconds = kc_seconds_of(CLOCK_MONOTONIC) - passes->started;
 }

@@ -346,11 +346,21 @@ static void counts_of(const struct kc_when *when, const struct kc_coverage *cove
 	memcpy(ret_counts->sweep_losses, coverage->sweep.losses, sizeof(ret_counts->sweep_losses));
 }
 
+/* Nothing of it is the rule. */
+static void note_watch(struct kc_recorder *recorder, const struct kc_watch_counts *counts)
+{
+	const struct kc_watch_counts none = {};
+
+	if (memcmp(counts, &none, sizeof(none)))
+		note_entry(recorder, KC_TAPE_WATCH, counts, sizeof(*counts));
+}
+
 static int note_stats(struct kc_sink *sink, const struct kc_when *when,
 		      const struct kc_coverage *coverage)
 {
 	struct kc_tape_counts counts;
 
+	note_watch(of_sink(sink), &coverage->watch);
 	counts_of(when, coverage, &counts);
 	note_entry(of_sink(sink), KC_TAPE_STATS, &counts, sizeof(counts));
 	return 0;
@@ -374,6 +384,7 @@ static int note_stop(struct kc_sink *sink, const struct kc_when *when,
 		kc_tape_add(recorder->tape, KC_TAPE_DEEP, &deep, sizeof(deep),
 			    depths->threads[i].function, strlen(depths->threads[i].function) + 1);
 	}
+	note_watch(recorder, &coverage->watch);
 	counts_of(when, coverage, &counts);
 	kc_tape_add(recorder->tape, KC_TAPE_STOP, &counts, sizeof(counts), why, strlen(why) + 1);
 	flush_tape(recorder);

@@ -34,6 +34,7 @@ struct kc_replay {
 	/* Events with evidence, in the order in which it was written. */
 	const struct kc_tape_entry **evidence;
 	size_t nr_evidence, evidence_capacity, next_evidence;
+	struct kc_watch_counts watch; /* as told last */
 	/* Told before the start, and before the stop. */
 	struct kc_probed *probed;
 	size_t nr_probed, probed_capacity;
@@ -532,6 +533,7 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 	*ret_coverage = (struct kc_coverage){};
 	kc_passes_coverage(replay->passes, ret_coverage);
 	ret_coverage->probes = counts->probes;
+	ret_coverage->watch = replay->watch;
 	terminate(ret_coverage->probes.deepest, sizeof(ret_coverage->probes.deepest));
 	memcpy(ret_coverage->sweep.losses, counts->sweep_losses, sizeof(counts->sweep_losses));
 	ret_coverage->cpu_seconds = counts->cpu_seconds;
@@ -541,6 +543,14 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 	replay->when = counts->when;
 	if (ret_coverage->told.findings != counts->findings)
 		blame(replay, "it leads to another number of findings than were told");
+	return 0;
+}
+
+static int take_watch(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	if (entry->len != sizeof(replay->watch))
+		return MALFORMED;
+	memcpy(&replay->watch, entry->data, sizeof(replay->watch));
 	return 0;
 }
 
@@ -636,6 +646,8 @@ static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *en
 		return tell_start(replay, entry);
 	case KC_TAPE_NOTICE:
 		return tell_notice(replay, entry);
+	case KC_TAPE_WATCH:
+		return take_watch(replay, entry);
 	case KC_TAPE_STATS:
 		return tell_stats(replay, entry);
 	case KC_TAPE_DEPTH:

@@ -118,3 +118,29 @@ int kc_sinks_sync(struct kc_sinks *sinks)
 {
 	return each(sinks, sync);
 }
+
+int kc_sinks_reopen(struct kc_sinks *sinks, const struct kc_start *start)
+{
+	const struct kc_when when = kc_sinks_now(sinks);
+
+	return each(sinks, reopen, &when, start);
+}
+
+double kc_sinks_count(struct kc_sinks *sinks, struct kc_unwritten *ret_unwritten)
+{
+	double waited = 0;
+
+	*ret_unwritten = (struct kc_unwritten){};
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->sinks[i]->ops->count)
+			sinks->sinks[i]->ops->count(sinks->sinks[i], ret_unwritten, &waited);
+	return waited;
+}
+
+int kc_sinks_fd(struct kc_sinks *sinks)
+{
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->sinks[i]->ops->fd)
+			return sinks->sinks[i]->ops->fd(sinks->sinks[i]);
+	return -1;
+}

@@ -66,12 +66,17 @@ struct kc_when {
 	uint64_t boot_ns;
 };
 
+/* Lines, or pieces of text; findings are among them. */
+struct kc_unwritten {
+	uint64_t lines, findings;
+};
+
 struct kc_sink;
 
 /*
  * Each returns 0, or -errno if it could not be written: a finding that nobody got is a
- * failure, not a detail. NULL: this sink has nothing to say of it. The main thread calls
- * all of them but one.
+ * failure, not a detail; -EPIPE: nobody reads it any more. NULL: this sink has nothing to say of
+ * it. The main thread calls all of them but one.
  */
 struct kc_sink_ops {
 	int (*start)(struct kc_sink *sink, const struct kc_when *when,
@@ -96,6 +101,14 @@ struct kc_sink_ops {
 		    const char *why);
 	/* Returns when all that was written is on the disk; keeps nobody from writing. */
 	int (*sync)(struct kc_sink *sink);
+	/* The file may have been moved away: open it again, and in a new one tell the start again.
+	 */
+	int (*reopen)(struct kc_sink *sink, const struct kc_when *when,
+		      const struct kc_start *start);
+	/* Add what could not be written so far, and the seconds that writing has taken. */
+	void (*count)(struct kc_sink *sink, struct kc_unwritten *unwritten, double *waited);
+	/* Where poll() tells that the reader has left. */
+	int (*fd)(struct kc_sink *sink);
 	void (*free)(struct kc_sink *sink);
 };
 
@@ -136,8 +149,15 @@ int kc_sinks_stats(struct kc_sinks *sinks, const struct kc_coverage *coverage);
 int kc_sinks_stop(struct kc_sinks *sinks, const struct kc_coverage *coverage,
 		  const struct kc_depths *depths, const char *why);
 int kc_sinks_sync(struct kc_sinks *sinks);
+int kc_sinks_reopen(struct kc_sinks *sinks, const struct kc_start *start);
 
-/* Any thread may ask: how often one of these was called, but for evidence and sync. */
+/* What could not be written so far; returns the seconds that writing has taken. */
+double kc_sinks_count(struct kc_sinks *sinks, struct kc_unwritten *ret_unwritten);
+
+/* Of the first sink that has a reader, for poll(); -1: none. */
+int kc_sinks_fd(struct kc_sinks *sinks);
+
+/* Any thread may ask: how often one of these was called, but for evidence, sync and reopen. */
 uint64_t kc_sinks_told(const struct kc_sinks *sinks);
 
 #endif

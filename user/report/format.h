@@ -3,11 +3,11 @@
 #ifndef KC_REPORT_FORMAT_H
 #define KC_REPORT_FORMAT_H
 
-#include <pthread.h>
 #include <stdio.h>
 
 #include "monitor/lookers.h"
 #include "report/line.h"
+#include "report/outlet.h"
 #include "report/report.h"
 #include "source/host.h"
 
@@ -17,15 +17,14 @@ struct kc_report {
 	FILE *out; /* into memory: `text`, `len` after a flush; an event goes out as one piece */
 	char *text;
 	size_t len;
-	int fd;
-	bool regular;		/* a file: synced after each finding */
-	bool to_file;		/* and not to stdout */
-	pthread_mutex_t stream; /* of what is not a regular file */
-	_Atomic uint64_t seq;	/* of the last event written */
-	_Atomic bool cut;	/* the last text that was written is not whole */
+	struct kc_outlet outlet;
+	bool endures;		       /* a full disk */
+	struct kc_unwritten unwritten; /* in all ... */
+	struct kc_unwritten missing;   /* ... and since writing failed; 0: it works */
+	double waited;		       /* seconds in which the main thread wrote */
+	_Atomic uint64_t seq;	       /* of the last event written */
 	struct kc_host host;
 	/* Of the lookers: */
-	int urgent_fd;
 	struct kc_line urgent[KC_LOOKERS];
 	char urgent_text[KC_LOOKERS][KC_LINE_SIZE];
 };
@@ -42,6 +41,8 @@ struct kc_format {
 	void (*audit)(struct kc_report *report, const struct kc_when *when,
 		      const struct kc_audit *audit);
 	void (*notice)(struct kc_report *report, const struct kc_when *when, const char *text);
+	/* As that, but into the report alone, and not on stderr. */
+	void (*note)(struct kc_report *report, const struct kc_when *when, const char *text);
 	void (*stats)(struct kc_report *report, const struct kc_when *when,
 		      const struct kc_coverage *coverage);
 	void (*stop)(struct kc_report *report, const struct kc_when *when,

@@ -382,6 +382,17 @@ static json *losses_object(const uint64_t *losses)
 	return object;
 }
 
+/* None of them is the rule. */
+static void add_watch_counters(json *object, const struct kc_coverage *coverage)
+{
+	for (size_t i = 0; i < kc_nr_watch_counters; i++) {
+		uint64_t value = kc_counter_value(coverage, &kc_watch_counters[i]);
+
+		if (value)
+			add_u64(object, kc_watch_counters[i].name, value);
+	}
+}
+
 static json *coverage_object(const struct kc_coverage *coverage)
 {
 	json *object = json_object_new_object(), *reasons = json_object_new_object();
@@ -402,6 +413,7 @@ static json *coverage_object(const struct kc_coverage *coverage)
 	add_double(object, "pass_cpu_seconds", coverage->pass_cpu);
 	add_double(object, "seconds", coverage->seconds);
 	add_double(object, "cpu_percent", kc_coverage_cpu_percent(coverage));
+	add_watch_counters(object, coverage);
 	return object;
 }
 
@@ -507,6 +519,7 @@ const struct kc_format kc_format_json = {
 	.evidence = kc_json_evidence,
 	.audit = json_audit,
 	.notice = json_notice,
+	.note = json_notice,
 	.stats = json_stats,
 	.stop = json_stop,
 };

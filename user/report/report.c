@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "report/format.h"
-#include "util/io.h"
 #include "util/log.h"
 #include "util/printable.h"
+#include "util/time.h"
 
 static struct kc_report *report_of(struct kc_sink *sink)
 {
@@ -32,115 +25,94 @@ static void report_free(struct kc_sink *sink)
 	if (report->out)
 		fclose(report->out);
 	free(report->text);
-	if (report->fd >= 0)
-		close(report->fd);
-	if (report->urgent_fd >= 0 && report->urgent_fd != report->fd)
-		close(report->urgent_fd);
-	pthread_mutex_destroy(&report->stream);
+	if (report->outlet.fd >= 0)
+		kc_outlet_close(&report->outlet);
 	free(report);
 }
 
-/*
- * All of it, or -errno. To a file in one piece: the kernel lets no other write in between. What a
- * full disk has cut stays a line of its own: the next text, whoever's, begins another.
- */
-static int write_whole(struct kc_report *report, int fd, const char *text, size_t len)
+static const char *output_name(const struct kc_report *report)
 {
-	size_t done;
-	int err;
-
-	if (atomic_exchange(&report->cut, false) && write(fd, "\n", 1) != 1) {
-		report->cut = true;
-		return -errno;
-	}
-	err = kc_write_all(fd, text, len, &done);
-	if (err && done)
-		report->cut = true;
-	return err;
-}
-
-/* Signals are blocked in a watch: is one pending that asks us to end? */
-static bool is_interrupted(void)
-{
-	sigset_t pending;
-
-	return !sigpending(&pending) &&
-	       (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM));
-}
-
-/* How long a looker waits for a pipe or a terminal, and who writes there at that time. */
-#define PATIENCE_MS 200
-
-static void until(clockid_t clock, struct timespec *ret_until)
-{
-	clock_gettime(clock, ret_until);
-	ret_until->tv_nsec += PATIENCE_MS * 1000000L;
-	if (ret_until->tv_nsec >= 1000000000) {
-		ret_until->tv_sec++;
-		ret_until->tv_nsec -= 1000000000;
-	}
-}
-
-static int ms_left(const struct timespec *until)
-{
-	struct timespec now;
-	long ms;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
-	return ms > 0 ? ms : 0;
-}
-
-/*
- * To a pipe or a terminal, in pieces that it takes at once when it can be written to. A looker
- * waits until `until`; the main thread (NULL) as long as nobody asks it to end.
- */
-static int write_pieces(struct kc_report *report, int fd, const char *text, size_t len,
-			const struct timespec *until)
-{
-	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-	size_t at = 0;
-	int err = 0;
-
-	while (!err && at < len) {
-		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF;
-
-		if (poll(&ready, 1, until ? ms_left(until) : PATIENCE_MS) > 0) {
-			err = write_whole(report, fd, text + at, piece);
-			at += err ? 0 : piece;
-		} else if (until) {
-			err = -ETIMEDOUT;
-		} else if (is_interrupted()) {
-			err = -EINTR;
-		}
-	}
-	if (err && at)
-		report->cut = true;
-	return err;
+	return report->outlet.path ?: "stdout";
 }
 
 /* What the format has written goes out as one piece, and counts as written when all of it has. */
-static int commit(struct kc_report *report)
+static int write_out(struct kc_report *report)
 {
 	int err = fflush(report->out) ? -errno : 0;
+	double began = kc_seconds_of(CLOCK_MONOTONIC);
 
 	kc_make_printable(report->text, report->len);
-	if (!err && report->regular) {
-		err = write_whole(report, report->fd, report->text, report->len);
-	} else if (!err) {
-		pthread_mutex_lock(&report->stream);
-		err = write_pieces(report, report->fd, report->text, report->len, NULL);
-		pthread_mutex_unlock(&report->stream);
-	}
+	if (!err && report->len)
+		err = kc_outlet_write(&report->outlet, report->text, report->len);
+	report->waited += kc_seconds_of(CLOCK_MONOTONIC) - began;
 	rewind(report->out);
 	return err;
 }
 
+/* Into the report itself, too: who reads it later must know of the hole. */
+static int tell_recovered(struct kc_report *report)
+{
+	const struct kc_when when = kc_sinks_now(&(struct kc_sinks){});
+	char text[320];
+
+	snprintf(text, sizeof(text),
+		 "writing to %s works again: %" PRIu64
+		 " pieces of the report could not be written, "
+		 "%" PRIu64 " findings among them",
+		 output_name(report), report->missing.lines, report->missing.findings);
+	report->missing = (struct kc_unwritten){};
+	kc_warn("%s", text);
+	report->format->note(report, &when, text);
+	return write_out(report);
+}
+
+/*
+ * A watch goes on when its disk is full: told once, counted, and told when there is room again. A
+ * reader that has left misses nothing but findings.
+ */
+static int endure(struct kc_report *report, int err, bool finding)
+{
+	if (err != -EPIPE || finding) {
+		report->unwritten.lines++;
+		report->unwritten.findings += finding;
+	}
+	if (!report->endures || !kc_outlet_may_recover(&report->outlet, err))
+		return err;
+	if (!report->missing.lines)
+		kc_warn("cannot write to %s: %s; the watch goes on, and counts what could not be "
+			"written",
+			output_name(report), kc_strerror(err));
+	report->missing.lines++;
+	report->missing.findings += finding;
+	return 0;
+}
+
+static int commit_as(struct kc_report *report, bool finding)
+{
+	bool empty = !ftell(report->out);
+	int err = write_out(report);
+
+	if (err)
+		return endure(report, err, finding);
+	if (empty || !report->missing.lines)
+		return 0;
+	err = tell_recovered(report);
+	return err ? endure(report, err, false) : 0;
+}
+
+static int commit(struct kc_report *report)
+{
+	return commit_as(report, false);
+}
+
 static int report_sync(struct kc_sink *sink)
 {
-	const struct kc_report *report = report_of(sink);
+	struct kc_report *report = report_of(sink);
+	double began = kc_seconds_of(CLOCK_MONOTONIC);
+	int err = kc_outlet_sync(&report->outlet);
 
-	return report->regular && fdatasync(report->fd) ? -errno : 0;
+	report->waited += kc_seconds_of(CLOCK_MONOTONIC) - began;
+	return err ? endure(report, err, false) : 0;
 }
 
 static int report_start(struct kc_sink *sink, const struct kc_when *when,
@@ -157,23 +129,16 @@ static int report_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 {
 	struct kc_report *report = report_of(sink);
 
-	report->format->finding(report, kernel, finding);
-	return commit(report);
-}
-
-static int write_to_stream(struct kc_report *report, const struct kc_line *line)
-{
-	struct timespec patience;
+	uint64_t unwritten = report->unwritten.findings;
+	char text[320];
 	int err;
 
-	/* Mutexes know this clock only, before glibc 2.30 and to the thread sanitizer. */
-	until(CLOCK_REALTIME, &patience);
-	err = -pthread_mutex_timedlock(&report->stream, &patience);
-	if (err)
-		return err;
-	until(CLOCK_MONOTONIC, &patience);
-	err = write_pieces(report, report->urgent_fd, line->text, line->len, &patience);
-	pthread_mutex_unlock(&report->stream);
+	report->format->finding(report, kernel, finding);
+	err = commit_as(report, true);
+	/* Beside a file there is a line for each finding anyway: see glance.c. */
+	if (report->unwritten.findings != unwritten && !report->outlet.path)
+		kc_warn("not written: FINDING %" PRIu64 ": %s", finding->seq,
+			kc_finding_text(kernel, finding, text));
 	return err;
 }
 
@@ -192,12 +157,8 @@ static int report_write_evidence(struct kc_sink *sink, unsigned int looker)
 {
 	struct kc_report *report = report_of(sink);
 	const struct kc_line *line = &report->urgent[looker];
-	int err;
 
-	if (!report->regular)
-		return write_to_stream(report, line);
-	err = write_whole(report, report->urgent_fd, line->text, line->len);
-	return err ?: fdatasync(report->urgent_fd) ? -errno : 0;
+	return kc_outlet_write_urgent(&report->outlet, line->text, line->len);
 }
 
 static int report_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
@@ -223,8 +184,40 @@ static int report_stop(struct kc_sink *sink, const struct kc_when *when,
 {
 	struct kc_report *report = report_of(sink);
 
+	report->endures = false; /* there is no later */
 	report->format->stop(report, when, coverage, depths, why);
 	return commit(report) ?: report_sync(sink);
+}
+
+static int report_reopen(struct kc_sink *sink, const struct kc_when *when,
+			 const struct kc_start *start)
+{
+	struct kc_report *report = report_of(sink);
+	int opened = kc_outlet_reopen(&report->outlet);
+
+	if (opened < 0)
+		kc_warn("cannot open %s again: %s; writing goes on to the file as it was",
+			output_name(report), kc_strerror(opened));
+	return opened > 0 ? report_start(sink, when, start) : 0;
+}
+
+static void report_count(struct kc_sink *sink, struct kc_unwritten *unwritten, double *waited)
+{
+	const struct kc_report *report = report_of(sink);
+
+	unwritten->lines += report->unwritten.lines;
+	unwritten->findings += report->unwritten.findings;
+	*waited += report->waited;
+}
+
+static int report_fd(struct kc_sink *sink)
+{
+	return report_of(sink)->outlet.fd;
+}
+
+void kc_report_endure(struct kc_report *report)
+{
+	report->endures = true;
 }
 
 int kc_report_audit(struct kc_report *report, const struct kc_when *when,
@@ -243,49 +236,11 @@ static const struct kc_sink_ops report_ops = {
 	.stats = report_stats,
 	.stop = report_stop,
 	.sync = report_sync,
+	.reopen = report_reopen,
+	.count = report_count,
+	.fd = report_fd,
 	.free = report_free,
 };
-
-/*
- * A file description of its own for what is written while a CPU is held: a write holds the
- * file description's lock of the position, whoever waits in it.
- */
-static int reopen(int fd)
-{
-	char path[32];
-	int again;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	return again < 0 ? fd : again;
-}
-
-/* Whoever may write to a folder may lay links in it; /dev/stdout and the like are links, too. */
-static int no_link(const char *path)
-{
-	return strncmp(path, "/dev/", 5) != 0 && strncmp(path, "/proc/", 6) != 0 ? O_NOFOLLOW : 0;
-}
-
-static int open_output(struct kc_report *report, const char *path)
-{
-	struct stat status;
-	bool appends;
-
-	/* Findings name processes and kernel internals: for root's eyes. */
-	report->fd =
-		path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | no_link(path), 0600)
-		     : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (report->fd < 0)
-		return -errno;
-	report->regular = !fstat(report->fd, &status) && S_ISREG(status.st_mode);
-	report->to_file = path != NULL;
-	if (path && report->regular && status.st_mode & (S_IRGRP | S_IROTH))
-		kc_warn("%s can be read by others than its owner", path);
-	appends = fcntl(report->fd, F_GETFL) & O_APPEND;
-	report->urgent_fd = appends && report->regular ? reopen(report->fd) : report->fd;
-	report->out = open_memstream(&report->text, &report->len);
-	return report->out ? 0 : -ENOMEM;
-}
 
 int kc_report_new(const char *path, bool json, const struct kc_host *host,
 		  struct kc_report **ret_report)
@@ -297,12 +252,15 @@ int kc_report_new(const char *path, bool json, const struct kc_host *host,
 		return -ENOMEM;
 	report->sink.ops = &report_ops;
 	report->format = json ? &kc_format_json : &kc_format_text;
-	report->fd = report->urgent_fd = -1;
-	pthread_mutex_init(&report->stream, NULL);
+	report->outlet.fd = -1;
 	for (size_t i = 0; i < KC_LOOKERS; i++)
 		report->urgent[i] = (struct kc_line){ report->urgent_text[i], KC_LINE_SIZE, 0 };
 	report->host = *host;
-	err = open_output(report, path);
+	err = kc_outlet_open(&report->outlet, path);
+	if (!err) {
+		report->out = open_memstream(&report->text, &report->len);
+		err = report->out ? 0 : -ENOMEM;
+	}
 	if (err) {
 		report_free(&report->sink);
 		return err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What leaves kcanary: text for a person, or JSON lines (schema kcanary/1).
- * Every function returns 0, or -errno if the output could not be written:
- * a finding that nobody got is a failure, not a detail.
+ * Every function returns 0, or -errno if the output could not be written: a finding that nobody
+ * got is a failure, not a detail; but see kc_report_endure().
  */
 #ifndef KC_REPORT_REPORT_H
 #define KC_REPORT_REPORT_H
@@ -31,6 +31,12 @@ struct kc_audit {
  */
 int kc_report_new(const char *path, bool json, const struct kc_host *host,
 		  struct kc_report **ret_report);
+
+/*
+ * From here to its stop it goes on when it can't be written for now, as on a full disk: told on
+ * stderr once, counted, and told when it can be written again.
+ */
+void kc_report_endure(struct kc_report *report);
 
 /* Its sink, which owns the report. */
 struct kc_sink *kc_report_sink(struct kc_report *report);

@@ -50,47 +50,6 @@ const char *kc_state_text(uint32_t state)
 	return state ? "?" : "R";
 }
 
-static void text_start(struct kc_report *report, const struct kc_when *when,
-		       const struct kc_start *start)
-{
-	const struct kc_host *host = &report->host;
-	const struct kc_filter *filter = start->filter;
-
-	(void)when;
-	fprintf(report->out,
-		"host %s, Linux %s %s, %ld CPUs, %.1f GiB, up %" PRIu64 ":%02" PRIu64
-		", load %.2f %.2f %.2f, %u tasks\n",
-		host->name, host->release, host->machine, host->cpus,
-		host->memory / (double)(1 << 30), host->uptime / 3600, host->uptime / 60 % 60,
-		host->load[0], host->load[1], host->load[2], host->tasks);
-	fprintf(report->out, start->period ? "watching " : "auditing ");
-	if (filter->tid)
-		fprintf(report->out, "thread %u", filter->tid);
-	else if (filter->pid)
-		fprintf(report->out, "process %u", filter->pid);
-	else
-		fprintf(report->out, "all tasks");
-	if (filter->comm)
-		fprintf(report->out, ", if thread or process is named %s", filter->comm);
-	if (filter->cgroup)
-		fprintf(report->out, ", if in cgroup %s", filter->cgroup);
-	if (start->period)
-		fprintf(report->out, ", every %u ms", start->period);
-	fprintf(report->out, "\n");
-	if (!start->nr_probed && !start->tripwire)
-		return;
-	fprintf(report->out, "live probes on");
-	for (size_t i = 0; i < start->nr_probed; i++) {
-		const struct kc_probed *probed = &start->probed[i];
-
-		fprintf(report->out, "%s %s", i ? "," : "", probed->function);
-		if (*probed->instead_of)
-			fprintf(report->out, " (guarded, in the place of %s)", probed->instead_of);
-	}
-	fprintf(report->out, "%s; %s\n", start->nr_probed ? "" : " no function",
-		start->tripwire ? "tripwire on panic" : "no tripwire");
-}
-
 /*
  * What is no finding goes to stderr, for who sits there; and into the file, for who reads it
  * next morning.
@@ -108,8 +67,65 @@ __attribute__((format(printf, 2, 3))) static void say(struct kc_report *report, 
 	if (len < 0)
 		return;
 	kc_info("%s", text);
-	if (report->to_file)
+	if (report->outlet.path)
 		fprintf(report->out, "%s\n", text);
+}
+
+static void print_start(FILE *out, const struct kc_host *host, const struct kc_start *start)
+{
+	const struct kc_filter *filter = start->filter;
+
+	fprintf(out,
+		"host %s, Linux %s %s, %ld CPUs, %.1f GiB, up %" PRIu64 ":%02" PRIu64
+		", load %.2f %.2f %.2f, %u tasks\n",
+		host->name, host->release, host->machine, host->cpus,
+		host->memory / (double)(1 << 30), host->uptime / 3600, host->uptime / 60 % 60,
+		host->load[0], host->load[1], host->load[2], host->tasks);
+	fprintf(out, start->period ? "watching " : "auditing ");
+	if (filter->tid)
+		fprintf(out, "thread %u", filter->tid);
+	else if (filter->pid)
+		fprintf(out, "process %u", filter->pid);
+	else
+		fprintf(out, "all tasks");
+	if (filter->comm)
+		fprintf(out, ", if thread or process is named %s", filter->comm);
+	if (filter->cgroup)
+		fprintf(out, ", if in cgroup %s", filter->cgroup);
+	if (start->period)
+		fprintf(out, ", every %u ms", start->period);
+	fprintf(out, "\n");
+	if (!start->nr_probed && !start->tripwire)
+		return;
+	fprintf(out, "live probes on");
+	for (size_t i = 0; i < start->nr_probed; i++) {
+		const struct kc_probed *probed = &start->probed[i];
+
+		fprintf(out, "%s %s", i ? "," : "", probed->function);
+		if (*probed->instead_of)
+			fprintf(out, " (guarded, in the place of %s)", probed->instead_of);
+	}
+	fprintf(out, "%s; %s\n", start->nr_probed ? "" : " no function",
+		start->tripwire ? "tripwire on panic" : "no tripwire");
+}
+
+static void text_start(struct kc_report *report, const struct kc_when *when,
+		       const struct kc_start *start)
+{
+	kc_auto_free char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	(void)when;
+	if (!memory)
+		return;
+	print_start(memory, &report->host, start);
+	fclose(memory);
+	for (char *line = text, *end; line && *line; line = end + 1) {
+		end = line + strcspn(line, "\n");
+		*end = '\0';
+		say(report, "%s", line);
+	}
 }
 
 /* Those of the counters that are worth a line when they are not zero. */
@@ -344,6 +360,13 @@ static void text_notice(struct kc_report *report, const struct kc_when *when, co
 	say(report, "%s", text);
 }
 
+static void text_note(struct kc_report *report, const struct kc_when *when, const char *text)
+{
+	(void)when;
+	if (report->outlet.path)
+		fprintf(report->out, "%s\n", text);
+}
+
 /* Between start and end, a person at a terminal wants quiet; -v shows progress. */
 static void text_stats(struct kc_report *report, const struct kc_when *when,
 		       const struct kc_coverage *coverage)
@@ -412,6 +435,7 @@ static void text_stop(struct kc_report *report, const struct kc_when *when,
 	    sweep->tasks, sweep->checked, sweep->verified, blind);
 	print_blind(report, coverage);
 	print_losses(report, sweep->losses);
+	print_counters(report, coverage, kc_watch_counters, kc_nr_watch_counters);
 	print_probes(report, coverage);
 	print_depths(depths);
 	sentence = kc_not_seen_text(coverage);
@@ -427,6 +451,7 @@ const struct kc_format kc_format_text = {
 	.evidence = kc_text_evidence,
 	.audit = text_audit,
 	.notice = text_notice,
+	.note = text_note,
 	.stats = text_stats,
 	.stop = text_stop,
 };

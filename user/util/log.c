@@ -22,7 +22,7 @@ enum kc_log_level kc_log_get_level(void)
 
 void kc_log(enum kc_log_level level, const char *format, ...)
 {
-	char line[1024];
+	char line[4096]; /* a start line names each probed function */
 	va_list args;
 
 	if (level > max_level)
