@@ -5,10 +5,12 @@
 # frozen, in the middle of one of many passes; or if the first two CPUs belong to somebody's
 # real-time threads.
 insmod /lib/stackfault.ko || exit 90
-[ "$2" != recorded ] || busy="--record /mnt/tape"
+hold=1000
+# The recording has the event after the report has.
+[ "$2" != recorded ] || busy="--record /mnt/tape" hold=2000
 [ "$2" != frozen ] || busy="--sweep 10 --max-cpu 100"
 # An emulated CPU may have to wait for a real one: hence --hold-off.
-kcanary watch -f stackfault_smash --hold-off 1000 --hold-off-max 2000 $busy \
+kcanary watch -f stackfault_smash --hold-off $hold --hold-off-max 2000 $busy \
 	-j -o /mnt/findings --kmsg 2>/mnt/err &
 pid=$!
 until grep -qs '"type":"start"' /mnt/findings; do sleep 0.1; done
