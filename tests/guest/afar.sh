@@ -3,7 +3,7 @@
 # An overflow that only the tripwire can see: of a thread that sleeps in a function without
 # probes, and that the watch is not about.
 insmod /lib/stackfault.ko || exit 90
-kcanary watch -f stackfault_plain -n nobody --hold-off 1000 --hold-off-max 2000 \
+kcanary watch -f stackfault_plain -n nobody --hold-off 2000 --hold-off-max 2000 \
 	-j -o /mnt/findings 2>/mnt/err &
 until grep -qs '"type":"start"' /mnt/findings; do sleep 0.1; done
 app01 12 >/app &
