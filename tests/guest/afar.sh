@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # usage: afar.sh BYTES
 # An overflow that only the tripwire can see: of a thread that sleeps in a function without
-# probes, between two passes of a watch that makes one an hour.
+# probes, and that the watch is not about.
 insmod /lib/stackfault.ko || exit 90
-app01 20 >/app &
-until grep -qs ready /app; do sleep 0.1; done
-kcanary watch -f stackfault_plain --sweep 3600000 --hold-off 1000 --hold-off-max 2000 \
+kcanary watch -f stackfault_plain -n nobody --hold-off 2000 --hold-off-max 2000 \
 	-j -o /mnt/findings 2>/mnt/err &
 until grep -qs '"type":"start"' /mnt/findings; do sleep 0.1; done
-sleep 2 # past the only pass
+app01 12 >/app &
+until grep -qs ready /app; do sleep 0.1; done
 tid=$(sed -n "s/^a01-sleep //p" /app)
 sync
 until echo "overflow nanosleep $tid $1" >/sys/kernel/debug/stackfault; do sleep 0.1; done
