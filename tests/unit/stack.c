@@ -12,7 +12,7 @@
 #define WORDS 512 /* top at BASE + 0x1000 */
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
-	behind_key_call[], interrupt_call[], unguarded_call[];
+	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[];
 
 static uint64_t words[WORDS];
 static struct kc_stack stack;
@@ -368,10 +368,63 @@ static void system_call_frame(void **state)
 	begin(RETURN_TO(simple_call), 0);
 	frame_of_simple(KC_CANARY_MARK, RETURN_TO(interrupt_call));
 	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	stack.top = BASE + at * 8;
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
 	assert_int_equal(checked.intact, 1);
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 0);
+	/* Where a kernel has room above them. */
+	stack.top += 16;
+	assert_int_equal(check().end, KC_UNWIND_COMPLETE);
+}
+
+/* Registers that look like user mode's, and the tables' end mark, but not at the top. */
+static void end_in_the_middle(void **state)
+{
+	static const uint64_t not_at_top[] = { 8, 24, 32, 0x800 };
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(interrupt_call));
+	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	for (size_t i = 0; i < sizeof(not_at_top) / sizeof(not_at_top[0]); i++) {
+		stack.top = BASE + at * 8 + not_at_top[i];
+		checked = check();
+		assert_int_equal(checked.end, KC_UNWIND_EARLY);
+		assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+		assert_int_equal(checked.intact, 1);
+		assert_false(checked.bad_return);
+	}
+
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(end_marked_call));
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_EARLY);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	assert_int_equal(checked.intact, 1);
+}
+
+/* A kernel thread's stack begins right below the room for user mode's registers. */
+static void kernel_thread(void **state)
+{
+	static const struct {
+		uint64_t above;
+		enum kc_unwind_end end;
+	} tops[] = {
+		{ 168, KC_UNWIND_COMPLETE },	       { 168 + 16, KC_UNWIND_COMPLETE },
+		{ 168 + 56, KC_UNWIND_COMPLETE }, /* an idle task's */
+		{ 168 + 16 + 56, KC_UNWIND_COMPLETE }, { 160, KC_UNWIND_EARLY },
+		{ 168 + 16 + 64, KC_UNWIND_EARLY },
+	};
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(end_marked_call));
+	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
+		stack.top = BASE + at * 8 + tops[i].above;
+		assert_int_equal(check().end, tops[i].end);
+	}
 }
 
 static void not_verifiable(void **state)
@@ -441,6 +494,8 @@ int main(void)
 		cmocka_unit_test(realigned_frame),
 		cmocka_unit_test(interrupted_frame),
 		cmocka_unit_test(system_call_frame),
+		cmocka_unit_test(end_in_the_middle),
+		cmocka_unit_test(kernel_thread),
 		cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(bad_frames),
 	};

@@ -24,6 +24,17 @@
 663:
 	.endm
 
+	/* From here on the tables say that the stack ends. */
+	.macro END
+	.pushsection kc_rows, "aw"
+	.quad 664f
+	.short 0
+	.byte 0
+	.byte 1			/* end of stack */
+	.popsection
+664:
+	.endm
+
 	.macro FUNC name
 	.balign 16
 	.pushsection kc_names, "aw"
@@ -390,6 +401,13 @@ FUNC interrupt			/* entry code: saved registers on the stack */
 	REGS
 	.globl	interrupt_call
 interrupt_call:
+	call	other
+	ret
+
+FUNC end_marked			/* where the tables say that the stack ends */
+	END
+	.globl	end_marked_call
+end_marked_call:
 	call	other
 	ret
 

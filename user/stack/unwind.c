@@ -20,6 +20,7 @@ static const char *const end_texts[] = {
 	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
 	[KC_UNWIND_NOT_CALLED] = "a return address does not follow a call",
 	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
+	[KC_UNWIND_EARLY] = "ended early: an end mark or user registers below the top of the stack",
 };
 _Static_assert(kc_countof(end_texts) == KC_UNWIND_NR_ENDS, "a text for each end");
 
@@ -100,6 +101,26 @@ static enum kc_unwind_end find_bp(struct cursor *at, const struct kc_cfi_row *ro
 	return KC_UNWIND_COMPLETE;
 }
 
+/* Are these the registers that the way in from user mode leaves at the top? */
+static bool is_at_top(const struct cursor *at, uint64_t regs)
+{
+	uint64_t above = at->stack->top - regs - at->kernel->pt_regs.size;
+
+	return above == 0 || above == kc_arch()->top_padding;
+}
+
+/*
+ * Is SP where a task's own stack begins? That is below the room for user mode's registers, and
+ * an idle task's below what it was switched to with, too.
+ */
+static bool is_beginning(const struct cursor *at, uint64_t sp)
+{
+	uint64_t above = at->stack->top - sp, least = at->kernel->pt_regs.size;
+
+	return above >= least &&
+	       above <= least + kc_arch()->top_padding + at->kernel->inactive.size;
+}
+
 /* The caller's registers out of a struct pt_regs; false at the end of the stack. */
 static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t regs,
 		       enum kc_unwind_end *ret_end)
@@ -118,7 +139,7 @@ static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t
 		return false;
 	}
 	if (kc_arch()->from_user(mode)) {
-		*ret_end = KC_UNWIND_COMPLETE;
+		*ret_end = is_at_top(at, regs) ? KC_UNWIND_COMPLETE : KC_UNWIND_EARLY;
 		return false;
 	}
 	if (row->caller == KC_CALLER_REGS &&
@@ -128,6 +149,19 @@ static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t
 	}
 	at->frame = caller;
 	return true;
+}
+
+/* What it means that the tables know no caller. */
+static enum kc_unwind_end end_of(const struct cursor *at, const struct kc_cfi_row *row)
+{
+	switch (row->caller) {
+	case KC_CALLER_NONE:
+		return is_beginning(at, at->frame.sp) ? KC_UNWIND_COMPLETE : KC_UNWIND_EARLY;
+	case KC_CALLER_UNDEFINED:
+		return KC_UNWIND_UNDEFINED;
+	default:
+		return KC_UNWIND_BAD_TABLE;
+	}
 }
 
 /*
@@ -148,11 +182,10 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
 		return false;
 	}
 	row = kc_cfi_of_orc(&orc);
-	*ret_end = row.caller == KC_CALLER_NONE	       ? KC_UNWIND_COMPLETE
-		   : row.caller == KC_CALLER_UNDEFINED ? KC_UNWIND_UNDEFINED
-						       : KC_UNWIND_BAD_TABLE;
-	if (row.caller >= KC_CALLER_NONE)
+	if (row.caller >= KC_CALLER_NONE) {
+		*ret_end = end_of(at, &row);
 		return false;
+	}
 	*ret_end = find_cfa(at, &row, &cfa);
 	if (*ret_end != KC_UNWIND_COMPLETE)
 		return false;

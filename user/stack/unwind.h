@@ -13,6 +13,12 @@
  *	             :                     :
  *	             │ struct pt_regs      │  user mode: end of stack
  *	top ───────► └─────────────────────┘ high
+ *
+ * Complete is what ends there and nowhere else: with user mode's registers, or, in a kernel
+ * thread and a task that has not begun, with the tables' end mark right below the room for them.
+ * Code in the middle of a stack may have that mark, too: it was all that tables up to v6.3 could
+ * say of code that they do not know (UNWIND_HINT_EMPTY in retpolines: Linux commit fb799447ae29
+ * ("x86,objtool: Split UNWIND_HINT_EMPTY in two"), v6.4).
  */
 #ifndef KC_STACK_UNWIND_H
 #define KC_STACK_UNWIND_H
@@ -50,7 +56,9 @@ enum kc_unwind_end {
 	KC_UNWIND_NOT_TEXT = 9, /* a return address where no code can be */
 	KC_UNWIND_BAD_TABLE = 10,
 	KC_UNWIND_NOT_CALLED = 11, /* a return address that no call left behind */
-	KC_UNWIND_NR_ENDS = 12,
+	/* can't tell */
+	KC_UNWIND_EARLY = 12, /* it was said to be the end, and is not at the stack's top */
+	KC_UNWIND_NR_ENDS = 13,
 };
 
 const char *kc_unwind_end_text(enum kc_unwind_end end);
