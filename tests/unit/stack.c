@@ -12,7 +12,8 @@
 #define WORDS 512 /* top at BASE + 0x1000 */
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
-	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[];
+	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[], thunk_inside[],
+	detour_inside[], made_program_inside[], made_guarded[];
 
 static uint64_t words[WORDS];
 static struct kc_stack stack;
@@ -410,12 +411,12 @@ static void kernel_thread(void **state)
 {
 	static const struct {
 		uint64_t above;
-		enum kc_unwind_end end;
+		bool is_end, was_end; /* since the mark means nothing else, and before */
 	} tops[] = {
-		{ 168, KC_UNWIND_COMPLETE },	       { 168 + 16, KC_UNWIND_COMPLETE },
-		{ 168 + 56, KC_UNWIND_COMPLETE }, /* an idle task's */
-		{ 168 + 16 + 56, KC_UNWIND_COMPLETE }, { 160, KC_UNWIND_EARLY },
-		{ 168 + 16 + 64, KC_UNWIND_EARLY },
+		{ 168, true, true },	   { 168 + 16, true, false },
+		{ 168 + 56, true, false }, /* an idle task's */
+		{ 168 + 72, true, false }, { 160, false, false },
+		{ 168 + 8, false, false }, { 168 + 80, false, false },
 	};
 
 	(void)state;
@@ -423,8 +424,128 @@ static void kernel_thread(void **state)
 	frame_of_simple(KC_CANARY_MARK, RETURN_TO(end_marked_call));
 	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
 		stack.top = BASE + at * 8 + tops[i].above;
-		assert_int_equal(check().end, tops[i].end);
+		assert_int_equal(check().end,
+				 tops[i].is_end ? KC_UNWIND_COMPLETE : KC_UNWIND_EARLY);
+		fake_orc_layout(fake, KC_ORC_V2);
+		assert_int_equal(check().end,
+				 tops[i].was_end ? KC_UNWIND_COMPLETE : KC_UNWIND_EARLY);
+		fake_orc_layout(fake, KC_ORC_V3);
 	}
+}
+
+/* simple() called from the way in from user mode: words up to the stack's top. */
+static void whole_frame_of_simple(uint64_t slot)
+{
+	frame_of_simple(slot, RETURN_TO(interrupt_call));
+	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	stack.top = BASE + at * 8;
+}
+
+/* A task that was interrupted at pc; what comes next lies at its SP. Its BP is 0xb0b, else bp. */
+static void interrupt_at(uint64_t pc, uint64_t bp)
+{
+	begin(RETURN_TO(interrupt_call), 0);
+	push_regs(pc, 0x10, BASE + (at + 21) * 8);
+	words[at - 21 + 4] = bp ?: 0xb0b;
+}
+
+/* Nothing of what lies beyond the interrupted code is told. */
+static void assert_given_up(enum kc_unwind_end end, uint64_t pc, size_t count)
+{
+	struct kc_checked_stack checked = check();
+
+	assert_int_equal(checked.end, end);
+	assert_int_equal(checked.end_pc, pc);
+	assert_int_equal(checked.count, count);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	assert_int_equal(checked.intact + checked.damaged, 0);
+	assert_false(checked.bad_return);
+}
+
+/* Through code that the tables do not know, to a slot beyond it. */
+static void through_a_thunk(void **state)
+{
+	uint64_t thunk = fake_plan(fake, "__x86_indirect_thunk_rax")->sym->addr;
+	struct kc_checked_stack checked;
+
+	(void)state;
+	for (int damaged = 0; damaged < 2; damaged++) {
+		interrupt_at(thunk, 0);
+		push(RETURN_TO(simple_call));
+		whole_frame_of_simple(damaged ? 0x4141 : KC_CANARY_MARK);
+		checked = check();
+		assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+		assert_int_equal(checked.count, 4);
+		assert_int_equal(checked.intact, !damaged);
+		assert_int_equal(checked.damaged, damaged);
+		assert_int_equal(checked.blind[KC_BLIND_UNWIND] + checked.blind[KC_BLIND_NO_PLAN],
+				 0);
+	}
+	interrupt_at((uint64_t)thunk_inside, 0);
+	push((uint64_t)thunk_inside); /* what the call inside of it left */
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.intact, 1);
+
+	/* Not up to the stack's top: nothing is proved, not even that there is damage. */
+	interrupt_at(thunk, 0);
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(0x4141);
+	stack.top += 8;
+	assert_given_up(KC_UNWIND_EARLY, thunk, 2);
+	/* Nor by a return address that none is. */
+	interrupt_at(thunk, 0);
+	push((uint64_t)simple_call);
+	whole_frame_of_simple(0x4141);
+	assert_given_up(KC_UNWIND_EARLY, thunk, 2);
+}
+
+/* A detour is part of the function that it goes on in. */
+static void through_a_detour(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	interrupt_at((uint64_t)detour_inside, 0);
+	push(0x1234);
+	push(0xb0b);
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.count, 3);
+	assert_int_equal(checked.frames[1].frame.pc, (uint64_t)simple_check);
+	assert_true(checked.frames[1].frame.exact);
+	assert_int_equal(checked.frames[1].frame.bp, 0xb0b);
+	assert_int_equal(checked.intact, 1);
+}
+
+/* Code that was made at run time has no canary, and hides none. */
+static void through_generated_code(void **state)
+{
+	uint64_t program = fake_made(made_program_inside), guarded = fake_made(made_guarded);
+	struct kc_checked_stack checked;
+
+	(void)state;
+	interrupt_at(program, BASE + (7 + 21 + 3) * 8);
+	for (int i = 0; i < 3; i++)
+		push(0);
+	push(0xb1b); /* saved bp */
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.count, 4);
+	assert_int_equal(checked.frames[1].status, KC_CHECK_UNGUARDED);
+	assert_int_equal(checked.frames[2].frame.bp, 0xb1b);
+	assert_int_equal(checked.intact, 1);
+	assert_int_equal(checked.blind[KC_BLIND_NO_PLAN], 0);
+
+	interrupt_at(guarded, 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	assert_given_up(KC_UNWIND_NO_TABLE, guarded, 1);
 }
 
 static void not_verifiable(void **state)
@@ -449,26 +570,27 @@ static void bad_frames(void **state)
 {
 	struct kc_frame frames[KC_MAX_FRAMES];
 	size_t count;
+	uint64_t pc;
 
 	(void)state;
 	/* BP points below: the frame does not lie above its callee's. */
 	begin(RETURN_TO(realigned_pushed), BASE - 64);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
 			 KC_UNWIND_NO_PROGRESS);
 	/* BP points beyond the stack. */
 	begin(RETURN_TO(realigned_pushed), BASE + 0x10000);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
 			 KC_UNWIND_LEAVES_STACK);
 	/* A stack too short for the first frame. */
 	stack.top = stack.sp + 40;
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
 			 KC_UNWIND_LEAVES_STACK);
 	assert_int_equal(count, 0);
 	/* Frames without end. */
 	begin(RETURN_TO(simple_call), 0);
 	while (at + 4 <= WORDS)
 		frame_of_simple(0, RETURN_TO(simple_call));
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
+	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
 			 KC_UNWIND_LEAVES_STACK);
 	assert_true(count > 100);
 }
@@ -496,6 +618,9 @@ int main(void)
 		cmocka_unit_test(system_call_frame),
 		cmocka_unit_test(end_in_the_middle),
 		cmocka_unit_test(kernel_thread),
+		cmocka_unit_test(through_a_thunk),
+		cmocka_unit_test(through_a_detour),
+		cmocka_unit_test(through_generated_code),
 		cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(bad_frames),
 	};

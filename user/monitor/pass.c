@@ -162,7 +162,7 @@ static void explain_blind(const struct kc_passes *passes, const struct kc_record
 			  const struct kc_checked_stack *checked)
 {
 	const struct kc_kernel *kernel = passes->session->kernel;
-	char place[160];
+	char place[160], end[160];
 
 	if (kc_log_get_level() < KC_LOG_DEBUG)
 		return;
@@ -172,12 +172,13 @@ static void explain_blind(const struct kc_passes *passes, const struct kc_record
 				 kc_frame_text(kernel, &checked->frames[i].frame, place),
 				 kc_blind_text(checked->frames[i].blind));
 	if (checked->end != KC_UNWIND_COMPLETE)
-		kc_debug("tid %u, unwinding ended after %zu frames, the last at %s: %s",
+		kc_debug("tid %u, unwinding ended after %zu frames, the last at %s, in %s: %s",
 			 record->tid, checked->count,
 			 checked->count
 				 ? kc_frame_text(kernel, &checked->frames[checked->count - 1].frame,
 						 place)
 				 : "none",
+			 kc_place_text(kernel, checked->end_pc, end),
 			 kc_unwind_end_text(checked->end));
 }
 

@@ -38,15 +38,16 @@ static uint64_t slot_address(const struct kc_frame *frame, const struct kc_slot_
 	return base ? base + rule->offset : 0;
 }
 
-static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
+static void check_frame(const struct kc_kernel *kernel, struct kc_plans *plans,
 			const struct kc_stack *stack, struct kc_checked_frame *checked)
 {
 	const struct kc_frame *frame = &checked->frame;
 	uint64_t site = kc_frame_site(frame), word;
 
-	checked->sym = kc_ksyms_find(ksyms, site);
+	checked->sym = kc_ksyms_find(kernel->ksyms, site);
 	checked->plan = kc_plans_at(plans, site);
-	if (checked->plan->reason == KC_PLAN_UNGUARDED) {
+	/* What is not text was followed by its code, which then has no check: see kc_ahead(). */
+	if (checked->plan->reason == KC_PLAN_UNGUARDED || !kc_kernel_is_text(kernel, site)) {
 		checked->status = KC_CHECK_UNGUARDED;
 		return;
 	}
@@ -85,30 +86,31 @@ static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 	checked->status = word == KC_CANARY_MARK ? KC_CHECK_INTACT : KC_CHECK_DAMAGED;
 }
 
-/* The kind of the code before a frame's return address; exact PCs were not returned to. */
-static enum kc_site_kind site_kind(struct kc_plans *plans, const struct kc_frame *frame)
+/* Was the call before a frame's return address patched away, as far as can be told? */
+static bool may_be_patched(struct kc_plans *plans, const struct kc_frame *frame)
 {
 	const struct kc_site *site = frame->exact ? NULL : kc_plans_site(plans, frame->pc);
 
-	return site ? site->kind : KC_SITE_CALL;
+	return site && site->kind == KC_SITE_PATCHED;
 }
 
-/* Cut off the frames that lie behind a return address that is none. */
-static void trim(struct kc_plans *plans, struct kc_checked_stack *checked)
+/* What each frame says of the one below. */
+static void look_back(const struct kc_kernel *kernel, struct kc_plans *plans,
+		      struct kc_checked_stack *checked)
 {
 	struct kc_checked_frame *frames = checked->frames;
 
 	for (size_t i = 0; i < checked->count; i++) {
-		enum kc_site_kind kind = site_kind(plans, &frames[i].frame);
+		/* What patched it may return there, too: a tracer's trampoline. */
+		bool by_patch =
+			i && !kc_kernel_is_text(kernel, kc_frame_site(&frames[i - 1].frame));
 
-		if (kind == KC_SITE_NO_CALL) {
-			checked->count = i;
-			checked->end = KC_UNWIND_NOT_CALLED;
-		} else if (kind == KC_SITE_PATCHED) {
-			checked->blind[KC_BLIND_PATCHED]++;
-		} else if (i && !frames[i].frame.exact) {
+		if (!kc_kernel_is_text(kernel, kc_frame_site(&frames[i].frame)))
+			continue;
+		if (may_be_patched(plans, &frames[i].frame))
+			checked->blind[KC_BLIND_PATCHED] += !by_patch;
+		else if (i && !frames[i].frame.exact)
 			frames[i - 1].led_on = true;
-		}
 	}
 }
 
@@ -169,14 +171,15 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	memset(ret_checked, 0, offsetof(struct kc_checked_stack, frames));
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
-	ret_checked->end = kc_unwind(kernel, stack, from, frames, &ret_checked->count);
+	ret_checked->end = kc_unwind(kernel, plans, stack, from, frames, &ret_checked->count,
+				     &ret_checked->end_pc);
 	for (size_t i = 0; i < ret_checked->count; i++)
 		ret_checked->frames[i] = (struct kc_checked_frame){ .frame = frames[i] };
-	trim(plans, ret_checked);
+	look_back(kernel, plans, ret_checked);
 	for (size_t i = 0; i < ret_checked->count; i++) {
 		struct kc_checked_frame *checked = &ret_checked->frames[i];
 
-		check_frame(plans, kernel->ksyms, stack, checked);
+		check_frame(kernel, plans, stack, checked);
 		kc_seen_add(seen, kc_frame_site(&checked->frame),
 			    checked->status == KC_CHECK_INTACT, checked->led_on);
 		ret_checked->intact += checked->status == KC_CHECK_INTACT;

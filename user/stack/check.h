@@ -47,6 +47,7 @@ struct kc_checked_frame {
 
 struct kc_checked_stack {
 	enum kc_unwind_end end;
+	uint64_t end_pc; /* in which frame it ended, or which is none */
 	size_t count;
 	struct kc_checked_frame frames[KC_MAX_FRAMES];
 	size_t intact, damaged;

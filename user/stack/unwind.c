@@ -41,8 +41,13 @@ bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_wo
 /* Where unwinding stands: the registers of the frame being looked at. */
 struct cursor {
 	const struct kc_kernel *kernel;
+	struct kc_plans *plans;
 	const struct kc_stack *stack;
 	struct kc_frame frame;
+	/* Code without tables was followed: where tables led to no further, and why. */
+	bool led_by_code;
+	enum kc_unwind_end tables_end;
+	struct kc_frame tables_last;
 };
 
 bool kc_is_trampoline(const struct kc_kernel *kernel, uint64_t pc)
@@ -110,15 +115,19 @@ static bool is_at_top(const struct cursor *at, uint64_t regs)
 }
 
 /*
- * Is SP where a task's own stack begins? That is below the room for user mode's registers, and
- * an idle task's below what it was switched to with, too.
+ * Is SP where a task's own stack begins? That is right below the room for user mode's registers,
+ * and an idle task's below what it was switched to with, too. The older tables have the mark
+ * where a system call may be a few words further on (no idle task is swept, and there was no
+ * padding yet).
  */
 static bool is_beginning(const struct cursor *at, uint64_t sp)
 {
-	uint64_t above = at->stack->top - sp, least = at->kernel->pt_regs.size;
+	uint64_t above = at->stack->top - sp - at->kernel->pt_regs.size;
 
-	return above >= least &&
-	       above <= least + kc_arch()->top_padding + at->kernel->inactive.size;
+	if (above == 0 || at->kernel->orc.layout < KC_ORC_V3)
+		return above == 0;
+	return above == kc_arch()->top_padding || above == at->kernel->inactive.size ||
+	       above == kc_arch()->top_padding + at->kernel->inactive.size;
 }
 
 /* The caller's registers out of a struct pt_regs; false at the end of the stack. */
@@ -164,39 +173,94 @@ static enum kc_unwind_end end_of(const struct cursor *at, const struct kc_cfi_ro
 	}
 }
 
+/* What the tables say of the frame; false: no rule, with the reason. */
+static bool find_row(const struct cursor *at, struct kc_cfi_row *ret_row,
+		     enum kc_unwind_end *ret_end)
+{
+	struct kc_orc orc;
+
+	*ret_end = KC_UNWIND_NO_TABLE;
+	if (!kc_kernel_orc(at->kernel, kc_frame_site(&at->frame), &orc))
+		return false;
+	*ret_row = kc_cfi_of_orc(&orc);
+	if (ret_row->caller < KC_CALLER_NONE)
+		return true;
+	*ret_end = end_of(at, ret_row);
+	return false;
+}
+
+/* The frame at the place in text where the code goes on. */
+static bool go_on(struct cursor *at, const struct kc_cfi_row *row, uint64_t target)
+{
+	struct kc_frame there = { .pc = target, .exact = true };
+
+	if (find_cfa(at, row, &there.sp) != KC_UNWIND_COMPLETE || there.sp < at->frame.sp ||
+	    there.sp > at->stack->top || (there.sp & 7) ||
+	    find_bp(at, row, there.sp, &there.bp) != KC_UNWIND_COMPLETE)
+		return false;
+	at->frame = there;
+	return true;
+}
+
+/* Ways through code without tables that lead on to more of it. */
+#define MAX_HOPS 4
+
 /*
- * Complete at->frame (its CFA) and go on to its caller. False when it was the
+ * The rule for the frame: the tables', or where they know none, what the code goes on to do.
+ * From there on `at` is marked as led by that.
+ */
+static bool find_any_row(struct cursor *at, struct kc_cfi_row *ret_row, enum kc_unwind_end *ret_end)
+{
+	const struct kc_frame first = at->frame;
+	struct kc_ahead ahead;
+	enum kc_unwind_end end;
+
+	if (find_row(at, ret_row, ret_end))
+		return true;
+	for (size_t i = 0; i < MAX_HOPS; i++) {
+		if ((*ret_end != KC_UNWIND_NO_TABLE && *ret_end != KC_UNWIND_UNDEFINED &&
+		     *ret_end != KC_UNWIND_EARLY) ||
+		    !kc_plans_ahead(at->plans, at->frame.pc, &ahead))
+			break;
+		if (!at->led_by_code) {
+			at->led_by_code = true;
+			at->tables_end = *ret_end;
+			at->tables_last = first;
+		}
+		*ret_row = kc_cfi_of_ahead(&ahead);
+		if (!ahead.target)
+			return true;
+		if (!go_on(at, ret_row, ahead.target))
+			break;
+		if (find_row(at, ret_row, &end))
+			return true;
+	}
+	at->frame = first;
+	return false;
+}
+
+/*
+ * Complete the frame (its CFA) by its rule and go on to its caller. False when it was the
  * last, with the reason.
  */
-static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_end *ret_end)
+static bool step(struct cursor *at, const struct kc_cfi_row *row, struct kc_frame *ret_done,
+		 enum kc_unwind_end *ret_end)
 {
 	struct kc_frame *frame = &at->frame;
 	struct kc_frame caller = {};
-	struct kc_cfi_row row;
-	struct kc_orc orc;
 	uint64_t cfa;
 
-	*ret_done = *frame;
-	if (!kc_kernel_orc(at->kernel, kc_frame_site(frame), &orc)) {
-		*ret_end = KC_UNWIND_NO_TABLE;
-		return false;
-	}
-	row = kc_cfi_of_orc(&orc);
-	if (row.caller >= KC_CALLER_NONE) {
-		*ret_end = end_of(at, &row);
-		return false;
-	}
-	*ret_end = find_cfa(at, &row, &cfa);
+	*ret_end = find_cfa(at, row, &cfa);
 	if (*ret_end != KC_UNWIND_COMPLETE)
 		return false;
 	if (cfa <= frame->sp || cfa > at->stack->top || (cfa & 7)) {
 		*ret_end = cfa <= frame->sp ? KC_UNWIND_NO_PROGRESS : KC_UNWIND_LEAVES_STACK;
-		if (row.caller == KC_CALLER_AT_CFA || cfa != frame->sp)
+		if (row->caller == KC_CALLER_AT_CFA || cfa != frame->sp)
 			return false;
 	}
 	ret_done->cfa = cfa;
-	if (row.caller != KC_CALLER_AT_CFA) {
-		if (!enter_regs(at, &row, cfa, ret_end))
+	if (row->caller != KC_CALLER_AT_CFA) {
+		if (!enter_regs(at, row, cfa, ret_end))
 			return false;
 		if (at->frame.sp <= ret_done->sp) {
 			*ret_end = KC_UNWIND_NO_PROGRESS;
@@ -204,7 +268,7 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
 		}
 		return true;
 	}
-	*ret_end = find_bp(at, &row, cfa, &caller.bp);
+	*ret_end = find_bp(at, row, cfa, &caller.bp);
 	if (*ret_end != KC_UNWIND_COMPLETE)
 		return false;
 	if (!kc_stack_word(at->stack, kc_return_slot(cfa), &caller.pc)) {
@@ -216,13 +280,27 @@ static bool step(struct cursor *at, struct kc_frame *ret_done, enum kc_unwind_en
 	return true;
 }
 
-/* What stops us from taking pc for an address in a frame's function. */
-static enum kc_unwind_end judge_pc(const struct kc_kernel *kernel, const struct kc_frame *frame)
+/* Does no call lie before this return address? */
+static bool is_not_called(struct kc_plans *plans, const struct kc_frame *frame)
 {
+	const struct kc_site *site = frame->exact ? NULL : kc_plans_site(plans, frame->pc);
+
+	return site && site->kind == KC_SITE_NO_CALL;
+}
+
+/*
+ * What stops us from taking pc for an address in a frame's function. Code without tables may
+ * be followed all the same.
+ */
+static enum kc_unwind_end judge_pc(const struct cursor *at)
+{
+	const struct kc_kernel *kernel = at->kernel;
+	const struct kc_frame *frame = &at->frame;
+
 	if (kc_is_trampoline(kernel, frame->pc))
 		return KC_UNWIND_TRAMPOLINE;
 	if (kc_kernel_is_text(kernel, kc_frame_site(frame)))
-		return KC_UNWIND_COMPLETE;
+		return is_not_called(at->plans, frame) ? KC_UNWIND_NOT_CALLED : KC_UNWIND_COMPLETE;
 	return frame->pc >= KC_TEXT_HALF && kc_kernel_may_be_code(kernel, kc_frame_site(frame))
 		       ? KC_UNWIND_NO_TABLE
 		       : KC_UNWIND_NOT_TEXT;
@@ -244,24 +322,59 @@ static bool sleeping_frame(const struct kc_kernel *kernel, const struct kc_stack
 	return true;
 }
 
-enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
-			     const struct kc_frame *from,
-			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count)
+/* Frames up to where unwinding ended, and that end. */
+static enum kc_unwind_end unwind(struct cursor *at, struct kc_frame frames[static KC_MAX_FRAMES],
+				 size_t *count, size_t *ret_by_tables)
 {
-	struct cursor at = { .kernel = kernel, .stack = stack };
+	enum kc_unwind_end end, why;
+	struct kc_cfi_row row;
+	bool is_led, has_row;
+
+	do {
+		end = judge_pc(at);
+		if (end != KC_UNWIND_COMPLETE && end != KC_UNWIND_NO_TABLE)
+			return end;
+		is_led = at->led_by_code;
+		has_row = find_any_row(at, &row, &why);
+		if (!is_led && at->led_by_code)
+			*ret_by_tables = *count + (end == KC_UNWIND_COMPLETE);
+		if (!has_row && end == KC_UNWIND_NO_TABLE)
+			return end;
+		if (*count == KC_MAX_FRAMES)
+			return KC_UNWIND_TOO_DEEP;
+		frames[(*count)++] = at->frame;
+		end = why;
+	} while (has_row && step(at, &row, &frames[*count - 1], &end));
+	return end;
+}
+
+/*
+ * What code was seen to do ahead proves nothing by itself. A stack that ends where stacks end,
+ * with a call before every return address, is as the code said; of any other, only what the
+ * tables alone lead to is told, and their end.
+ */
+enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans,
+			     const struct kc_stack *stack, const struct kc_frame *from,
+			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count,
+			     uint64_t *ret_pc)
+{
+	struct cursor at = { .kernel = kernel, .plans = plans, .stack = stack };
 	enum kc_unwind_end end;
+	size_t by_tables = 0;
 
 	*ret_count = 0;
+	*ret_pc = 0;
 	if (from)
 		at.frame = *from;
 	else if (!sleeping_frame(kernel, stack, &at.frame))
 		return KC_UNWIND_LEAVES_STACK;
-	do {
-		end = judge_pc(kernel, &at.frame);
-		if (end != KC_UNWIND_COMPLETE)
-			return end;
-		if (*ret_count == KC_MAX_FRAMES)
-			return KC_UNWIND_TOO_DEEP;
-	} while (step(&at, &ret_frames[(*ret_count)++], &end));
-	return end;
+	end = unwind(&at, ret_frames, ret_count, &by_tables);
+	*ret_pc = at.frame.pc;
+	if (!at.led_by_code || end == KC_UNWIND_COMPLETE)
+		return end;
+	*ret_pc = at.tables_last.pc;
+	*ret_count = by_tables;
+	if (by_tables && kc_kernel_is_text(kernel, kc_frame_site(&at.tables_last)))
+		ret_frames[by_tables - 1] = at.tables_last;
+	return at.tables_end;
 }

@@ -23,7 +23,7 @@
 #ifndef KC_STACK_UNWIND_H
 #define KC_STACK_UNWIND_H
 
-#include "kernel/kernel.h"
+#include "guard/plan.h"
 
 /* A copy of [sp, top) of one stack. */
 struct kc_stack {
@@ -67,11 +67,14 @@ const char *kc_unwind_end_text(enum kc_unwind_end end);
 
 /*
  * Unwind a task that is not running, or from a frame that is known (`from`: pc, sp,
- * bp, exact). Frames found before a premature end are valid. Returns how it ended.
+ * bp, exact). Frames found before a premature end are valid. Returns how it ended. Where the
+ * tables know no way on, the code is asked (guard/ahead.h); frames beyond that are told only if
+ * the stack is complete with them. ret_pc: of the frame that it ended in or before.
  */
-enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
-			     const struct kc_frame *from,
-			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count);
+enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans,
+			     const struct kc_stack *stack, const struct kc_frame *from,
+			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count,
+			     uint64_t *ret_pc);
 
 /* Do return probes or tracers put this in the place of return addresses? */
 bool kc_is_trampoline(const struct kc_kernel *kernel, uint64_t pc);
