@@ -13,7 +13,7 @@
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
 	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[], thunk_inside[],
-	detour_inside[], made_program_inside[], made_guarded[];
+	thunk_return[], detour_inside[], made_program_inside[], made_guarded[];
 
 static uint64_t words[WORDS];
 static struct kc_stack stack;
@@ -460,6 +460,7 @@ static void assert_given_up(enum kc_unwind_end end, uint64_t pc, size_t count)
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
 	assert_int_equal(checked.intact + checked.damaged, 0);
 	assert_false(checked.bad_return);
+	assert_false(checked.through_code);
 }
 
 /* Through code that the tables do not know, to a slot beyond it. */
@@ -478,6 +479,7 @@ static void through_a_thunk(void **state)
 		assert_int_equal(checked.count, 4);
 		assert_int_equal(checked.intact, !damaged);
 		assert_int_equal(checked.damaged, damaged);
+		assert_true(checked.through_code);
 		assert_int_equal(checked.blind[KC_BLIND_UNWIND] + checked.blind[KC_BLIND_NO_PLAN],
 				 0);
 	}
@@ -500,6 +502,40 @@ static void through_a_thunk(void **state)
 	push((uint64_t)simple_call);
 	whole_frame_of_simple(0x4141);
 	assert_given_up(KC_UNWIND_EARLY, thunk, 2);
+}
+
+/* The return that a retpoline ends in is a jump to the function that it has put there. */
+static void jump_by_return(void **state)
+{
+	uint64_t function = fake_plan(fake, "unguarded")->sym->addr;
+	struct kc_checked_stack checked;
+
+	(void)state;
+	kc_seen_free(&seen);
+	interrupt_at((uint64_t)thunk_return, 0);
+	push(function);
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_true(checked.through_code);
+	assert_int_equal(checked.count, 5);
+	assert_true(checked.frames[2].frame.exact);
+	assert_int_equal(checked.intact, 1);
+
+	/* Not proved to be one, and no evidence of a bad return address either. */
+	kc_seen_add(&seen, (uint64_t)thunk_return, false, true);
+	stack.top += 8;
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
+	assert_int_equal(checked.count, 2);
+	assert_false(checked.bad_return);
+	/* Into the middle of a function nothing jumps. */
+	interrupt_at((uint64_t)thunk_return, 0);
+	push((uint64_t)simple_call);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
+	assert_true(checked.bad_return);
 }
 
 /* A detour is part of the function that it goes on in. */
@@ -568,31 +604,29 @@ static void not_verifiable(void **state)
 
 static void bad_frames(void **state)
 {
-	struct kc_frame frames[KC_MAX_FRAMES];
-	size_t count;
-	uint64_t pc;
+	struct kc_unwound unwound;
 
 	(void)state;
 	/* BP points below: the frame does not lie above its callee's. */
 	begin(RETURN_TO(realigned_pushed), BASE - 64);
-	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
-			 KC_UNWIND_NO_PROGRESS);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_NO_PROGRESS);
 	/* BP points beyond the stack. */
 	begin(RETURN_TO(realigned_pushed), BASE + 0x10000);
-	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
-			 KC_UNWIND_LEAVES_STACK);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_LEAVES_STACK);
 	/* A stack too short for the first frame. */
 	stack.top = stack.sp + 40;
-	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
-			 KC_UNWIND_LEAVES_STACK);
-	assert_int_equal(count, 0);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(unwound.count, 0);
 	/* Frames without end. */
 	begin(RETURN_TO(simple_call), 0);
 	while (at + 4 <= WORDS)
 		frame_of_simple(0, RETURN_TO(simple_call));
-	assert_int_equal(kc_unwind(&fake->kernel, fake->plans, &stack, NULL, frames, &count, &pc),
-			 KC_UNWIND_LEAVES_STACK);
-	assert_true(count > 100);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_LEAVES_STACK);
+	assert_true(unwound.count > 100);
 }
 
 static int teardown(void **state)
@@ -619,6 +653,7 @@ int main(void)
 		cmocka_unit_test(end_in_the_middle),
 		cmocka_unit_test(kernel_thread),
 		cmocka_unit_test(through_a_thunk),
+		cmocka_unit_test(jump_by_return),
 		cmocka_unit_test(through_a_detour),
 		cmocka_unit_test(through_generated_code),
 		cmocka_unit_test(not_verifiable),

@@ -420,6 +420,9 @@ thunk_trap:
 	.globl	thunk_inside
 thunk_inside:
 1:	mov	%rax, (%rsp)
+	CFA SP, 8
+	.globl	thunk_return
+thunk_return:
 	ret
 
 FUNC safe_ret			/* leaves the frame of its caller, who never goes on */

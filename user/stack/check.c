@@ -135,8 +135,9 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 }
 
 /* Is the last frame's return address what ended the unwinding, provably? */
-static void find_bad_return(const struct kc_kernel *kernel, const struct kc_seen *seen,
-			    const struct kc_stack *stack, struct kc_checked_stack *checked)
+static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *plans,
+			    const struct kc_seen *seen, const struct kc_stack *stack,
+			    struct kc_checked_stack *checked)
 {
 	const struct kc_checked_frame *last;
 	struct kc_orc orc;
@@ -148,7 +149,8 @@ static void find_bad_return(const struct kc_kernel *kernel, const struct kc_seen
 	last = &checked->frames[checked->count - 1];
 	if (!last->frame.cfa || !kc_kernel_orc(kernel, kc_frame_site(&last->frame), &orc) ||
 	    orc.type != KC_ORC_CALL ||
-	    !kc_stack_word(stack, kc_return_slot(last->frame.cfa), &word))
+	    !kc_stack_word(stack, kc_return_slot(last->frame.cfa), &word) ||
+	    kc_may_jump_by_return(plans, kernel->ksyms, &last->frame, word))
 		return;
 	if (last->status != KC_CHECK_INTACT &&
 	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED ||
@@ -166,15 +168,18 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		    const struct kc_stack *stack, const struct kc_frame *from,
 		    struct kc_checked_stack *ret_checked)
 {
-	struct kc_frame frames[KC_MAX_FRAMES];
+	struct kc_unwound unwound;
 
 	memset(ret_checked, 0, offsetof(struct kc_checked_stack, frames));
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
-	ret_checked->end = kc_unwind(kernel, plans, stack, from, frames, &ret_checked->count,
-				     &ret_checked->end_pc);
+	kc_unwind(kernel, plans, stack, from, &unwound);
+	ret_checked->end = unwound.end;
+	ret_checked->end_pc = unwound.end_pc;
+	ret_checked->through_code = unwound.through_code;
+	ret_checked->count = unwound.count;
 	for (size_t i = 0; i < ret_checked->count; i++)
-		ret_checked->frames[i] = (struct kc_checked_frame){ .frame = frames[i] };
+		ret_checked->frames[i] = (struct kc_checked_frame){ .frame = unwound.frames[i] };
 	look_back(kernel, plans, ret_checked);
 	for (size_t i = 0; i < ret_checked->count; i++) {
 		struct kc_checked_frame *checked = &ret_checked->frames[i];
@@ -189,5 +194,5 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	find_bad_return(kernel, seen, stack, ret_checked);
+	find_bad_return(kernel, plans, seen, stack, ret_checked);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "stack/unwind.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "kc_record.h"
@@ -202,6 +203,16 @@ static bool go_on(struct cursor *at, const struct kc_cfi_row *row, uint64_t targ
 	return true;
 }
 
+/* Code is asked from here on: where the tables led to, and why no further. */
+static void lead_by_code(struct cursor *at, const struct kc_frame *last, enum kc_unwind_end end)
+{
+	if (at->led_by_code)
+		return;
+	at->led_by_code = true;
+	at->tables_end = end;
+	at->tables_last = *last;
+}
+
 /* Ways through code without tables that lead on to more of it. */
 #define MAX_HOPS 4
 
@@ -222,11 +233,7 @@ static bool find_any_row(struct cursor *at, struct kc_cfi_row *ret_row, enum kc_
 		     *ret_end != KC_UNWIND_EARLY) ||
 		    !kc_plans_ahead(at->plans, at->frame.pc, &ahead))
 			break;
-		if (!at->led_by_code) {
-			at->led_by_code = true;
-			at->tables_end = *ret_end;
-			at->tables_last = first;
-		}
+		lead_by_code(at, &first, *ret_end);
 		*ret_row = kc_cfi_of_ahead(&ahead);
 		if (!ahead.target)
 			return true;
@@ -280,6 +287,15 @@ static bool step(struct cursor *at, const struct kc_cfi_row *row, struct kc_fram
 	return true;
 }
 
+bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
+			   const struct kc_frame *frame, uint64_t to)
+{
+	const struct kc_sym *sym = kc_ksyms_find(ksyms, to);
+
+	return frame->exact && kc_return_slot(frame->cfa) == frame->sp && sym && sym->addr == to &&
+	       kc_plans_at(plans, frame->pc)->reason == KC_PLAN_UNGUARDED;
+}
+
 /* Does no call lie before this return address? */
 static bool is_not_called(struct kc_plans *plans, const struct kc_frame *frame)
 {
@@ -322,29 +338,39 @@ static bool sleeping_frame(const struct kc_kernel *kernel, const struct kc_stack
 	return true;
 }
 
-/* Frames up to where unwinding ended, and that end. */
-static enum kc_unwind_end unwind(struct cursor *at, struct kc_frame frames[static KC_MAX_FRAMES],
-				 size_t *count, size_t *ret_by_tables)
+/* Up to where it ends; ret_by_tables: how many frames, before code was first asked. */
+static enum kc_unwind_end unwind(struct cursor *at, struct kc_unwound *unwound,
+				 size_t *ret_by_tables)
 {
 	enum kc_unwind_end end, why;
+	struct kc_frame *last = NULL;
 	struct kc_cfi_row row;
-	bool is_led, has_row;
+	bool was_led, has_row;
 
 	do {
 		end = judge_pc(at);
+		if (end == KC_UNWIND_NOT_CALLED && last &&
+		    kc_may_jump_by_return(at->plans, at->kernel->ksyms, last, at->frame.pc)) {
+			if (!at->led_by_code)
+				*ret_by_tables = unwound->count;
+			lead_by_code(at, last, end);
+			at->frame.exact = true;
+			end = KC_UNWIND_COMPLETE;
+		}
 		if (end != KC_UNWIND_COMPLETE && end != KC_UNWIND_NO_TABLE)
 			return end;
-		is_led = at->led_by_code;
+		was_led = at->led_by_code;
 		has_row = find_any_row(at, &row, &why);
-		if (!is_led && at->led_by_code)
-			*ret_by_tables = *count + (end == KC_UNWIND_COMPLETE);
+		if (!was_led && at->led_by_code)
+			*ret_by_tables = unwound->count + (end == KC_UNWIND_COMPLETE);
 		if (!has_row && end == KC_UNWIND_NO_TABLE)
 			return end;
-		if (*count == KC_MAX_FRAMES)
+		if (unwound->count == KC_MAX_FRAMES)
 			return KC_UNWIND_TOO_DEEP;
-		frames[(*count)++] = at->frame;
+		last = &unwound->frames[unwound->count++];
+		*last = at->frame;
 		end = why;
-	} while (has_row && step(at, &row, &frames[*count - 1], &end));
+	} while (has_row && step(at, &row, last, &end));
 	return end;
 }
 
@@ -353,28 +379,25 @@ static enum kc_unwind_end unwind(struct cursor *at, struct kc_frame frames[stati
  * with a call before every return address, is as the code said; of any other, only what the
  * tables alone lead to is told, and their end.
  */
-enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans,
-			     const struct kc_stack *stack, const struct kc_frame *from,
-			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count,
-			     uint64_t *ret_pc)
+void kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans, const struct kc_stack *stack,
+	       const struct kc_frame *from, struct kc_unwound *ret_unwound)
 {
 	struct cursor at = { .kernel = kernel, .plans = plans, .stack = stack };
-	enum kc_unwind_end end;
 	size_t by_tables = 0;
 
-	*ret_count = 0;
-	*ret_pc = 0;
+	memset(ret_unwound, 0, offsetof(struct kc_unwound, frames));
+	ret_unwound->end = KC_UNWIND_LEAVES_STACK;
 	if (from)
 		at.frame = *from;
 	else if (!sleeping_frame(kernel, stack, &at.frame))
-		return KC_UNWIND_LEAVES_STACK;
-	end = unwind(&at, ret_frames, ret_count, &by_tables);
-	*ret_pc = at.frame.pc;
-	if (!at.led_by_code || end == KC_UNWIND_COMPLETE)
-		return end;
-	*ret_pc = at.tables_last.pc;
-	*ret_count = by_tables;
+		return;
+	ret_unwound->end = unwind(&at, ret_unwound, &by_tables);
+	ret_unwound->end_pc = at.led_by_code ? at.tables_last.pc : at.frame.pc;
+	ret_unwound->through_code = at.led_by_code && ret_unwound->end == KC_UNWIND_COMPLETE;
+	if (!at.led_by_code || ret_unwound->through_code)
+		return;
+	ret_unwound->end = at.tables_end;
+	ret_unwound->count = by_tables;
 	if (by_tables && kc_kernel_is_text(kernel, kc_frame_site(&at.tables_last)))
-		ret_frames[by_tables - 1] = at.tables_last;
-	return at.tables_end;
+		ret_unwound->frames[by_tables - 1] = at.tables_last;
 }

@@ -65,16 +65,30 @@ const char *kc_unwind_end_text(enum kc_unwind_end end);
 
 #define KC_MAX_FRAMES 128
 
+struct kc_unwound {
+	enum kc_unwind_end end;
+	bool through_code; /* not by tables alone, and complete */
+	uint64_t end_pc;   /* of the frame in which it ended, or the tables did; or what is none */
+	size_t count;
+	struct kc_frame frames[KC_MAX_FRAMES];
+};
+
 /*
  * Unwind a task that is not running, or from a frame that is known (`from`: pc, sp,
- * bp, exact). Frames found before a premature end are valid. Returns how it ended. Where the
- * tables know no way on, the code is asked (guard/ahead.h); frames beyond that are told only if
- * the stack is complete with them. ret_pc: of the frame that it ended in or before.
+ * bp, exact). Frames found before a premature end are valid. Where the tables know no way on,
+ * the code is asked (guard/ahead.h); frames beyond that are told only if the stack is complete
+ * with them.
  */
-enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans,
-			     const struct kc_stack *stack, const struct kc_frame *from,
-			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count,
-			     uint64_t *ret_pc);
+void kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans, const struct kc_stack *stack,
+	       const struct kc_frame *from, struct kc_unwound *ret_unwound);
+
+/*
+ * May a frame that was interrupted have put `to`, which is where its return address lies, there
+ * itself, to go to that function by returning? Retpolines do, and the return thunks that they
+ * end in; for those instructions the tables say no more than for any other return.
+ */
+bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
+			   const struct kc_frame *frame, uint64_t to);
 
 /* Do return probes or tracers put this in the place of return addresses? */
 bool kc_is_trampoline(const struct kc_kernel *kernel, uint64_t pc);
