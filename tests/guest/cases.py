@@ -542,11 +542,13 @@ def prove(kernel, count=100):
             f"0 mismatches, seeds {seeds}")
 
 
+TABLES_END = "the unwind tables do not cover this place"
+NO_TABLES = "code without unwind tables (generated, or an unreadable module)"
+EARLY = "ended early: an end mark or user registers below the top of the stack"
+
 # How a stack may end early on a healthy kernel: a task that was interrupted in code
-# for which the tables say so themselves (a retpoline thunk, for one).
-HONEST_ENDS = ("the unwind tables do not cover this place",
-               "code without unwind tables (generated, or an unreadable module)",
-               "the frame hangs on a register that was not saved")
+# for which the tables say so themselves, and whose way on can't be followed.
+HONEST_ENDS = (TABLES_END, NO_TABLES, EARLY, "the frame hangs on a register that was not saved")
 
 
 def undisturbed(guest):
@@ -690,6 +692,18 @@ def traps(kernel, seconds=20, *options):
             f"{sum(reasons.values())} not, {coverage['tasks_moved']} moved, 0 findings")
 
 
+def interrupted(kernel):
+    """Stacks that go on behind a retpoline, or behind a probe's trampoline: verified in full."""
+    guest = Guest(kernel, "sh /interrupted.sh", "--append", "preempt=full spectre_v2=on",
+                  files=["interrupted.sh"], timeout=600)
+    coverage, reasons = undisturbed(guest)
+    need(not set(reasons) & {TABLES_END, NO_TABLES, EARLY}, f"not verifiable: {reasons}", guest)
+    through = len(re.findall(r"followed through code without unwind tables from", guest.output))
+    need(through >= 20, f"{through} stacks", guest)
+    return (f"{coverage['tasks_checked']} sleeping tasks, {through} through code without tables, "
+            f"{sum(reasons.values())} not, 0 findings")
+
+
 def offset(kernel):
     """The same with a random offset of each system call's stack."""
     return traps(kernel, 15, "--append", "randomize_kstack_offset=on")
@@ -706,8 +720,8 @@ def lockdown(kernel):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, afar, frozen, hogged, deep, traced, disarmed, recorded, frames,
-                  prove, traps, nanosleep, futex, leak, quiet, soak, calls, flood, clean, endures,
-                  modules, patched)
+                  prove, traps, interrupted, nanosleep, futex, leak, quiet, soak, calls, flood,
+                  clean, endures, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):
         chosen += [(kernel, case) for kernel in kernels if has(kernel, feature)]

@@ -20,10 +20,16 @@ struct name {
 extern const struct row __start_kc_rows[], __stop_kc_rows[];
 extern const struct name __start_kc_names[], __stop_kc_names[];
 extern const char __start_kc_text[], kc_text_end[], fake_guard[];
+extern const char __start_kc_made[], __stop_kc_made[];
 
 static int fake_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
 	(void)mem;
+	if (addr - FAKE_MADE < (uint64_t)(__stop_kc_made - __start_kc_made) &&
+	    len <= (uint64_t)(__stop_kc_made - __start_kc_made) - (addr - FAKE_MADE)) {
+		memcpy(buf, __start_kc_made + (addr - FAKE_MADE), len);
+		return 0;
+	}
 	if (addr < (uint64_t)__start_kc_text || addr + len > (uint64_t)kc_text_end)
 		return -EFAULT;
 	memcpy(buf, (const void *)addr, len);
@@ -37,8 +43,16 @@ static int compare_rows(const void *a, const void *b)
 	return x->pc < y->pc ? -1 : x->pc > y->pc;
 }
 
+/* As user/kernel/orc.h has it; register numbers are the same in both. */
+static uint16_t type_bits(uint8_t type, enum kc_orc_layout layout)
+{
+	if (layout == KC_ORC_V3)
+		return type << 8;
+	return type == KC_ORC_END_OF_STACK ? 1 << 11 : (type - KC_ORC_CALL) << 8;
+}
+
 /* Rows in the order of the text, in ORC's own shape. */
-static void make_orc(struct kc_orc_table *table)
+static void make_orc(struct kc_orc_table *table, enum kc_orc_layout layout)
 {
 	size_t count = __stop_kc_rows - __start_kc_rows;
 	struct row *rows = malloc(count * sizeof(*rows));
@@ -46,7 +60,7 @@ static void make_orc(struct kc_orc_table *table)
 	memcpy(rows, __start_kc_rows, count * sizeof(*rows));
 	qsort(rows, count, sizeof(*rows), compare_rows);
 	table->count = count;
-	table->layout = KC_ORC_V3;
+	table->layout = layout;
 	table->ip_addr = (uint64_t)__start_kc_text;
 	table->ip = malloc(count * sizeof(*table->ip));
 	table->entries = malloc(count * sizeof(*table->entries));
@@ -55,11 +69,22 @@ static void make_orc(struct kc_orc_table *table)
 		table->entries[i] = (struct kc_orc_raw){
 			.sp_offset = rows[i].offset,
 			.bp_offset = -16,
-			.bits = rows[i].reg | rows[i].type << 8 |
+			.bits = rows[i].reg | type_bits(rows[i].type, layout) |
 				(rows[i].reg == 4 ? 1 << 4 : 0), /* bp at CFA-16 */
 		};
 	}
 	free(rows);
+}
+
+uint64_t fake_made(const char *label)
+{
+	return FAKE_MADE + (label - __start_kc_made);
+}
+
+void fake_orc_layout(struct fake *it, enum kc_orc_layout layout)
+{
+	kc_orc_table_free(&it->kernel.orc);
+	make_orc(&it->kernel.orc, layout);
 }
 
 struct fake *fake;
@@ -108,7 +133,7 @@ static void make_kernel(bool rip_relative, const struct kc_mem *mem, struct kc_k
 		.guard = { .pc_relative = rip_relative,
 			   .addr = rip_relative ? (uint64_t)fake_guard : 0x28 },
 	};
-	make_orc(&kernel->orc);
+	make_orc(&kernel->orc, KC_ORC_V3);
 }
 
 struct kc_kernel *fake_kernel(void)

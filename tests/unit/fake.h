@@ -34,4 +34,11 @@ int fake_ksyms(const char *text, struct kc_ksyms **ret_ksyms);
 /* The plan of a function of text.S, by name. */
 const struct kc_plan *fake_plan(struct fake *fake, const char *name);
 
+/* Where code of text.S that was made at run time can be read, and a place in it. */
+#define FAKE_MADE 0xffffffffc0300000ULL
+uint64_t fake_made(const char *label);
+
+/* Its tables anew, as V2 or V3. */
+void fake_orc_layout(struct fake *it, enum kc_orc_layout layout);
+
 #endif

@@ -9,7 +9,7 @@
 #include "probe/probes.h"
 #include "probe/sweep.h"
 
-#define FAKE_WORDS 64
+#define FAKE_WORDS 32 /* up to the end of user mode's registers: see put_to_sleep() */
 
 struct fake_thread {
 	struct kc_record record;    /* size, kind and count are filled in */

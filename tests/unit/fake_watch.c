@@ -260,8 +260,9 @@ void put_to_sleep(struct fake_thread *thread, uint32_t tid)
 	assert_int_equal(at, SLOT);
 	thread->words[at++] = KC_CANARY_MARK;
 	thread->words[at++] = (uint64_t)interrupt_call + 5;
-	at += session.kernel->pt_regs.mode / 8;
-	thread->words[at] = 0x33; /* user mode */
+	thread->words[at + session.kernel->pt_regs.mode / 8] = 0x33; /* user mode */
+	at += session.kernel->pt_regs.size / 8;
+	assert_int_equal(at, FAKE_WORDS);
 }
 
 static void start_engine(struct kc_source *from)

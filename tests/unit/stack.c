@@ -12,7 +12,8 @@
 #define WORDS 512 /* top at BASE + 0x1000 */
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
-	behind_key_call[], interrupt_call[], unguarded_call[], return_to_handler[],
+	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[], thunk_inside[],
+	thunk_return[], detour_inside[], made_program_inside[], made_guarded[], return_to_handler[],
 	arch_rethook_trampoline[];
 
 static uint64_t words[WORDS];
@@ -369,10 +370,219 @@ static void system_call_frame(void **state)
 	begin(RETURN_TO(simple_call), 0);
 	frame_of_simple(KC_CANARY_MARK, RETURN_TO(interrupt_call));
 	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	stack.top = BASE + at * 8;
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
 	assert_int_equal(checked.intact, 1);
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 0);
+	/* Where a kernel has room above them. */
+	stack.top += 16;
+	assert_int_equal(check().end, KC_UNWIND_COMPLETE);
+}
+
+/* Registers that look like user mode's, and the tables' end mark, but not at the top. */
+static void end_in_the_middle(void **state)
+{
+	static const uint64_t not_at_top[] = { 8, 24, 32, 0x800 };
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(interrupt_call));
+	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	for (size_t i = 0; i < sizeof(not_at_top) / sizeof(not_at_top[0]); i++) {
+		stack.top = BASE + at * 8 + not_at_top[i];
+		checked = check();
+		assert_int_equal(checked.end, KC_UNWIND_EARLY);
+		assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+		assert_int_equal(checked.intact, 1);
+		assert_false(checked.bad_return);
+	}
+
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(end_marked_call));
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_EARLY);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	assert_int_equal(checked.intact, 1);
+}
+
+/* A kernel thread's stack begins right below the room for user mode's registers. */
+static void kernel_thread(void **state)
+{
+	static const struct {
+		uint64_t above;
+		bool is_end, was_end; /* since the mark means nothing else, and before */
+	} tops[] = {
+		{ 168, true, true },	   { 168 + 16, true, false },
+		{ 168 + 56, true, false }, /* an idle task's */
+		{ 168 + 72, true, false }, { 160, false, false },
+		{ 168 + 8, false, false }, { 168 + 80, false, false },
+	};
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(end_marked_call));
+	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++) {
+		stack.top = BASE + at * 8 + tops[i].above;
+		assert_int_equal(check().end,
+				 tops[i].is_end ? KC_UNWIND_COMPLETE : KC_UNWIND_EARLY);
+		fake_orc_layout(fake, KC_ORC_V2);
+		assert_int_equal(check().end,
+				 tops[i].was_end ? KC_UNWIND_COMPLETE : KC_UNWIND_EARLY);
+		fake_orc_layout(fake, KC_ORC_V3);
+	}
+}
+
+/* simple() called from the way in from user mode: words up to the stack's top. */
+static void whole_frame_of_simple(uint64_t slot)
+{
+	frame_of_simple(slot, RETURN_TO(interrupt_call));
+	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	stack.top = BASE + at * 8;
+}
+
+/* A task that was interrupted at pc; what comes next lies at its SP. Its BP is 0xb0b, else bp. */
+static void interrupt_at(uint64_t pc, uint64_t bp)
+{
+	begin(RETURN_TO(interrupt_call), 0);
+	push_regs(pc, 0x10, BASE + (at + 21) * 8);
+	words[at - 21 + 4] = bp ?: 0xb0b;
+}
+
+/* Nothing of what lies beyond the interrupted code is told. */
+static void assert_given_up(enum kc_unwind_end end, uint64_t pc, size_t count)
+{
+	struct kc_checked_stack checked = check();
+
+	assert_int_equal(checked.end, end);
+	assert_int_equal(checked.end_pc, pc);
+	assert_int_equal(checked.count, count);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	assert_int_equal(checked.intact + checked.damaged, 0);
+	assert_false(checked.bad_return);
+	assert_false(checked.through_code);
+}
+
+/* Through code that the tables do not know, to a slot beyond it. */
+static void through_a_thunk(void **state)
+{
+	uint64_t thunk = fake_plan(fake, "__x86_indirect_thunk_rax")->sym->addr;
+	struct kc_checked_stack checked;
+
+	(void)state;
+	for (int damaged = 0; damaged < 2; damaged++) {
+		interrupt_at(thunk, 0);
+		push(RETURN_TO(simple_call));
+		whole_frame_of_simple(damaged ? 0x4141 : KC_CANARY_MARK);
+		checked = check();
+		assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+		assert_int_equal(checked.count, 4);
+		assert_int_equal(checked.intact, !damaged);
+		assert_int_equal(checked.damaged, damaged);
+		assert_true(checked.through_code);
+		assert_int_equal(checked.blind[KC_BLIND_UNWIND] + checked.blind[KC_BLIND_NO_PLAN],
+				 0);
+	}
+	interrupt_at((uint64_t)thunk_inside, 0);
+	push((uint64_t)thunk_inside); /* what the call inside of it left */
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.intact, 1);
+
+	/* Not up to the stack's top: nothing is proved, not even that there is damage. */
+	interrupt_at(thunk, 0);
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(0x4141);
+	stack.top += 8;
+	assert_given_up(KC_UNWIND_EARLY, thunk, 2);
+	/* Nor by a return address that none is. */
+	interrupt_at(thunk, 0);
+	push((uint64_t)simple_call);
+	whole_frame_of_simple(0x4141);
+	assert_given_up(KC_UNWIND_EARLY, thunk, 2);
+}
+
+/* The return that a retpoline ends in is a jump to the function that it has put there. */
+static void jump_by_return(void **state)
+{
+	uint64_t function = fake_plan(fake, "unguarded")->sym->addr;
+	struct kc_checked_stack checked;
+
+	(void)state;
+	kc_seen_free(&seen);
+	interrupt_at((uint64_t)thunk_return, 0);
+	push(function);
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_true(checked.through_code);
+	assert_int_equal(checked.count, 5);
+	assert_true(checked.frames[2].frame.exact);
+	assert_int_equal(checked.intact, 1);
+
+	/* Not proved to be one, and no evidence of a bad return address either. */
+	kc_seen_add(&seen, (uint64_t)thunk_return, false, true);
+	stack.top += 8;
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
+	assert_int_equal(checked.count, 2);
+	assert_false(checked.bad_return);
+	/* Into the middle of a function nothing jumps. */
+	interrupt_at((uint64_t)thunk_return, 0);
+	push((uint64_t)simple_call);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
+	assert_true(checked.bad_return);
+}
+
+/* A detour is part of the function that it goes on in. */
+static void through_a_detour(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	interrupt_at((uint64_t)detour_inside, 0);
+	push(0x1234);
+	push(0xb0b);
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.count, 3);
+	assert_int_equal(checked.frames[1].frame.pc, (uint64_t)simple_check);
+	assert_true(checked.frames[1].frame.exact);
+	assert_int_equal(checked.frames[1].frame.bp, 0xb0b);
+	assert_int_equal(checked.intact, 1);
+}
+
+/* Code that was made at run time has no canary, and hides none. */
+static void through_generated_code(void **state)
+{
+	uint64_t program = fake_made(made_program_inside), guarded = fake_made(made_guarded);
+	struct kc_checked_stack checked;
+
+	(void)state;
+	interrupt_at(program, BASE + (7 + 21 + 3) * 8);
+	for (int i = 0; i < 3; i++)
+		push(0);
+	push(0xb1b); /* saved bp */
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.count, 4);
+	assert_int_equal(checked.frames[1].status, KC_CHECK_UNGUARDED);
+	assert_int_equal(checked.frames[2].frame.bp, 0xb1b);
+	assert_int_equal(checked.intact, 1);
+	assert_int_equal(checked.blind[KC_BLIND_NO_PLAN], 0);
+
+	interrupt_at(guarded, 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	assert_given_up(KC_UNWIND_NO_TABLE, guarded, 1);
 }
 
 static void not_verifiable(void **state)
@@ -416,30 +626,29 @@ static void replaced_return_addresses(void **state)
 
 static void bad_frames(void **state)
 {
-	struct kc_frame frames[KC_MAX_FRAMES];
-	size_t count;
+	struct kc_unwound unwound;
 
 	(void)state;
 	/* BP points below: the frame does not lie above its callee's. */
 	begin(RETURN_TO(realigned_pushed), BASE - 64);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
-			 KC_UNWIND_NO_PROGRESS);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_NO_PROGRESS);
 	/* BP points beyond the stack. */
 	begin(RETURN_TO(realigned_pushed), BASE + 0x10000);
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
-			 KC_UNWIND_LEAVES_STACK);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_LEAVES_STACK);
 	/* A stack too short for the first frame. */
 	stack.top = stack.sp + 40;
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
-			 KC_UNWIND_LEAVES_STACK);
-	assert_int_equal(count, 0);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_LEAVES_STACK);
+	assert_int_equal(unwound.count, 0);
 	/* Frames without end. */
 	begin(RETURN_TO(simple_call), 0);
 	while (at + 4 <= WORDS)
 		frame_of_simple(0, RETURN_TO(simple_call));
-	assert_int_equal(kc_unwind(&fake->kernel, &stack, NULL, frames, &count),
-			 KC_UNWIND_LEAVES_STACK);
-	assert_true(count > 100);
+	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
+	assert_int_equal(unwound.end, KC_UNWIND_LEAVES_STACK);
+	assert_true(unwound.count > 100);
 }
 
 static int teardown(void **state)
@@ -463,6 +672,12 @@ int main(void)
 		cmocka_unit_test(realigned_frame),
 		cmocka_unit_test(interrupted_frame),
 		cmocka_unit_test(system_call_frame),
+		cmocka_unit_test(end_in_the_middle),
+		cmocka_unit_test(kernel_thread),
+		cmocka_unit_test(through_a_thunk),
+		cmocka_unit_test(jump_by_return),
+		cmocka_unit_test(through_a_detour),
+		cmocka_unit_test(through_generated_code),
 		cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(replaced_return_addresses),
 		cmocka_unit_test(bad_frames),

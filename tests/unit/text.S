@@ -24,6 +24,17 @@
 663:
 	.endm
 
+	/* From here on the tables say that the stack ends. */
+	.macro END
+	.pushsection kc_rows, "aw"
+	.quad 664f
+	.short 0
+	.byte 0
+	.byte 1			/* end of stack */
+	.popsection
+664:
+	.endm
+
 	.macro FUNC name
 	.balign 16
 	.pushsection kc_names, "aw"
@@ -399,6 +410,59 @@ FUNC return_to_handler		/* what tracers put in the place of return addresses */
 FUNC arch_rethook_trampoline
 	ret
 
+FUNC end_marked			/* where the tables say that the stack ends */
+	END
+	.globl	end_marked_call
+end_marked_call:
+	call	other
+	ret
+
+FUNC __x86_indirect_thunk_rax	/* a retpoline: no tables */
+	END
+	call	1f
+	.globl	thunk_trap
+thunk_trap:
+	int3
+	.globl	thunk_inside
+thunk_inside:
+1:	mov	%rax, (%rsp)
+	CFA SP, 8
+	.globl	thunk_return
+thunk_return:
+	ret
+
+FUNC safe_ret			/* leaves the frame of its caller, who never goes on */
+	END
+	lea	8(%rsp), %rsp
+	.globl	safe_ret_inside
+safe_ret_inside:
+	ret
+
+FUNC stuffing			/* fills the processor's return stack */
+	END
+	call	1f
+	int3
+1:	call	2f
+	int3
+2:
+	.globl	stuffing_inside
+stuffing_inside:
+	call	3f
+	int3
+3:	add	$0x18, %rsp
+	ret
+
+FUNC detour			/* saves all, does something, and goes on in simple() */
+	END
+	push	%rbp
+	push	%rax
+	.globl	detour_inside
+detour_inside:
+	call	other
+	pop	%rax
+	pop	%rbp
+	jmp	simple_check
+
 FUNC ends_in_call		/* the return address is the next function's start */
 	.skip	11, 0x90
 	.globl	last_call
@@ -410,6 +474,69 @@ FUNC last
 
 	.globl	kc_text_end
 kc_text_end:
+
+	/* What a kernel makes as it runs: no tables, no symbols, read at another place. */
+	.section kc_made, "ax"
+
+	.globl	made_trampoline, made_trampoline_inside
+made_trampoline:
+	sub	$0x28, %rsp
+	mov	%rdi, 0x10(%rsp)
+	mov	%rbp, %rdx
+	mov	%rdx, 8(%rsp)
+	call	*%rax
+made_trampoline_inside:
+	mov	0x10(%rsp), %rdi
+	mov	8(%rsp), %rbp
+	add	$0x28, %rsp
+	ret
+
+	.globl	made_program, made_program_pushed, made_program_inside, made_program_left
+made_program:
+	nopl	0(%rax,%rax,1)
+	push	%rbp
+made_program_pushed:
+	mov	%rsp, %rbp
+	sub	$0x10, %rsp
+	push	%rbx
+	xor	%ebx, %ebx
+1:	test	%edi, %edi
+	je	3f
+	dec	%edi
+	je	2f			/* one way out ... */
+made_program_inside:
+	call	*%rax
+	jmp	1b
+2:	pop	%rbx
+	leave
+made_program_left:
+	ret
+3:	add	$0x18, %rsp		/* ... and a jump to another program */
+	jmp	*%rcx
+
+	.globl	made_jump
+made_jump:
+	jmp	*%rcx
+
+	.globl	made_guarded, made_endless, made_lost, made_restores_other
+made_guarded:			/* a module nobody knows yet: compiled, and has a canary */
+	mov	0x10(%rsp), %rdx
+	sub	%gs:0x28, %rdx
+	add	$0x18, %rsp
+	ret
+made_endless:
+	nop
+	jmp	made_endless
+made_lost:
+	mov	%rax, %rsp
+	ret
+made_restores_other:		/* BP is not the caller's again */
+	mov	%rax, -8(%rsp)
+	mov	-8(%rsp), %rbp
+	ret
+	.globl	kc_made_end
+kc_made_end:
+	.skip	64, 0xff
 
 	.data
 	.globl	fake_guard

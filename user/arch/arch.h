@@ -49,6 +49,10 @@ struct kc_arch {
 	/* Does this saved word say that user mode was interrupted? */
 	bool (*from_user)(uint64_t mode);
 
+	/* Bytes between the registers that user mode left and a stack's top, where there are any.
+	 */
+	uint32_t top_padding;
+
 	/* A return address lies so many bytes below its frame's CFA. */
 	uint32_t return_below_cfa;
 

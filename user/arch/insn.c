@@ -200,6 +200,42 @@ static void effect_on_sp(const cs_insn *insn, struct kc_insn *out)
 	out->disp = 0;
 }
 
+/* Of an instruction that changes SP or BP; the effect is known by now. */
+static void find_frame(const cs_insn *insn, struct kc_insn *out)
+{
+	const cs_x86_op *ops = insn->detail->x86.operands;
+	x86_reg to = ops[0].type == X86_OP_REG ? ops[0].reg : X86_REG_INVALID;
+
+	switch (insn->id) {
+	case X86_INS_PUSH:
+	case X86_INS_PUSHFQ:
+		out->frame = KC_FRAME_PUSH;
+		out->reg = insn->id == X86_INS_PUSH && is_reg64(&ops[0]) ? gpr_of(to) : KC_NO_REG;
+		break;
+	case X86_INS_POP:
+		if (to == X86_REG_RBP)
+			out->frame = KC_FRAME_POP_BP;
+		break;
+	case X86_INS_LEAVE:
+		out->frame = KC_FRAME_LEAVE;
+		break;
+	case X86_INS_MOV:
+		if (to == X86_REG_RBP && ops[1].type == X86_OP_REG && ops[1].reg == X86_REG_RSP)
+			out->frame = KC_FRAME_BP_IS_SP;
+		else if (to == X86_REG_RSP && ops[1].type == X86_OP_REG &&
+			 ops[1].reg == X86_REG_RBP)
+			out->frame = KC_FRAME_SP_IS_BP;
+		else if (is_reg64(&ops[0]) && ops[1].type == X86_OP_REG &&
+			 ops[1].reg == X86_REG_RBP) {
+			out->frame = KC_FRAME_COPY_BP;
+			out->reg = gpr_of(to);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
 static void find_flow(csh handle, const cs_insn *insn, struct kc_insn *out)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
@@ -274,14 +310,11 @@ static const struct unknown *find_unknown(const uint8_t *bytes, size_t len)
 	return NULL;
 }
 
-/* An instruction is no longer than that. */
-#define MAX_INSN 15
-
 /*
  * UD1 (0f b9 /r) has operands, which Capstone 4 takes for what comes after it. They
  * are those of IMUL (0f af /r), which it knows: make that of it. False: it is no UD1.
  */
-static bool as_imul(const uint8_t *bytes, size_t len, uint8_t ret_imul[static MAX_INSN])
+static bool as_imul(const uint8_t *bytes, size_t len, uint8_t ret_imul[static KC_MAX_INSN])
 {
 	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64,
 					    0x65, 0x66, 0x67, 0xf2, 0xf3 };
@@ -291,9 +324,9 @@ static bool as_imul(const uint8_t *bytes, size_t len, uint8_t ret_imul[static MA
 		at++;
 	if (at < len && (bytes[at] & 0xf0) == 0x40) /* REX */
 		at++;
-	if (at + 2 > len || at + 2 > MAX_INSN || bytes[at] != 0x0f || bytes[at + 1] != 0xb9)
+	if (at + 2 > len || at + 2 > KC_MAX_INSN || bytes[at] != 0x0f || bytes[at + 1] != 0xb9)
 		return false;
-	memcpy(ret_imul, bytes, len < MAX_INSN ? len : MAX_INSN);
+	memcpy(ret_imul, bytes, len < KC_MAX_INSN ? len : KC_MAX_INSN);
 	ret_imul[at + 1] = 0xaf;
 	return true;
 }
@@ -309,7 +342,7 @@ static const uint8_t ud1_warn[] = { 0x67, 0x48, 0x0f, 0xb9, 0x3a };
 static bool decode_ud1(struct kc_decoder *decoder, const uint8_t *bytes, size_t len,
 		       const uint8_t *imul, struct kc_insn *out)
 {
-	size_t imul_len = len < MAX_INSN ? len : MAX_INSN;
+	size_t imul_len = len < KC_MAX_INSN ? len : KC_MAX_INSN;
 	uint64_t next = out->addr;
 
 	if (!cs_disasm_iter(decoder->handle, &imul, &imul_len, &next, decoder->insn))
@@ -328,7 +361,7 @@ bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uin
 	const cs_x86_op *ops = insn->detail->x86.operands;
 	struct kc_insn out = { .addr = addr, .reg = KC_NO_REG, .base = KC_NO_REG };
 	const struct unknown *one = find_unknown(bytes, len);
-	uint8_t count, imul[MAX_INSN];
+	uint8_t count, imul[KC_MAX_INSN];
 	uint64_t next = addr;
 
 	decoder->insn->size = 0; /* not from Capstone, until it is */
@@ -363,6 +396,7 @@ bool kc_decode(struct kc_decoder *decoder, const uint8_t *bytes, size_t len, uin
 		effect_on_word(insn, &ops[1], &ops[0], &out);
 	if (out.flow == KC_FLOW_NEXT && (out.writes & 1u << RSP) && out.effect == KC_EFFECT_NONE)
 		effect_on_sp(insn, &out);
+	find_frame(insn, &out);
 	*ret_insn = out;
 	return true;
 }
@@ -371,7 +405,7 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
 			   uint64_t addr)
 {
 	const struct unknown *one = find_unknown(bytes, len);
-	uint8_t imul[MAX_INSN];
+	uint8_t imul[KC_MAX_INSN];
 	uint64_t next = addr;
 	bool is_ud1;
 
@@ -380,7 +414,7 @@ const char *kc_decode_text(struct kc_decoder *decoder, const uint8_t *bytes, siz
 	is_ud1 = as_imul(bytes, len, imul);
 	if (is_ud1) {
 		bytes = imul;
-		len = len < MAX_INSN ? len : MAX_INSN;
+		len = len < KC_MAX_INSN ? len : KC_MAX_INSN;
 	}
 	if (!cs_disasm_iter(decoder->text_handle, &bytes, &len, &next, decoder->insn))
 		return "(bad)";

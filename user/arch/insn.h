@@ -43,6 +43,20 @@ enum kc_effect {
 	KC_EFFECT_SP_LOST,     /* SP becomes something we do not follow */
 };
 
+/* What else it does to SP, to BP and to the stack: for guard/ahead.h. */
+enum kc_frame_effect {
+	KC_FRAME_NONE,
+	KC_FRAME_PUSH,	   /* SP -= 8; [SP] = reg, or something else */
+	KC_FRAME_POP_BP,   /* BP = [SP]; SP += 8 */
+	KC_FRAME_BP_IS_SP, /* BP = SP */
+	KC_FRAME_SP_IS_BP, /* SP = BP */
+	KC_FRAME_COPY_BP,  /* reg = BP */
+	KC_FRAME_LEAVE,	   /* SP = BP, then BP = [SP]; SP += 8 */
+};
+
+/* No instruction is longer, in bytes. */
+#define KC_MAX_INSN 15
+
 struct kc_insn {
 	uint64_t addr;
 	uint64_t target; /* of a direct call, jump or branch; else 0 */
@@ -51,6 +65,7 @@ struct kc_insn {
 	uint8_t len;
 	uint8_t flow;	/* enum kc_control */
 	uint8_t effect; /* enum kc_effect */
+	uint8_t frame;	/* enum kc_frame_effect */
 	uint8_t reg;	/* enum kc_reg */
 	uint8_t base;	/* KC_REG_SP or KC_REG_BP */
 };

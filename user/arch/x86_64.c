@@ -70,6 +70,8 @@ const struct kc_arch kc_arch_x86_64 = {
 	.inactive = { "inactive_task_frame", "bp", "ret_addr" },
 	.regs = { "pt_regs", .pc = "ip", .sp = "sp", .bp = "bp", .mode = "cs" },
 	.from_user = from_user,
+	/* TOP_OF_KERNEL_STACK_PADDING with CONFIG_X86_FRED (asm/thread_info.h); else 0. */
+	.top_padding = 16,
 	.return_below_cfa = 8, /* the call pushes it, and the CFA is SP before that */
 	.modules = 0xffffffffa0000000ULL,
 	/* KERNEL_IMAGE_SIZE is 1 GiB then, else 512 MiB (asm/page_64_types.h). */

@@ -314,6 +314,16 @@ const struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc)
 	return sym ? kc_plans_of(plans, sym) : &plans->no_symbol;
 }
 
+bool kc_plans_ahead(struct kc_plans *plans, uint64_t pc, struct kc_ahead *ret_ahead)
+{
+	bool is_known;
+
+	pthread_mutex_lock(&plans->lock);
+	is_known = kc_ahead(plans->kernel, plans->decoder, pc, ret_ahead);
+	pthread_mutex_unlock(&plans->lock);
+	return is_known;
+}
+
 const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc)
 {
 	const struct kc_site *site;

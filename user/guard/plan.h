@@ -17,6 +17,7 @@
 #ifndef KC_GUARD_PLAN_H
 #define KC_GUARD_PLAN_H
 
+#include "guard/ahead.h"
 #include "guard/site.h"
 
 enum kc_plan_reason {
@@ -95,6 +96,9 @@ KC_DEFINE_AUTO(plans, struct kc_plans, kc_plans_free)
  */
 const struct kc_plan *kc_plans_at(struct kc_plans *plans, uint64_t pc);
 const struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym);
+
+/* See kc_ahead(). */
+bool kc_plans_ahead(struct kc_plans *plans, uint64_t pc, struct kc_ahead *ret_ahead);
 
 /* What is known of a return address; NULL: out of memory. */
 const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/insn.h"
+#include "guard/ahead.h"
 #include "kernel/edges.h"
 #include "util/array.h"
 
@@ -43,7 +44,7 @@ struct kc_facts {
 	struct kc_tape *tape;
 	struct kc_rebase rebase;
 	struct kc_decoder *decoder;
-	uint64_t *functions; /* addresses of those whose text is on the tape */
+	uint64_t *functions; /* and pieces: addresses of those whose text is on the tape */
 	size_t nr_functions, capacity;
 };
 
@@ -59,7 +60,9 @@ static uint64_t move_place(const struct kc_mover *mover, uint64_t addr)
 
 static uint64_t move_operand(const struct kc_mover *mover, uint64_t number)
 {
-	return kc_facts_move(facts_of(mover), number);
+	const struct kc_facts *facts = facts_of(mover);
+
+	return kc_rebase_found(&facts->rebase, facts->kernel, number);
 }
 
 static bool has_text(const struct kc_facts *facts, uint64_t function)
@@ -90,12 +93,50 @@ static void write_text(struct kc_facts *facts, uint64_t addr)
 	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, sym->size);
 }
 
+/* Neither vmlinux's nor a known module's: what the kernel made since it runs, or nothing. */
+static bool may_be_generated(const struct kc_facts *facts, uint64_t addr)
+{
+	return addr >= facts->rebase.modules && addr < kc_arch()->modules_end &&
+	       !kc_kernel_is_text(facts->kernel, addr);
+}
+
+/* What stands for the rest of a piece of which nothing can be moved: no instruction. */
+#define NO_CODE 0xff
+
+/*
+ * Code that has no extent: what was read of it, from an instruction on and as far as
+ * kc_ahead() may decode it. What may lie there later, in the place of the first, is not kept.
+ */
+static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_t *read, size_t len)
+{
+	kc_auto_free uint8_t *bytes = malloc(len);
+	struct kc_insn insn;
+	size_t whole = 0;
+	uint64_t at;
+
+	if (!bytes || !facts->rebase.modules_by || has_text(facts, addr) ||
+	    kc_grow(facts->functions, facts->capacity, facts->nr_functions + 1))
+		return;
+	facts->functions[facts->nr_functions++] = addr;
+	memcpy(bytes, read, len);
+	while (len - whole >= KC_MAX_INSN &&
+	       kc_decode(facts->decoder, bytes + whole, len - whole, addr + whole, &insn))
+		whole += insn.len;
+	if (!kc_move_code(facts->decoder, bytes, whole, addr, &facts->mover))
+		whole = 0;
+	memset(bytes + whole, NO_CODE, len - whole);
+	at = kc_rebase(&facts->rebase, addr);
+	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, len);
+}
+
 static int facts_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
 	struct kc_facts *facts = (struct kc_facts *)mem;
 	int err = kc_mem_read(facts->base, addr, buf, len);
 
-	if (!err && len) {
+	if (!err && len && may_be_generated(facts, addr)) {
+		write_code_piece(facts, addr, buf, len);
+	} else if (!err && len) {
 		write_text(facts, addr);
 		write_text(facts, addr + len - 1);
 	}
@@ -214,6 +255,11 @@ const struct kc_rebase *kc_facts_rebase(const struct kc_facts *facts)
 
 uint64_t kc_facts_move(const struct kc_facts *facts, uint64_t number)
 {
+	struct kc_ahead ahead;
+
+	if (facts->rebase.modules_by && may_be_generated(facts, number) &&
+	    kc_ahead(facts->kernel, facts->decoder, number, &ahead))
+		return kc_rebase(&facts->rebase, number);
 	return kc_rebase_found(&facts->rebase, facts->kernel, number);
 }
 
@@ -251,8 +297,12 @@ struct loaded {
 	size_t nr_edges, edges_capacity;
 };
 
+/* Pieces of generated code may overlap, each as it was read: see write_code_piece(). */
 static const struct piece *find_piece(const struct loaded *loaded, uint64_t addr)
 {
+	for (size_t i = 0; i < loaded->nr_pieces; i++)
+		if (loaded->pieces[i].addr == addr)
+			return &loaded->pieces[i];
 	for (size_t i = 0; i < loaded->nr_pieces; i++)
 		if (addr - loaded->pieces[i].addr < loaded->pieces[i].len)
 			return &loaded->pieces[i];

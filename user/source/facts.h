@@ -23,7 +23,7 @@ int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, const struct 
 void kc_facts_write(struct kc_facts *facts);
 const struct kc_rebase *kc_facts_rebase(const struct kc_facts *facts);
 
-/* As kc_rebase_found(). */
+/* As kc_rebase_found(); and what is code by what it does, without a symbol, is moved. */
 uint64_t kc_facts_move(const struct kc_facts *facts, uint64_t number);
 void kc_facts_end(struct kc_facts *facts);
 

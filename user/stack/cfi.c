@@ -54,3 +54,20 @@ struct kc_cfi_row kc_cfi_of_orc(const struct kc_orc *orc)
 	}
 	return row;
 }
+
+static const uint8_t ahead_bps[] = {
+	[KC_AHEAD_BP_SAME] = KC_BP_SAME,
+	[KC_AHEAD_BP_AT_CFA] = KC_BP_AT_CFA,
+	[KC_AHEAD_BP_AT_BP] = KC_BP_AT_BP,
+};
+
+struct kc_cfi_row kc_cfi_of_ahead(const struct kc_ahead *ahead)
+{
+	return (struct kc_cfi_row){
+		.cfa = ahead->from_bp ? KC_CFA_BP : KC_CFA_SP,
+		.caller = KC_CALLER_AT_CFA,
+		.bp = ahead_bps[ahead->bp],
+		.cfa_offset = ahead->cfa_offset,
+		.bp_offset = ahead->bp_offset,
+	};
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Unwinding, layer three: rules. One ORC entry becomes one row that says how
- * to compute the frame's CFA, the caller's PC and the caller's BP, with
+ * Unwinding, layer three: rules. One ORC entry, or what code was seen to do ahead, becomes
+ * one row that says how to compute the frame's CFA, the caller's PC and the caller's BP, with
  * nothing ORC-specific left in it.
  */
 #ifndef KC_STACK_CFI_H
@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "guard/ahead.h"
 #include "kernel/orc.h"
 
 enum kc_cfa_kind {
@@ -45,5 +46,8 @@ struct kc_cfi_row {
 };
 
 struct kc_cfi_row kc_cfi_of_orc(const struct kc_orc *orc);
+
+/* Of code that is followed ahead: of one that goes on elsewhere, the CFA is SP there. */
+struct kc_cfi_row kc_cfi_of_ahead(const struct kc_ahead *ahead);
 
 #endif

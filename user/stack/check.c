@@ -38,15 +38,16 @@ static uint64_t slot_address(const struct kc_frame *frame, const struct kc_slot_
 	return base ? base + rule->offset : 0;
 }
 
-static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
+static void check_frame(const struct kc_kernel *kernel, struct kc_plans *plans,
 			const struct kc_stack *stack, struct kc_checked_frame *checked)
 {
 	const struct kc_frame *frame = &checked->frame;
 	uint64_t site = kc_frame_site(frame), word;
 
-	checked->sym = kc_ksyms_find(ksyms, site);
+	checked->sym = kc_ksyms_find(kernel->ksyms, site);
 	checked->plan = kc_plans_at(plans, site);
-	if (checked->plan->reason == KC_PLAN_UNGUARDED) {
+	/* What is not text was followed by its code, which then has no check: see kc_ahead(). */
+	if (checked->plan->reason == KC_PLAN_UNGUARDED || !kc_kernel_is_text(kernel, site)) {
 		checked->status = KC_CHECK_UNGUARDED;
 		return;
 	}
@@ -85,30 +86,31 @@ static void check_frame(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 	checked->status = word == KC_CANARY_MARK ? KC_CHECK_INTACT : KC_CHECK_DAMAGED;
 }
 
-/* The kind of the code before a frame's return address; exact PCs were not returned to. */
-static enum kc_site_kind site_kind(struct kc_plans *plans, const struct kc_frame *frame)
+/* Was the call before a frame's return address patched away, as far as can be told? */
+static bool may_be_patched(struct kc_plans *plans, const struct kc_frame *frame)
 {
 	const struct kc_site *site = frame->exact ? NULL : kc_plans_site(plans, frame->pc);
 
-	return site ? site->kind : KC_SITE_CALL;
+	return site && site->kind == KC_SITE_PATCHED;
 }
 
-/* Cut off the frames that lie behind a return address that is none. */
-static void trim(struct kc_plans *plans, struct kc_checked_stack *checked)
+/* What each frame says of the one below. */
+static void look_back(const struct kc_kernel *kernel, struct kc_plans *plans,
+		      struct kc_checked_stack *checked)
 {
 	struct kc_checked_frame *frames = checked->frames;
 
 	for (size_t i = 0; i < checked->count; i++) {
-		enum kc_site_kind kind = site_kind(plans, &frames[i].frame);
+		/* What patched it may return there, too: a tracer's trampoline. */
+		bool by_patch =
+			i && !kc_kernel_is_text(kernel, kc_frame_site(&frames[i - 1].frame));
 
-		if (kind == KC_SITE_NO_CALL) {
-			checked->count = i;
-			checked->end = KC_UNWIND_NOT_CALLED;
-		} else if (kind == KC_SITE_PATCHED) {
-			checked->blind[KC_BLIND_PATCHED]++;
-		} else if (i && !frames[i].frame.exact) {
+		if (!kc_kernel_is_text(kernel, kc_frame_site(&frames[i].frame)))
+			continue;
+		if (may_be_patched(plans, &frames[i].frame))
+			checked->blind[KC_BLIND_PATCHED] += !by_patch;
+		else if (i && !frames[i].frame.exact)
 			frames[i - 1].led_on = true;
-		}
 	}
 }
 
@@ -135,8 +137,9 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 }
 
 /* Is the last frame's return address what ended the unwinding, provably? */
-static void find_bad_return(const struct kc_kernel *kernel, const struct kc_seen *seen,
-			    const struct kc_stack *stack, struct kc_checked_stack *checked)
+static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *plans,
+			    const struct kc_seen *seen, const struct kc_stack *stack,
+			    struct kc_checked_stack *checked)
 {
 	const struct kc_checked_frame *last;
 	struct kc_orc orc;
@@ -148,7 +151,8 @@ static void find_bad_return(const struct kc_kernel *kernel, const struct kc_seen
 	last = &checked->frames[checked->count - 1];
 	if (!last->frame.cfa || !kc_kernel_orc(kernel, kc_frame_site(&last->frame), &orc) ||
 	    orc.type != KC_ORC_CALL ||
-	    !kc_stack_word(stack, kc_return_slot(last->frame.cfa), &word))
+	    !kc_stack_word(stack, kc_return_slot(last->frame.cfa), &word) ||
+	    kc_may_jump_by_return(plans, kernel->ksyms, &last->frame, word))
 		return;
 	if (last->status != KC_CHECK_INTACT &&
 	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED ||
@@ -166,19 +170,23 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		    const struct kc_stack *stack, const struct kc_frame *from,
 		    struct kc_checked_stack *ret_checked)
 {
-	struct kc_frame frames[KC_MAX_FRAMES];
+	struct kc_unwound unwound;
 
 	memset(ret_checked, 0, offsetof(struct kc_checked_stack, frames));
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
-	ret_checked->end = kc_unwind(kernel, stack, from, frames, &ret_checked->count);
+	kc_unwind(kernel, plans, stack, from, &unwound);
+	ret_checked->end = unwound.end;
+	ret_checked->end_pc = unwound.end_pc;
+	ret_checked->through_code = unwound.through_code;
+	ret_checked->count = unwound.count;
 	for (size_t i = 0; i < ret_checked->count; i++)
-		ret_checked->frames[i] = (struct kc_checked_frame){ .frame = frames[i] };
-	trim(plans, ret_checked);
+		ret_checked->frames[i] = (struct kc_checked_frame){ .frame = unwound.frames[i] };
+	look_back(kernel, plans, ret_checked);
 	for (size_t i = 0; i < ret_checked->count; i++) {
 		struct kc_checked_frame *checked = &ret_checked->frames[i];
 
-		check_frame(plans, kernel->ksyms, stack, checked);
+		check_frame(kernel, plans, stack, checked);
 		kc_seen_add(seen, kc_frame_site(&checked->frame),
 			    checked->status == KC_CHECK_INTACT, checked->led_on);
 		ret_checked->intact += checked->status == KC_CHECK_INTACT;
@@ -188,5 +196,5 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	find_bad_return(kernel, seen, stack, ret_checked);
+	find_bad_return(kernel, plans, seen, stack, ret_checked);
 }

@@ -47,6 +47,8 @@ struct kc_checked_frame {
 
 struct kc_checked_stack {
 	enum kc_unwind_end end;
+	bool through_code; /* as in struct kc_unwound */
+	uint64_t end_pc;
 	size_t count;
 	struct kc_checked_frame frames[KC_MAX_FRAMES];
 	size_t intact, damaged;

@@ -13,11 +13,17 @@
  *	             :                     :
  *	             │ struct pt_regs      │  user mode: end of stack
  *	top ───────► └─────────────────────┘ high
+ *
+ * Complete is what ends there and nowhere else: with user mode's registers, or, in a kernel
+ * thread and a task that has not begun, with the tables' end mark right below the room for them.
+ * Code in the middle of a stack may have that mark, too: it was all that tables up to v6.3 could
+ * say of code that they do not know (UNWIND_HINT_EMPTY in retpolines: Linux commit fb799447ae29
+ * ("x86,objtool: Split UNWIND_HINT_EMPTY in two"), v6.4).
  */
 #ifndef KC_STACK_UNWIND_H
 #define KC_STACK_UNWIND_H
 
-#include "kernel/kernel.h"
+#include "guard/plan.h"
 
 /* A copy of [sp, top) of one stack. */
 struct kc_stack {
@@ -50,21 +56,40 @@ enum kc_unwind_end {
 	KC_UNWIND_NOT_TEXT = 9, /* a return address where no code can be */
 	KC_UNWIND_BAD_TABLE = 10,
 	KC_UNWIND_NOT_CALLED = 11, /* a return address that no call left behind */
-	KC_UNWIND_TRACER = 12,	   /* can't tell: replaced, and not by a return probe of old */
-	KC_UNWIND_NR_ENDS = 13,
+	/* can't tell */
+	KC_UNWIND_TRACER = 12, /* replaced, and not by a return probe of old */
+	KC_UNWIND_EARLY = 13,  /* it was said to be the end, and is not at the stack's top */
+	KC_UNWIND_NR_ENDS = 14,
 };
 
 const char *kc_unwind_end_text(enum kc_unwind_end end);
 
 #define KC_MAX_FRAMES 128
 
+struct kc_unwound {
+	enum kc_unwind_end end;
+	bool through_code; /* not by tables alone, and complete */
+	uint64_t end_pc;   /* of the frame in which it ended, or the tables did; or what is none */
+	size_t count;
+	struct kc_frame frames[KC_MAX_FRAMES];
+};
+
 /*
  * Unwind a task that is not running, or from a frame that is known (`from`: pc, sp,
- * bp, exact). Frames found before a premature end are valid. Returns how it ended.
+ * bp, exact). Frames found before a premature end are valid. Where the tables know no way on,
+ * the code is asked (guard/ahead.h); frames beyond that are told only if the stack is complete
+ * with them.
  */
-enum kc_unwind_end kc_unwind(const struct kc_kernel *kernel, const struct kc_stack *stack,
-			     const struct kc_frame *from,
-			     struct kc_frame ret_frames[static KC_MAX_FRAMES], size_t *ret_count);
+void kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans, const struct kc_stack *stack,
+	       const struct kc_frame *from, struct kc_unwound *ret_unwound);
+
+/*
+ * May a frame that was interrupted have put `to`, which is where its return address lies, there
+ * itself, to go to that function by returning? Retpolines do, and the return thunks that they
+ * end in; for those instructions the tables say no more than for any other return.
+ */
+bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
+			   const struct kc_frame *frame, uint64_t to);
 
 /*
  * What puts this in the place of return addresses: KC_UNWIND_TRAMPOLINE, KC_UNWIND_TRACER; or
