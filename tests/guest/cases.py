@@ -499,20 +499,43 @@ def modules(kernel):
 
 
 def patched(kernel):
-    """Breakpoints in the text that plans are made from: no false alarm, and what can't
-    be probed for them is told."""
+    """Breakpoints in the text that plans are made from: no false alarm, and all is planned and
+    probed as without."""
     guest = Guest(kernel, "sh /patched.sh", files=["patched.sh"])
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     need(not guest.events("finding"), "a false alarm", guest)
-    notices = [event["text"] for event in guest.events("notice")]
-    need(any("not probed: hrtimer_nanosleep: " in text for text in notices), str(notices), guest)
-    need(guest.value(r"^watch: status (\d+)") == "4", "watch", guest)
+    need(not guest.events("notice"), str(guest.events("notice")), guest)
+    need(guest.value(r"^watch: status (\d+)") == "0", "watch", guest)
     need(guest.value(r"^prove: status (\d+)") == "0", "prove", guest)
     checks = int(guest.value(r"checks probed (\d+)") or 0)
     need(checks >= 6, f"only {checks} checks probed", guest)
     coverage = guest.events("stats")[-1]["coverage"]
     need(coverage["frames_verified"] > 100, str(coverage), guest)
     return f"{checks} breakpoints, {coverage['frames_verified']} frames verified, 0 findings"
+
+
+def foreign(kernel):
+    """Others' kprobes, there first, as breakpoints and as jumps: plans as without, every check
+    probed and compared, no notice; and the same of two watches at once."""
+    guest = Guest(kernel, "sh /foreign.sh", files=["foreign.sh"], timeout=600)
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    placed = guest.value(r"^placed: (\d+), [1-9]")
+    need(int(placed or 0) >= 16, "too few foreign probes", guest)
+    for jumps in (0, 1):
+        for words in ("the same", "still the same"):
+            need(f"jumps {jumps}: {words}" in guest.lines, f"jumps {jumps}: not {words}", guest)
+    for name in ("one", "two", "jumps0", "jumps1"):
+        need(guest.value(rf"^{name}: status (\d+)$") == "0", f"{name}: status", guest)
+        events = guest.events(prefix=f"{name}:out: ")
+        need({e["type"] for e in events} == {"start", "stats", "stop"}, f"{name}: types", guest)
+        need(len(events[0]["watch"]["probes"]) == 4, f"{name}: {events[0]}", guest)
+        stats = [e for e in events if e["type"] == "stats"][-1]
+        missed = stats["probes"]["missed"] or 0
+        need(stats["probes"]["comparisons"] + missed >= 5000 and not stats["probes"]["failed"],
+             f"{name}: {stats['probes']}", guest)
+        need(stats["coverage"]["not_verifiable"] == 0, f"{name}: {stats['coverage']}", guest)
+    return f"{placed} foreign probes, {stats['probes']['comparisons']} checks compared"
 
 
 def frames(kernel):
@@ -600,7 +623,7 @@ def lockdown(kernel):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, frozen, hogged, deep, traced, disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
-                  calls, flood, clean, modules, patched)
+                  calls, flood, clean, modules, patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):
         chosen += [(kernel, case) for kernel in kernels if has(kernel, feature)]

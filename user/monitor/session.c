@@ -115,6 +115,9 @@ int kc_session_open(const struct kc_origin *source, struct kc_failure *ret_failu
 	session.modules_hash = source->vmlinux ? 0 : kc_modules_hash();
 	err = kc_kernel_load(session.mem, source->kallsyms ?: KC_KALLSYMS_PATH,
 			     source->vmlinux ?: KC_BTF_PATH, ret_failure, &session.kernel);
+	if (!err && !source->vmlinux &&
+	    kc_overlay_learn(session.mem, &session.kernel->kprobes) == -ENOENT)
+		kc_debug("this kernel does not tell what its kprobes have replaced");
 	if (!err && kc_plans_new(session.kernel, &session.plans))
 		err = kc_fail_nomem(ret_failure);
 	if (err) {
