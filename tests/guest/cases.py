@@ -521,20 +521,22 @@ def foreign(kernel):
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     placed = guest.value(r"^placed: (\d+), [1-9]")
-    need(int(placed or 0) >= 16, "too few foreign probes", guest)
+    need(int(placed or 0) >= 10, "too few foreign probes", guest)
     for jumps in (0, 1):
         for words in ("the same", "still the same"):
             need(f"jumps {jumps}: {words}" in guest.lines, f"jumps {jumps}: not {words}", guest)
     for name in ("one", "two", "jumps0", "jumps1"):
-        need(guest.value(rf"^{name}: status (\d+)$") == "0", f"{name}: status", guest)
         events = guest.events(prefix=f"{name}:out: ")
         need({e["type"] for e in events} == {"start", "stats", "stop"}, f"{name}: types", guest)
-        need(len(events[0]["watch"]["probes"]) == 4, f"{name}: {events[0]}", guest)
+        need(len(events[0]["watch"]["probes"]) == 3, f"{name}: {events[0]}", guest)
         stats = [e for e in events if e["type"] == "stats"][-1]
         missed = stats["probes"]["missed"] or 0
         need(stats["probes"]["comparisons"] + missed >= 5000 and not stats["probes"]["failed"],
              f"{name}: {stats['probes']}", guest)
-        need(stats["coverage"]["not_verifiable"] == 0, f"{name}: {stats['coverage']}", guest)
+        blind = {why for why, n in stats["coverage"]["reasons"].items() if n}
+        need(not blind - set(HONEST_ENDS), f"{name}: not verifiable: {blind}", guest)
+        need(guest.value(rf"^{name}: status (\d+)$") == ("4" if blind or missed else "0"),
+             f"{name}: status", guest)
     return f"{placed} foreign probes, {stats['probes']['comparisons']} checks compared"
 
 

@@ -4,7 +4,7 @@
 insmod /lib/stackfault.ko || exit 90
 echo 1 >/sys/kernel/rcu_expedited # removing a probe waits for RCU
 cd /sys/kernel/tracing || exit 91
-functions="hrtimer_nanosleep do_nanosleep do_sys_poll stackfault_checked"
+functions="hrtimer_nanosleep do_nanosleep stackfault_checked"
 for function in $functions; do
 	wanted="$wanted -f $function"
 done
@@ -38,9 +38,9 @@ end() {
 app01 600 >/tmp/app &
 until grep -qs ready /tmp/app; do sleep 0.1; done
 
-begin one $wanted --max-cpu 100
+begin one -n App01 $wanted --max-cpu 100
 first=$watcher
-begin two $wanted --max-cpu 100
+begin two -n App01 $wanted --max-cpu 100
 echo "checked 5000" >/sys/kernel/debug/stackfault
 end one $first
 end two $watcher

@@ -21,12 +21,17 @@ extern const struct row __start_kc_rows[], __stop_kc_rows[];
 extern const struct name __start_kc_names[], __stop_kc_names[];
 extern const char __start_kc_text[], kc_text_end[], fake_guard[];
 
+void (*fake_on_read)(uint64_t addr, uint8_t *bytes, size_t len);
+
 static int fake_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
 	(void)mem;
-	if (addr < (uint64_t)__start_kc_text || addr + len > (uint64_t)kc_text_end)
+	if (addr < (uint64_t)__start_kc_text || addr >= (uint64_t)kc_text_end ||
+	    len > (uint64_t)kc_text_end - addr)
 		return -EFAULT;
 	memcpy(buf, (const void *)addr, len);
+	if (fake_on_read)
+		fake_on_read(addr, buf, len);
 	return 0;
 }
 

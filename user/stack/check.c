@@ -188,3 +188,17 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		ret_checked->blind[KC_BLIND_UNWIND]++;
 	find_bad_return(kernel, seen, stack, ret_checked);
 }
+
+void kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_stack *stack, const struct kc_frame *from)
+{
+	struct kc_frame frames[KC_MAX_FRAMES];
+	size_t count;
+
+	kc_unwind(kernel, stack, from, frames, &count);
+	for (size_t i = 0; i < count; i++) {
+		kc_plans_renew(plans, kc_frame_site(&frames[i]));
+		if (!frames[i].exact)
+			kc_plans_renew_site(plans, frames[i].pc);
+	}
+}
