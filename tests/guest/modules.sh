@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Functions of a module have plans too; /proc/kcore tells the same as BPF; a module
-# that comes and goes disturbs nobody, and takes its probes along, which is told.
+# that comes and goes disturbs nobody, and takes its probes along, which is told; when it comes
+# back, so do they.
 insmod /lib/stackfault.ko || exit 90
 kcanary functions control_write
 kcanary explain control_write | grep -e 'seal: slot' -e 'check: compares'
@@ -24,11 +25,13 @@ echo "watch: status $? after $changes changes"
 cat err
 grep '"type":"stats"' out | tail -n 1
 
-# unloaded NAME MS WORDS: a watch with probes in the module, until it says WORDS
+# unloaded NAME MS WORDS: a watch with probes in the module, until it says WORDS; 500 calls
+# before, and 300 after
 unloaded() {
 	kcanary watch --sweep $2 -f stackfault_checked -f hrtimer_nanosleep -j >$1 &
 	watcher=$!
 	until grep -qs '"type":"start"' $1; do sleep 0.1; done
+	echo "checked 500" >/sys/kernel/debug/stackfault
 	rmmod stackfault || echo "$1: rmmod failed"
 	insmod /lib/stackfault.ko
 	tries=0
@@ -36,10 +39,11 @@ unloaded() {
 		tries=$((tries + 1))
 		sleep 0.1
 	done
+	echo "checked 300" >/sys/kernel/debug/stackfault
 	kill -INT $watcher
 	wait $watcher
 	echo "$1: status $?"
 	sed "s/^/$1:out: /" $1
 }
-unloaded probed 100 'its module was unloaded'
+unloaded probed 100 'probed again: stackfault_checked'
 unloaded late 600000 '"type":"start"' # no pass after it: told in the end

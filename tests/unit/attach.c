@@ -317,7 +317,7 @@ static void deepest_threads(void **state)
 	}
 }
 
-/* Unloaded, and loaded again under another number: told once, and counted as not placed. */
+/* Unloaded, and loaded again, which is not learned: told once, and counted as not placed. */
 static void module_goes(void **state)
 {
 	(void)state;
@@ -333,6 +333,77 @@ static void module_goes(void **state)
 	assert_string_equal(notices,
 			    "no longer probed: several_ways_out: its module was unloaded\n");
 	assert_int_equal(counts().attached, 5);
+	assert_int_equal(counts().failed, 4);
+}
+
+/* The session has learned the kernel with the module as it was loaded under this number. */
+static void learn_module(uint64_t load)
+{
+	struct kc_kernel *kernel = session.kernel;
+
+	free(kernel->modules);
+	kernel->modules = calloc(1, sizeof(*kernel->modules));
+	kernel->nr_modules = 1;
+	kernel->modules[0] = (struct kc_module){ .name = "fakemod", .load = load };
+}
+
+/* Unloaded and loaded again: placed anew when it is known what it is now; the gap stays counted. */
+static void module_comes_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < FAKE_POINTS; i++)
+		fake_probing.counts[i].hits = 1;
+	snprintf(choice[1].name, sizeof(choice[1].name), "several_ways_out [fakemod]");
+	learn_module(7);
+	place();
+	assert_int_equal(counts().attached, 8);
+	assert_int_equal(counts().returns, 3);
+	fake_probing.asked[0] = notices[0] = '\0';
+	fake_module_is(0);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	fake_module_is(8);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked("");
+	learn_module(8);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked(" return return return alone+");
+	assert_string_equal(
+		notices, "no longer probed: several_ways_out [fakemod]: its module was unloaded\n"
+			 "several_ways_out [fakemod] may return in other ways than the 3 "
+			 "probed: there are more, or indirect jumps\n"
+			 "probed again: several_ways_out [fakemod]: its module was loaded again; "
+			 "calls before this were not seen\n");
+	assert_int_equal(counts().attached, 9);
+	assert_int_equal(counts().returns, 6); /* of before, too */
+	assert_int_equal(counts().entries, 4);
+	assert_int_equal(counts().failed, 4);
+	/* It stays so, until it goes once more, between two looks. */
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked("");
+	fake_module_is(9);
+	learn_module(9);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked(" return return return alone+");
+	assert_int_equal(counts().attached, 9);
+	assert_int_equal(counts().failed, 8);
+	assert_int_equal(counts().returns, 9);
+}
+
+/* The function is not in it any more: told once for each loading. */
+static void module_comes_back_without_it(void **state)
+{
+	(void)state;
+	snprintf(choice[1].name, sizeof(choice[1].name), "once_there [fakemod]");
+	place();
+	notices[0] = '\0';
+	learn_module(8);
+	fake_module_is(8);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_string_equal(notices,
+			    "no longer probed: once_there [fakemod]: its module was unloaded\n"
+			    "not probed again: once_there [fakemod]: its module was loaded again "
+			    "without it\n");
 	assert_int_equal(counts().failed, 4);
 }
 
@@ -353,10 +424,16 @@ static void module_is_loaded_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ladder),	   TEST(given_up_in_the_middle),
-		TEST(refused),	   TEST(refused_everywhere),
-		TEST(sums),	   TEST(deepest_threads),
-		TEST(module_goes), TEST(module_is_loaded_again),
+		TEST(ladder),
+		TEST(given_up_in_the_middle),
+		TEST(refused),
+		TEST(refused_everywhere),
+		TEST(sums),
+		TEST(deepest_threads),
+		TEST(module_goes),
+		TEST(module_is_loaded_again),
+		TEST(module_comes_back),
+		TEST(module_comes_back_without_it),
 	};
 
 	return RUN(tests);

@@ -22,6 +22,8 @@ extern const struct name __start_kc_names[], __stop_kc_names[];
 extern const char __start_kc_text[], kc_text_end[], fake_guard[];
 extern const char __start_kc_made[], __stop_kc_made[];
 
+void (*fake_on_read)(uint64_t addr, uint8_t *bytes, size_t len);
+
 static int fake_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
 	(void)mem;
@@ -30,9 +32,12 @@ static int fake_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t 
 		memcpy(buf, __start_kc_made + (addr - FAKE_MADE), len);
 		return 0;
 	}
-	if (addr < (uint64_t)__start_kc_text || addr + len > (uint64_t)kc_text_end)
+	if (addr < (uint64_t)__start_kc_text || addr >= (uint64_t)kc_text_end ||
+	    len > (uint64_t)kc_text_end - addr)
 		return -EFAULT;
 	memcpy(buf, (const void *)addr, len);
+	if (fake_on_read)
+		fake_on_read(addr, buf, len);
 	return 0;
 }
 

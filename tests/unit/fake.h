@@ -20,6 +20,9 @@ struct fake {
 struct fake *fake_new(bool rip_relative);
 void fake_free(struct fake *fake);
 
+/* Changes what was read of its text, as patches would; NULL: nothing does. */
+extern void (*fake_on_read)(uint64_t addr, uint8_t *bytes, size_t len);
+
 /* One that kc_kernel_free() frees, for a session to own. */
 struct kc_kernel *fake_kernel(void);
 

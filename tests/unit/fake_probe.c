@@ -15,7 +15,7 @@
 static struct fake_thread *threads;
 static size_t nr_threads;
 
-void (*fake_on_pass)(void);
+void (*fake_on_pass)(void), (*fake_on_look)(void);
 
 void fake_threads(struct fake_thread *given, size_t count)
 {
@@ -104,6 +104,8 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 	(void)sweep;
 	if (!only_tid && fake_on_pass)
 		fake_on_pass();
+	if (only_tid && fake_on_look)
+		fake_on_look();
 	for (size_t i = 0; !err && i < nr_threads; i++) {
 		struct fake_thread *thread = &threads[i];
 

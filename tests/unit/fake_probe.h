@@ -25,8 +25,8 @@ struct fake_thread {
 /* Swept from the next pass on; the test owns them. */
 void fake_threads(struct fake_thread *threads, size_t count);
 
-/* Called at the start of each pass over all threads; NULL: nothing is. */
-extern void (*fake_on_pass)(void);
+/* Called at the start of each pass over all threads, and over one; NULL: nothing is. */
+extern void (*fake_on_pass)(void), (*fake_on_look)(void);
 
 /* An event for the next look, copied; *size as in event->task.size. */
 void fake_send(const struct kc_event *event);

@@ -26,6 +26,31 @@ void nap(void)
 	poll(NULL, 0, 1);
 }
 
+static unsigned int misread_looks;
+
+static void misread(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	/* mov %rax, 0x10(%rsp), and mov 0x10(%rsp), %rdx. */
+	const uint64_t displacements[] = { (uint64_t)simple_call - 3, (uint64_t)simple_check + 4 };
+
+	for (size_t i = 0; i < 2; i++)
+		if (displacements[i] - addr < len)
+			bytes[displacements[i] - addr] = 0x08;
+}
+
+static void look(void)
+{
+	if (misread_looks && !--misread_looks)
+		fake_on_read = NULL;
+}
+
+void misread_slot(unsigned int looks)
+{
+	misread_looks = looks;
+	fake_on_read = misread;
+	fake_on_look = look;
+}
+
 static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	       const struct kc_finding *finding)
 {
@@ -305,6 +330,8 @@ int fake_watch_setup(void **state)
 	seen.fd = -1;
 	fake_probing = (struct fake_probing){};
 	fake_on_pass = NULL;
+	fake_on_read = NULL;
+	fake_on_look = NULL;
 	open_session();
 	sinks = (struct kc_sinks){};
 	kc_sinks_add(&sinks, &seen.sink);

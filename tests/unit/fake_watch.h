@@ -51,6 +51,12 @@ extern struct kc_desk *desk;
 extern struct kc_passes *passes;
 extern struct fake_thread threads[3];
 
+/*
+ * From here on text says that simple()'s slot lies elsewhere, as if read in the middle of a patch;
+ * and as it is from the nth pass over one thread on (0: until fake_on_read is reset).
+ */
+void misread_slot(unsigned int looks);
+
 /* Three threads asleep in simple(), all intact; `seen` is the only sink. For cmocka. */
 int fake_watch_setup(void **state);
 int fake_watch_teardown(void **state);

@@ -80,6 +80,44 @@ static void mended_and_damaged_again_is_news(void **state)
 	assert_int_equal(seen.findings, 2);
 }
 
+/* Read in the middle of a patch, the code puts the slot elsewhere: derived anew, it is intact. */
+static void misread_text_proves_nothing(void **state)
+{
+	(void)state;
+	misread_slot(1);
+	run(0);
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(covered().sweep.unproven, 3);
+	run(0);
+	assert_int_equal(covered().sweep.unproven, 3);
+	assert_int_equal(seen.findings, 0);
+	/* What is damaged is still found. */
+	threads[1].words[SLOT] = 0;
+	run(0);
+	assert_int_equal(seen.findings, 1);
+}
+
+/* The same of a live probe's event: its slot was no slot. */
+static void misread_text_proves_no_event(void **state)
+{
+	struct kc_event *event = new_event(1000, 7);
+	struct kc_events *events;
+
+	(void)state;
+	event->damage.slot = SP + 8;
+	misread_slot(0);
+	kc_plans_at(session.plans, event->site);
+	fake_on_read = NULL;
+	events = start_events();
+	fake_send(event);
+	while (!seen.evidence)
+		nap();
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(counts_of(events).unproven, 1);
+	kc_events_free(events);
+}
+
 /* A thread that runs between the looks proves nothing; it is counted, and no status 0. */
 static void running_thread_proves_nothing(void **state)
 {
@@ -396,6 +434,8 @@ int main(void)
 		TEST(damage_is_told_once),
 		TEST(another_sleep_is_no_other_damage),
 		TEST(mended_and_damaged_again_is_news),
+		TEST(misread_text_proves_nothing),
+		TEST(misread_text_proves_no_event),
 		TEST(running_thread_proves_nothing),
 		TEST(thread_that_never_rests),
 		TEST(thread_that_rests_at_times),

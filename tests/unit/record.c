@@ -252,6 +252,39 @@ static void without_a_copy(void **state)
 	free(told);
 }
 
+/*
+ * Text that was patched while it was watched is told again as it was read: at first it makes
+ * suspects of all, at the second look of none.
+ */
+static void patched_text(void **state)
+{
+	struct kc_replayed replayed;
+	struct kc_coverage coverage = {};
+	size_t told_len, len;
+	char *told, *again;
+
+	(void)state;
+	begin_recording();
+	assert_int_equal(
+		kc_sinks_start(&sinks, &(struct kc_start){ .filter = &(struct kc_filter){} }), 0);
+	misread_slot(1);
+	run();
+	threads[1].words[SLOT] = 0;
+	run();
+	kc_passes_coverage(passes, &coverage);
+	assert_int_equal(coverage.sweep.unproven, 3);
+	assert_int_equal(kc_sinks_stop(&sinks, &coverage, &(struct kc_depths){}, "stopped"), 0);
+	end_recording();
+	told = read_text(told_path, &told_len);
+	assert_int_equal(count(told, "\"type\":\"finding\""), 1);
+	again = replay(&len, &replayed);
+	assert_non_null(again);
+	assert_null(replayed.damage);
+	assert_string_equal(again, told);
+	free(again);
+	free(told);
+}
+
 /* What came before the cut, as the watch told it, and that there is damage. */
 static void cut_anywhere(void **state)
 {
@@ -406,8 +439,9 @@ static void forged_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(told_again),	  TEST(without_a_copy), TEST(cut_anywhere),
-		TEST(cut_between_blocks), TEST(changed_head),	TEST(forged_event),
+		TEST(told_again),   TEST(without_a_copy),     TEST(patched_text),
+		TEST(cut_anywhere), TEST(cut_between_blocks), TEST(changed_head),
+		TEST(forged_event),
 	};
 
 	return RUN(tests);

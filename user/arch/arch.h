@@ -74,6 +74,12 @@ struct kc_arch {
 	/* Is this the first byte of what probes and tracers put into text? */
 	bool (*is_patch)(uint8_t first);
 
+	/* Is it a breakpoint? The instruction has no other byte. */
+	bool (*is_breakpoint)(uint8_t first);
+
+	/* The jump from one address to another that a probe may be, patch_len bytes. */
+	void (*make_jump)(uint64_t from, uint64_t to, uint8_t ret_jump[KC_MAX_PATCH]);
+
 	/* Lengths that a call instruction can have, KC_MAX_CALL at most. */
 	uint32_t call_min, call_max;
 

@@ -28,6 +28,19 @@ static bool is_patch(uint8_t first)
 	return first == INT3 || first == JMP || first == CALL;
 }
 
+static bool is_breakpoint(uint8_t first)
+{
+	return first == INT3;
+}
+
+static void make_jump(uint64_t from, uint64_t to, uint8_t ret_jump[KC_MAX_PATCH])
+{
+	int32_t distance = to - (from + JMP_SIZE);
+
+	ret_jump[0] = JMP;
+	memcpy(ret_jump + 1, &distance, sizeof(distance));
+}
+
 static bool may_be_patched_call(const uint8_t *end)
 {
 	static const uint8_t patches[][5] = {
@@ -82,6 +95,8 @@ const struct kc_arch kc_arch_x86_64 = {
 	.landing_pad = ENDBR_SIZE,
 	.patch_len = JMP_SIZE,
 	.is_patch = is_patch,
+	.is_breakpoint = is_breakpoint,
+	.make_jump = make_jump,
 	.call_min = CALL_MIN,
 	.call_max = CALL_MAX,
 	.may_be_patched_call = may_be_patched_call,

@@ -2,6 +2,7 @@
 #include "guard/callees.h"
 
 #include "arch/insn.h"
+#include "kernel/text.h"
 #include "util/array.h"
 
 #define MAX_DIRECT 64
@@ -14,7 +15,7 @@ static size_t direct_callees(const struct kc_kernel *kernel, struct kc_decoder *
 	struct kc_insn insn;
 	size_t count = 0;
 
-	if (!bytes || !sym->size || kc_mem_read(kernel->mem, sym->addr, bytes, sym->size))
+	if (!bytes || !sym->size || kc_text_read(kernel, sym->addr, bytes, sym->size))
 		return 0;
 	for (size_t at = 0; at < sym->size && count < MAX_DIRECT; at += insn.len) {
 		const struct kc_sym *callee;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/text.h"
 #include "util/array.h"
 
 static int add_piece(struct kc_flow *flow, uint64_t start, size_t len, uint8_t *bytes)
@@ -25,6 +26,7 @@ static struct kc_piece *enter_cold(struct kc_flow *flow, uint64_t addr)
 	const char *name = kc_sym_name(ksyms, flow->sym);
 	size_t stem = cold ? kc_sym_cold_stem(kc_sym_name(ksyms, cold)) : 0;
 	uint8_t *bytes;
+	int err;
 
 	if (!stem || flow->nr_pieces == 2 || strlen(name) != stem ||
 	    memcmp(name, kc_sym_name(ksyms, cold), stem) != 0)
@@ -34,7 +36,9 @@ static struct kc_piece *enter_cold(struct kc_flow *flow, uint64_t addr)
 		flow->err = -ENOMEM;
 		return NULL;
 	}
-	if (kc_mem_read(flow->kernel->mem, cold->addr, bytes, cold->size)) {
+	err = kc_text_read(flow->kernel, cold->addr, bytes, cold->size);
+	if (err) {
+		flow->torn |= err == -EAGAIN;
 		free(bytes);
 		return NULL;
 	}
@@ -103,6 +107,7 @@ static void arrive(struct kc_flow *flow, uint64_t addr, const struct kc_flow_sta
 			enqueue(flow, piece->index[at]);
 		return;
 	}
+	flow->torn |= kc_text_is_torn(piece->bytes + at, piece->len - at);
 	if (!kc_decode(flow->decoder, piece->bytes + at, piece->len - at, addr, &insn)) {
 		flow->undecodable = true;
 		return;

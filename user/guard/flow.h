@@ -51,6 +51,7 @@ struct kc_flow {
 	struct kc_flow_insn *insns; /* in order of discovery */
 	size_t count, capacity;
 	bool undecodable; /* some path ended at bytes that are no instruction */
+	bool torn;	  /* some path led to what kc_text_is_torn() */
 	uint32_t *queue;
 	size_t queued, queue_capacity;
 	uint64_t fail; /* __stack_chk_fail: a call of it does not return */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "guard/flow.h"
+#include "kernel/text.h"
 #include "util/array.h"
 
 /* Instructions shown on either side of something that matters. */
@@ -265,7 +266,7 @@ int kc_listing(const struct kc_kernel *kernel, const struct kc_plan *plan, uint6
 	bytes = malloc(plan->sym->size);
 	if (!bytes)
 		return -ENOMEM;
-	err = kc_mem_read(kernel->mem, plan->sym->addr, bytes, plan->sym->size);
+	err = kc_text_read(kernel, plan->sym->addr, bytes, plan->sym->size);
 	if (!err)
 		err = kc_decoder_new(&kernel->guard, &decoder);
 	if (!err)

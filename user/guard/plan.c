@@ -7,13 +7,22 @@
 #include <string.h>
 
 #include "guard/flow.h"
+#include "kernel/text.h"
 #include "util/array.h"
+
+/* A plan, and those of the same function that were made of other text: handed out, so kept. */
+struct made {
+	struct kc_plan plan;
+	unsigned int pass;
+	struct made *before;
+};
 
 struct kc_plans {
 	const struct kc_kernel *kernel;
 	struct kc_decoder *decoder;
 	struct kc_sites *sites;
-	struct kc_plan **by_sym; /* index of ksyms -> plan, or NULL: not made yet */
+	struct made **by_sym; /* index of ksyms -> plan, or NULL: not made yet */
+	unsigned int pass;
 	struct kc_plan no_symbol, no_memory;
 	pthread_mutex_t lock; /* of all above; recursive: a cold part asks for its parent */
 };
@@ -30,6 +39,7 @@ static const char *const reason_texts[] = {
 	[KC_PLAN_DISAGREES] = "a check compares something other than the sealed slot",
 	[KC_PLAN_COLD_ORPHAN] = "a .cold part that no parent was seen to enter",
 	[KC_PLAN_NO_MEMORY] = "out of memory",
+	[KC_PLAN_TORN] = "a breakpoint lies in its text that is no kprobe's",
 };
 _Static_assert(kc_countof(reason_texts) == KC_PLAN_NR_REASONS, "a text for each reason");
 
@@ -73,14 +83,17 @@ int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans)
 	return 0;
 }
 
-static void free_plan(struct kc_plan *plan)
+static void free_made(struct made *made)
 {
-	if (!plan)
-		return;
-	free(plan->seals);
-	free(plan->checks);
-	free(plan->ranges);
-	free(plan);
+	while (made) {
+		struct made *before = made->before;
+
+		free(made->plan.seals);
+		free(made->plan.checks);
+		free(made->plan.ranges);
+		free(made);
+		made = before;
+	}
 }
 
 void kc_plans_free(struct kc_plans *plans)
@@ -88,7 +101,7 @@ void kc_plans_free(struct kc_plans *plans)
 	if (!plans)
 		return;
 	for (size_t i = 0; plans->by_sym && i < kc_ksyms_count(plans->kernel->ksyms); i++)
-		free_plan(plans->by_sym[i]);
+		free_made(plans->by_sym[i]);
 	free(plans->by_sym);
 	kc_sites_free(plans->sites);
 	kc_decoder_free(plans->decoder);
@@ -210,12 +223,37 @@ static bool refers_to_guard(const struct kc_kernel *kernel, const uint8_t *bytes
 	return kc_guard_scan(&kernel->guard, bytes, sym->size, sym->addr) < sym->size;
 }
 
-static int analyse(struct kc_plans *plans, struct kc_plan *plan)
+/* Analyse the text as it is now. */
+static int look_at(struct kc_plans *plans, struct kc_plan *plan, uint8_t *bytes)
+{
+	const struct kc_kernel *kernel = plans->kernel;
+	const struct kc_sym *sym = plan->sym;
+	struct kc_flow flow;
+	int err = kc_text_read(kernel, sym->addr, bytes, sym->size);
+
+	if (err == -ENOMEM)
+		return err;
+	plan->reason = err == -EAGAIN ? KC_PLAN_TORN : err ? KC_PLAN_UNREADABLE : KC_PLAN_OK;
+	if (!err && !refers_to_guard(kernel, bytes, sym))
+		plan->reason = KC_PLAN_UNGUARDED;
+	if (plan->reason != KC_PLAN_OK)
+		return 0;
+	err = kc_flow_run(kernel, plans->decoder, sym, bytes, &flow);
+	if (err)
+		return err;
+	if (flow.torn)
+		plan->reason = KC_PLAN_TORN;
+	else
+		err = collect(plan, &flow);
+	kc_flow_free(&flow);
+	return err;
+}
+
+static int analyse(struct kc_plans *plans, struct kc_plan *plan, int tries)
 {
 	const struct kc_kernel *kernel = plans->kernel;
 	const struct kc_sym *sym = plan->sym;
 	kc_auto_free uint8_t *bytes = NULL;
-	struct kc_flow flow;
 	int err;
 
 	if (!sym->size || kc_sym_is_generated(kernel->ksyms, sym)) {
@@ -229,72 +267,131 @@ static int analyse(struct kc_plans *plans, struct kc_plan *plan)
 	bytes = malloc(sym->size);
 	if (!bytes)
 		return -ENOMEM;
-	if (kc_mem_read(kernel->mem, sym->addr, bytes, sym->size)) {
-		plan->reason = KC_PLAN_UNREADABLE;
-		return 0;
+	err = look_at(plans, plan, bytes);
+	while (!err && plan->reason == KC_PLAN_TORN && --tries) {
+		kc_text_wait();
+		err = look_at(plans, plan, bytes);
 	}
-	if (!refers_to_guard(kernel, bytes, sym)) {
-		plan->reason = KC_PLAN_UNGUARDED;
-		return 0;
-	}
-	err = kc_flow_run(kernel, plans->decoder, sym, bytes, &flow);
-	if (err)
-		return err;
-	err = collect(plan, &flow);
-	kc_flow_free(&flow);
 	return err;
+}
+
+#define MAX_PARENTS 64
+
+/* The functions that a .cold part may be of, by its name: how many. */
+static size_t find_parents(const struct kc_ksyms *ksyms, const struct kc_sym *cold, size_t stem,
+			   const struct kc_sym *ret_parents[MAX_PARENTS])
+{
+	kc_auto_free char *name = strndup(kc_sym_name(ksyms, cold), stem);
+	size_t count = name ? kc_ksyms_by_name(ksyms, name, ret_parents, MAX_PARENTS) : 0;
+
+	return count > MAX_PARENTS ? 0 : count;
 }
 
 /* The function whose analysis entered this .cold part. */
 static const struct kc_plan *parent_of(struct kc_plans *plans, const struct kc_sym *cold,
 				       size_t stem)
 {
-	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
-	kc_auto_free char *name = strndup(kc_sym_name(ksyms, cold), stem);
-	const struct kc_sym *parents[64];
-	size_t count, unguarded = 0;
+	const struct kc_sym *parents[MAX_PARENTS];
+	size_t count = find_parents(plans->kernel->ksyms, cold, stem, parents), unguarded = 0;
+	const struct kc_plan *torn = NULL;
 
-	if (!name)
-		return NULL;
-	count = kc_ksyms_by_name(ksyms, name, parents, kc_countof(parents));
-	if (count > kc_countof(parents))
-		return NULL;
 	for (size_t i = 0; i < count; i++) {
 		const struct kc_plan *plan = kc_plans_of(plans, parents[i]);
 
 		if (plan->cold && cold->addr >= plan->cold && cold->addr < plan->cold_end)
 			return plan;
 		unguarded += plan->reason == KC_PLAN_UNGUARDED;
+		if (plan->reason == KC_PLAN_TORN)
+			torn = plan;
 	}
 	/* Whoever of them it belongs to has no slot. */
-	return count && unguarded == count ? kc_plans_of(plans, parents[0]) : NULL;
+	return count && unguarded == count ? kc_plans_of(plans, parents[0]) : torn;
+}
+
+static struct made **entry_of(struct kc_plans *plans, const struct kc_sym *sym)
+{
+	return &plans->by_sym[sym - kc_ksyms_at(plans->kernel->ksyms, 0)];
+}
+
+/* NULL: out of memory. */
+static struct made *make(struct kc_plans *plans, const struct kc_sym *sym, int tries)
+{
+	struct made *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return NULL;
+	made->pass = plans->pass;
+	made->plan.sym = sym;
+	if (kc_sym_cold_stem(kc_sym_name(plans->kernel->ksyms, sym)))
+		made->plan.reason = KC_PLAN_COLD_ORPHAN;
+	else if (analyse(plans, &made->plan, tries))
+		made->plan.reason = KC_PLAN_NO_MEMORY;
+	return made;
+}
+
+static bool same_rule(const struct kc_slot_rule *a, const struct kc_slot_rule *b)
+{
+	return a->live == b->live && a->base == b->base && a->offset == b->offset;
+}
+
+static bool same_check(const struct kc_check *a, const struct kc_check *b)
+{
+	return a->load == b->load && a->compare == b->compare && a->through_bp == b->through_bp &&
+	       a->disp == b->disp;
+}
+
+static bool same_plan(const struct kc_plan *a, const struct kc_plan *b)
+{
+	bool same = a->reason == b->reason && same_rule(&a->rule, &b->rule) &&
+		    a->nr_seals == b->nr_seals && a->nr_checks == b->nr_checks &&
+		    a->nr_ranges == b->nr_ranges && a->cold == b->cold &&
+		    a->cold_end == b->cold_end;
+
+	for (size_t i = 0; same && i < a->nr_seals; i++)
+		same = a->seals[i] == b->seals[i];
+	for (size_t i = 0; same && i < a->nr_checks; i++)
+		same = same_check(&a->checks[i], &b->checks[i]);
+	for (size_t i = 0; same && i < a->nr_ranges; i++)
+		same = a->ranges[i].start == b->ranges[i].start &&
+		       a->ranges[i].end == b->ranges[i].end &&
+		       same_rule(&a->ranges[i].rule, &b->ranges[i].rule);
+	return same;
+}
+
+/* Make the plan again, if it was made before; is it another one? */
+static bool renew(struct kc_plans *plans, const struct kc_sym *sym, int tries)
+{
+	struct made **entry = entry_of(plans, sym), *fresh;
+
+	if (!*entry)
+		return false;
+	fresh = make(plans, sym, tries);
+	if (!fresh)
+		return false;
+	if (same_plan(&(*entry)->plan, &fresh->plan)) {
+		(*entry)->pass = plans->pass;
+		free_made(fresh);
+		return false;
+	}
+	fresh->before = *entry;
+	*entry = fresh;
+	return true;
 }
 
 static const struct kc_plan *find_or_make(struct kc_plans *plans, const struct kc_sym *sym)
 {
 	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
-	struct kc_plan **entry = &plans->by_sym[sym - kc_ksyms_at(ksyms, 0)];
 	size_t stem = kc_sym_cold_stem(kc_sym_name(ksyms, sym));
-	const struct kc_plan *parent;
-	struct kc_plan *plan;
+	const struct kc_plan *parent = stem ? parent_of(plans, sym, stem) : NULL;
+	struct made **entry = entry_of(plans, sym);
 
-	if (*entry)
-		return *entry;
-	if (stem) {
-		parent = parent_of(plans, sym, stem);
-		if (parent)
-			return parent;
-	}
-	plan = calloc(1, sizeof(*plan));
-	if (!plan)
-		return &plans->no_memory;
-	plan->sym = sym;
-	if (stem)
-		plan->reason = KC_PLAN_COLD_ORPHAN;
-	else if (analyse(plans, plan))
-		plan->reason = KC_PLAN_NO_MEMORY;
-	*entry = plan;
-	return plan;
+	if (parent)
+		return parent;
+	if (!*entry)
+		*entry = make(plans, sym, KC_TEXT_TRIES);
+	else if ((*entry)->plan.reason == KC_PLAN_TORN && (*entry)->pass != plans->pass)
+		renew(plans, sym, 1);
+	return *entry ? &(*entry)->plan : &plans->no_memory;
 }
 
 const struct kc_plan *kc_plans_of(struct kc_plans *plans, const struct kc_sym *sym)
@@ -329,9 +426,43 @@ const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc)
 	const struct kc_site *site;
 
 	pthread_mutex_lock(&plans->lock);
-	site = kc_sites_at(plans->sites, pc);
+	site = kc_sites_at(plans->sites, pc, plans->pass);
 	pthread_mutex_unlock(&plans->lock);
 	return site;
+}
+
+void kc_plans_next_pass(struct kc_plans *plans)
+{
+	pthread_mutex_lock(&plans->lock);
+	plans->pass++;
+	pthread_mutex_unlock(&plans->lock);
+}
+
+bool kc_plans_renew(struct kc_plans *plans, uint64_t pc)
+{
+	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
+	const struct kc_sym *sym = kc_ksyms_find(ksyms, pc), *parents[MAX_PARENTS];
+	size_t stem = sym ? kc_sym_cold_stem(kc_sym_name(ksyms, sym)) : 0;
+	size_t count = stem ? find_parents(ksyms, sym, stem, parents) : 0;
+	bool changed = false;
+
+	pthread_mutex_lock(&plans->lock);
+	for (size_t i = 0; i < count; i++)
+		changed |= renew(plans, parents[i], KC_TEXT_TRIES);
+	if (sym && !stem)
+		changed = renew(plans, sym, KC_TEXT_TRIES);
+	pthread_mutex_unlock(&plans->lock);
+	return changed;
+}
+
+bool kc_plans_renew_site(struct kc_plans *plans, uint64_t pc)
+{
+	bool changed;
+
+	pthread_mutex_lock(&plans->lock);
+	changed = kc_sites_renew(plans->sites, pc, plans->pass);
+	pthread_mutex_unlock(&plans->lock);
+	return changed;
 }
 
 #define range_start(ranges, i) ((ranges)[i].start)

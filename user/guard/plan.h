@@ -32,6 +32,8 @@ enum kc_plan_reason {
 	KC_PLAN_DISAGREES,   /* a check compares something that is not the sealed slot */
 	KC_PLAN_COLD_ORPHAN, /* a .cold part that no parent was seen to enter */
 	KC_PLAN_NO_MEMORY,
+	KC_PLAN_TORN, /* a breakpoint lies there, of a patch most likely; tried again at the next
+			 pass */
 	KC_PLAN_NR_REASONS,
 };
 
@@ -85,7 +87,10 @@ struct kc_plan {
 
 struct kc_plans;
 
-/* The kernel is borrowed. Plans are made on demand and kept. Several threads may ask. */
+/*
+ * The kernel is borrowed. Plans are made on demand and kept, but for what text in the middle of a
+ * patch could not tell. Several threads may ask.
+ */
 int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans);
 void kc_plans_free(struct kc_plans *plans);
 KC_DEFINE_AUTO(plans, struct kc_plans, kc_plans_free)
@@ -102,6 +107,16 @@ bool kc_plans_ahead(struct kc_plans *plans, uint64_t pc, struct kc_ahead *ret_ah
 
 /* What is known of a return address; NULL: out of memory. */
 const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc);
+
+/* From here on, what could not be told is tried again, once. */
+void kc_plans_next_pass(struct kc_plans *plans);
+
+/*
+ * Derive anew, from text as it is now: the plan of the function that covers pc; what is known of
+ * the return address pc. Does that change anything? Plans that were handed out stay as they are.
+ */
+bool kc_plans_renew(struct kc_plans *plans, uint64_t pc);
+bool kc_plans_renew_site(struct kc_plans *plans, uint64_t pc);
 
 /* What the plan says of the instruction that contains pc. */
 struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc);

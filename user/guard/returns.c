@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "arch/insn.h"
+#include "kernel/text.h"
 
 enum way {
 	WAY_ON,	     /* stays in the function */
@@ -53,7 +54,7 @@ size_t kc_return_sites(const struct kc_kernel *kernel, const struct kc_sym *sym,
 	size_t count = 0;
 
 	*ret_all = false;
-	if (!bytes || !sym->size || kc_mem_read(kernel->mem, sym->addr, bytes, sym->size) ||
+	if (!bytes || !sym->size || kc_text_read(kernel, sym->addr, bytes, sym->size) ||
 	    kc_decoder_new(&kernel->guard, &decoder))
 		return 0;
 	*ret_all = true;

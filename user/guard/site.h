@@ -5,7 +5,8 @@
  * Text that is patched at run time can make the question unanswerable: a call
  * may have become a nop or `xor %eax, %eax` (static calls, Linux commit
  * 9183c3f9ed71 ("static_call: Add inline static call infrastructure"), v5.10),
- * a jump, or a breakpoint (kprobes) while somebody slept below it.
+ * or a breakpoint lies there for as long as the patch takes. Only that it is a call is known for
+ * good; anything else is looked at again.
  */
 #ifndef KC_GUARD_SITE_H
 #define KC_GUARD_SITE_H
@@ -23,6 +24,7 @@ enum kc_site_kind {
 struct kc_site {
 	uint64_t pc;
 	enum kc_site_kind kind;
+	unsigned int looked; /* in which pass */
 };
 
 struct kc_sites;
@@ -32,7 +34,10 @@ int kc_sites_new(const struct kc_kernel *kernel, struct kc_decoder *decoder,
 		 struct kc_sites **ret_sites);
 void kc_sites_free(struct kc_sites *sites);
 
-/* Owned by sites and kept; NULL: out of memory. */
-const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc);
+/* Owned by sites and kept; looked at again if that was in another pass. NULL: out of memory. */
+const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned int pass);
+
+/* Look again; does that change anything? */
+bool kc_sites_renew(struct kc_sites *sites, uint64_t pc, unsigned int pass);
 
 #endif

@@ -52,6 +52,7 @@ static int load_layouts(struct kc_kernel *kernel, struct kc_btf *btf,
 	    kc_btf_offset(btf, "bug_entry", "flags", &kernel->bug_entry.flags) ||
 	    !kc_btf_has(btf, "bug_entry", "bug_addr_disp"))
 		kernel->bug_entry.size = 0;
+	kc_kprobe_table_learn(btf, &kernel->kprobes);
 	kernel->probes.multi = kc_btf_has(btf, "bpf_kprobe_multi_link", "link");
 	kernel->probes.tells_missed = kc_btf_has(btf, "bpf_link_info", "perf_event.kprobe.missed");
 	kernel->probes.ring_sleeps = kc_btf_ring_sleeps(btf);
@@ -158,6 +159,7 @@ static int load_symbols(struct kc_kernel *kernel, const char *path, struct kc_fa
 			    err == -EINVAL ? "not in kallsyms' format" : kc_strerror(err));
 	kernel->text = kc_ksyms_data(kernel->ksyms, "_stext");
 	kernel->text_end = kc_ksyms_data(kernel->ksyms, "_etext");
+	kernel->kprobes.addr = kc_ksyms_data(kernel->ksyms, "kprobe_table");
 	/* Where modules could be without KASLR there is vmlinux: there is KASLR. */
 	kernel->modules_start = kernel->text < kc_arch()->modules ? kc_arch()->modules
 								  : kc_arch()->modules_behind_kaslr;

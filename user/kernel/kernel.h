@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "arch/arch.h"
+#include "kernel/kprobes.h"
 #include "kernel/ksyms.h"
 #include "kernel/mem.h"
 #include "kernel/orc.h"
@@ -71,6 +72,7 @@ struct kc_kernel {
 	struct kc_inactive_frame inactive;
 	struct kc_pt_regs pt_regs;
 	struct kc_probe_facts probes;
+	struct kc_kprobe_table kprobes;
 	struct kc_bug_entry bug_entry; /* size 0: not known */
 	uint32_t thread_size;	       /* bytes */
 	uint64_t text, text_end;

@@ -32,6 +32,7 @@ static const char *const kept[] = {
 	"init_stack",
 	"__end_init_task",
 	"__end_init_stack",
+	"kprobe_table",
 };
 
 struct alias {

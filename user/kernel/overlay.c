@@ -17,6 +17,7 @@ struct piece {
 struct overlay {
 	struct kc_mem mem;
 	struct kc_mem *base;
+	struct kc_kprobes *kprobes; /* NULL: where they are is not known */
 	struct piece *pieces;
 	size_t count, capacity;
 };
@@ -26,6 +27,8 @@ static int overlay_read(const struct kc_mem *mem, uint64_t addr, void *buf, size
 	const struct overlay *overlay = (const struct overlay *)mem;
 	int err = kc_mem_read(overlay->base, addr, buf, len);
 
+	if (!err && overlay->kprobes)
+		kc_kprobes_restore(overlay->kprobes, addr, buf, len);
 	for (size_t i = 0; !err && i < overlay->count; i++) {
 		const struct piece *piece = &overlay->pieces[i];
 
@@ -40,6 +43,7 @@ static void overlay_destroy(struct kc_mem *mem)
 {
 	struct overlay *overlay = (struct overlay *)mem;
 
+	kc_kprobes_free(overlay->kprobes);
 	kc_mem_destroy(overlay->base);
 	free(overlay->pieces);
 	free(overlay);
@@ -57,6 +61,13 @@ int kc_overlay_new(struct kc_mem *base, struct kc_mem **ret_mem)
 	overlay->base = base;
 	*ret_mem = &overlay->mem;
 	return 0;
+}
+
+int kc_overlay_learn(struct kc_mem *mem, const struct kc_kprobe_table *table)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+
+	return kc_kprobes_new(overlay->base, table, &overlay->kprobes);
 }
 
 int kc_overlay_keep(struct kc_mem *mem, uint64_t addr)

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Kernel memory as it was before our own probes patched it: a plan that is made
- * later, and a listing that is shown, must see the code as it was compiled.
+ * Kernel memory as it was before probes patched it, anybody's and our own: a plan, and a
+ * listing that is shown, must see the code as it was compiled.
  */
 #ifndef KC_KERNEL_OVERLAY_H
 #define KC_KERNEL_OVERLAY_H
 
-#include "kernel/mem.h"
+#include "kernel/kprobes.h"
 
 /* base is owned by the overlay from here on, also if this fails (-ENOMEM). */
 int kc_overlay_new(struct kc_mem *base, struct kc_mem **ret_mem);
+
+/*
+ * Where the kernel keeps its probes: from here on what they have replaced is put back. Only while
+ * nobody else reads, and once. As kc_kprobes_new().
+ */
+int kc_overlay_learn(struct kc_mem *mem, const struct kc_kprobe_table *table);
 
 /*
  * Remember what a probe at addr may replace (a breakpoint, or an optimized probe's

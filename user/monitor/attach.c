@@ -15,12 +15,17 @@
 /* Placing and removing that take longer are told. */
 #define LONG 2.0 /* seconds */
 
+/* What its probes are about, in the order of kinds_of(). */
+enum { ENTRY, CHECKS, RETURNS, KINDS };
+
 struct attached {
 	char name[128], instead_of[128];
 	struct kc_points entry, checks, returns;
 	char module[64]; /* "": vmlinux */
 	uint64_t module_id;
 	bool gone;
+	uint64_t tried; /* the loading of the module in which it could not be placed again */
+	struct kc_point_count before[KINDS]; /* what probes had counted that went with a module */
 };
 
 struct kc_attach {
@@ -419,6 +424,91 @@ bool kc_attach_has_tripwire(const struct kc_attach *attach)
 	return attach->tripwire.count;
 }
 
+static void kinds_of(const struct attached *attached, struct kc_points ret_kinds[KINDS])
+{
+	ret_kinds[ENTRY] = attached->entry;
+	ret_kinds[CHECKS] = attached->checks;
+	ret_kinds[RETURNS] = attached->returns;
+}
+
+static void add_count(struct kc_point_count *sum, const struct kc_point_count *count)
+{
+	sum->hits += count->hits;
+	sum->unreadable += count->unreadable;
+	sum->unmatched += count->unmatched;
+	sum->early += count->early;
+	sum->other_stack += count->other_stack;
+	sum->replaced += count->replaced;
+}
+
+/* What its probes have counted, those before a reload included. */
+static void count_function(const struct kc_attach *attach, const struct attached *attached,
+			   struct kc_point_count ret_counts[KINDS])
+{
+	struct kc_points kinds[KINDS];
+
+	kinds_of(attached, kinds);
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		struct kc_point_count count;
+
+		ret_counts[kind] = attached->before[kind];
+		if (!kc_probes_count(attach->probes, kinds[kind], &count))
+			add_count(&ret_counts[kind], &count);
+	}
+}
+
+/* Do we know the symbols and the text of this loading of the module? */
+static bool is_learned(const struct kc_kernel *kernel, const char *module, uint64_t id)
+{
+	for (size_t i = 0; i < kernel->nr_modules; i++)
+		if (!strcmp(kernel->modules[i].name, module))
+			return !kernel->modules[i].load || kernel->modules[i].load == id;
+	return false;
+}
+
+/* As attach_all(), of one function. */
+static void attach_again(struct kc_attach *attach, const struct kc_choice *choice, size_t i)
+{
+	struct attached *attached = &attach->functions[i];
+	struct kc_entry entry = { .addr = choice->plan->sym->addr, .depth = i };
+
+	count_function(attach, attached, attached->before);
+	attached->entry = attached->checks = attached->returns = (struct kc_points){};
+	keep_text(attach->session, choice);
+	if (choice->plan->reason == KC_PLAN_OK)
+		attach_checks(attach, choice, attached);
+	entry.match = attach_returns(attach, choice, i);
+	attach_entries(attach, &entry, 1, false);
+}
+
+/*
+ * Its module is there again, and so are its probes. Calls before this were not seen: the
+ * probes that went stay counted as failed.
+ */
+static int come_back(struct kc_attach *attach, size_t i, uint64_t id)
+{
+	struct attached *attached = &attach->functions[i];
+	struct kc_choice choice;
+	char text[320];
+	int err = kc_choose_again(attach->session, attached->name, &choice);
+
+	attached->tried = id;
+	if (err || choice.refused) {
+		snprintf(text, sizeof(text), "not probed again: %s: %s", attached->name,
+			 !err		  ? choice.refused
+			 : err == -ENOENT ? "its module was loaded again without it"
+					  : kc_strerror(err));
+		return kc_sinks_notice(attach->sinks, text);
+	}
+	attach_again(attach, &choice, i);
+	attached->module_id = id;
+	attached->gone = false;
+	snprintf(text, sizeof(text),
+		 "probed again: %s: its module was loaded again; calls before this were not seen",
+		 attached->name);
+	return kc_sinks_notice(attach->sinks, text);
+}
+
 int kc_attach_check_modules(struct kc_attach *attach)
 {
 	char text[320];
@@ -426,15 +516,21 @@ int kc_attach_check_modules(struct kc_attach *attach)
 
 	for (size_t i = 0; !err && i < attach->nr_functions; i++) {
 		struct attached *attached = &attach->functions[i];
+		uint64_t id;
 
-		if (!*attached->module || attached->gone || !count_points(attached) ||
-		    read_module_id(attached->module) == attached->module_id)
+		if (!*attached->module || (!attached->gone && !count_points(attached)))
 			continue;
-		attached->gone = true;
-		attach->gone += count_points(attached);
-		snprintf(text, sizeof(text), "no longer probed: %s: its module was unloaded",
-			 attached->name);
-		err = kc_sinks_notice(attach->sinks, text);
+		id = read_module_id(attached->module);
+		if (!attached->gone && id != attached->module_id) {
+			attached->gone = true;
+			attach->gone += count_points(attached);
+			snprintf(text, sizeof(text),
+				 "no longer probed: %s: its module was unloaded", attached->name);
+			err = kc_sinks_notice(attach->sinks, text);
+		}
+		if (!err && attached->gone && id && id != attached->tried && !attach->detached &&
+		    is_learned(attach->session->kernel, attached->module, id))
+			err = come_back(attach, i, id);
 	}
 	return err;
 }
@@ -449,26 +545,24 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 		.too_deep = kc_probes_too_deep(probes),
 		.dead = attach->deaths,
 	};
-	struct kc_point_count count;
 
 	counts.tells_missed = kc_probes_missed(probes, &counts.missed);
 	for (size_t i = 0; i < KC_LOSS_NR; i++)
 		counts.losses[i] = kc_probes_loss(probes, i);
 	for (size_t i = 0; i < attach->nr_functions; i++) {
 		const struct attached *at = &attach->functions[i];
-		const struct kc_points kinds[] = { at->entry, at->checks, at->returns };
-		uint64_t *hits[] = { &counts.entries, &counts.comparisons, &counts.returns };
+		uint64_t *hits[KINDS] = { &counts.entries, &counts.comparisons, &counts.returns };
+		struct kc_point_count count[KINDS];
 		struct kc_depth depth;
 
-		for (size_t kind = 0; kind < kc_countof(kinds); kind++) {
-			if (kc_probes_count(probes, kinds[kind], &count))
-				continue;
-			*hits[kind] += count.hits;
-			counts.unreadable += count.unreadable;
-			counts.unmatched += count.unmatched;
-			counts.early += count.early;
-			counts.other_stack += count.other_stack;
-			counts.replaced += count.replaced;
+		count_function(attach, at, count);
+		for (size_t kind = 0; kind < KINDS; kind++) {
+			*hits[kind] += count[kind].hits;
+			counts.unreadable += count[kind].unreadable;
+			counts.unmatched += count[kind].unmatched;
+			counts.early += count[kind].early;
+			counts.other_stack += count[kind].other_stack;
+			counts.replaced += count[kind].replaced;
 		}
 		if (!kc_probes_depth(probes, i, &depth) && depth.max > counts.max_depth) {
 			counts.max_depth = depth.max;

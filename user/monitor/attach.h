@@ -49,7 +49,9 @@ bool kc_attach_has_tripwire(const struct kc_attach *attach);
 
 /*
  * Probes end with the module that they are in, and nobody says so: look, tell once, and
- * count them as not placed. 0 or a sink's error.
+ * count them as not placed. When it is loaded again, and the session has learned it, they are
+ * placed anew and that is told; what was called before is not seen, so those that ended stay
+ * counted. 0 or a sink's error.
  */
 int kc_attach_check_modules(struct kc_attach *attach);
 

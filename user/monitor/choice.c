@@ -93,6 +93,28 @@ static void name_of(const struct kc_session *session, const struct kc_sym *sym, 
 		 *module ? " [" : "", module, *module ? "]" : "");
 }
 
+/* Where it would be probed, or why not. */
+static void look_into(struct kc_session *session, const struct kc_sym *sym,
+		      struct kc_choice *ret_choice)
+{
+	const struct kc_plan *plan = kc_plans_of(session->plans, sym);
+	struct kc_choice *choice = ret_choice;
+
+	*choice = (struct kc_choice){ .plan = plan, .refused = why_refused(session, sym) };
+	name_of(session, sym, choice->name);
+	if (choice->refused)
+		return;
+	for (size_t i = 0; i < plan->nr_checks; i++)
+		choice->nr_checks += plan->checks[i].load != 0;
+	if (plan->reason == KC_PLAN_UNGUARDED)
+		choice->nr_returns = kc_return_sites(session->kernel, sym, choice->returns,
+						     KC_MAX_RETURNS, &choice->all_returns);
+	if (plan->reason != KC_PLAN_UNGUARDED && !choice->nr_checks)
+		choice->refused = plan->reason == KC_PLAN_OK
+					  ? "no check of it loads the slot in one known place"
+					  : kc_plan_reason_text(plan->reason);
+}
+
 /* Add one function; the same twice is once. */
 static int add(struct kc_session *session, const struct kc_sym *sym, const struct kc_sym *asked,
 	       struct kc_choices *choices)
@@ -108,24 +130,11 @@ static int add(struct kc_session *session, const struct kc_sym *sym, const struc
 	if (kc_grow(choices->choices, choices->capacity, choices->count + 1))
 		return -ENOMEM;
 	choice = &choices->choices[choices->count++];
-	*choice = (struct kc_choice){ .plan = plan, .refused = why_refused(session, sym) };
-	name_of(session, sym, choice->name);
+	look_into(session, sym, choice);
 	if (asked)
 		name_of(session, asked, choice->instead_of);
-	if (choice->refused)
-		return 0;
-	for (size_t i = 0; i < plan->nr_checks; i++)
-		choice->nr_checks += plan->checks[i].load != 0;
-	if (plan->reason == KC_PLAN_UNGUARDED)
-		choice->nr_returns = kc_return_sites(session->kernel, sym, choice->returns,
-						     KC_MAX_RETURNS, &choice->all_returns);
-	if (plan->reason != KC_PLAN_UNGUARDED && !choice->nr_checks) {
-		choice->refused = plan->reason == KC_PLAN_OK
-					  ? "no check of it loads the slot in one known place"
-					  : kc_plan_reason_text(plan->reason);
-		return 0;
-	}
-	choices->points += 1 + choice->nr_checks + choice->nr_returns;
+	if (!choice->refused)
+		choices->points += 1 + choice->nr_checks + choice->nr_returns;
 	return 0;
 }
 
@@ -255,6 +264,30 @@ int kc_choose(struct kc_session *session, const struct kc_wish *wish,
 	if (err)
 		kc_choices_free(ret_choices);
 	return err;
+}
+
+int kc_choose_again(struct kc_session *session, const char *name, struct kc_choice *ret_choice)
+{
+	kc_auto_free char *function = strndup(name, strcspn(name, " "));
+	const struct kc_sym *syms[MAX_SAME_NAME], *found = NULL;
+	size_t count;
+	char text[128];
+
+	if (!function)
+		return -ENOMEM;
+	count = kc_ksyms_by_name(session->kernel->ksyms, function, syms, MAX_SAME_NAME);
+	for (size_t i = 0; i < count && i < MAX_SAME_NAME; i++) {
+		name_of(session, syms[i], text);
+		if (strcmp(text, name))
+			continue;
+		if (found)
+			return -ENOTUNIQ;
+		found = syms[i];
+	}
+	if (!found)
+		return -ENOENT;
+	look_into(session, found, ret_choice);
+	return 0;
 }
 
 void kc_choices_free(struct kc_choices *choices)

@@ -44,6 +44,12 @@ struct kc_wish {
 
 int kc_choose(struct kc_session *session, const struct kc_wish *wish,
 	      struct kc_failure *ret_failure, struct kc_choices *ret_choices);
+
+/*
+ * The function of a choice once more, by the choice's name, after a reload. -ENOENT: there is none
+ * any more; -ENOTUNIQ: several; or -ENOMEM.
+ */
+int kc_choose_again(struct kc_session *session, const char *name, struct kc_choice *ret_choice);
 void kc_choices_free(struct kc_choices *choices);
 
 #endif

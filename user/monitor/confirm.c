@@ -48,6 +48,7 @@ static void take_copy(struct evidence *evidence, const struct kc_record *record)
 {
 	evidence->record = *record;
 	memcpy(evidence->words, record + 1, record->count * sizeof(uint64_t));
+	kc_session_renew(evidence->with->session, record);
 	kc_session_check(evidence->with->session, record, &evidence->checked);
 	evidence->copied = true;
 }

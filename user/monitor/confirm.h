@@ -4,6 +4,9 @@
  *
  *	suspect ─► copied again, then compared again in the kernel (a slot) or
  *	           copied once more (a return address, a stack's end) ─► the desk
+ *
+ * And so is the code: plans and call sites are derived anew before the first of these copies is
+ * checked. They may have been read while somebody patched the text.
  */
 #ifndef KC_MONITOR_CONFIRM_H
 #define KC_MONITOR_CONFIRM_H

@@ -40,6 +40,29 @@ static int tell_outcome(const struct kc_hearing *hearing, uint64_t number, int f
 	return kc_sinks_notice(hearing->sinks, text);
 }
 
+/* What nobody knows of yet is proved from freshly read text, too. */
+static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *event,
+		       struct kc_checked_stack *checked, struct kc_finding *ret_finding,
+		       struct kc_damaged *ret_damaged)
+{
+	struct kc_session *session = hearing->session;
+	bool proved = kc_event_prove(session->kernel, session->plans, &session->seen, event,
+				     checked, ret_finding);
+
+	if (!proved)
+		return false;
+	*ret_damaged = (struct kc_damaged){
+		.anomaly = ret_finding->anomaly,
+		.addr = ret_finding->damage.slot
+				?: event->task.count ? event->task.sp
+						     : event->site,
+	};
+	return kc_desk_knows(hearing->desk, &event->task, *ret_damaged) ||
+	       !kc_event_renew(session->plans, event) ||
+	       kc_event_prove(session->kernel, session->plans, &session->seen, event, checked,
+			      ret_finding);
+}
+
 /* As kc_desk_file(), and NOT_PROVED. */
 static int file_event(const struct kc_hearing *hearing, const struct kc_event *event,
 		      const struct kc_first *first, uint64_t *ret_seq)
@@ -51,15 +74,8 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	int filed;
 
 	*ret_seq = 0;
-	if (!kc_event_prove(session->kernel, session->plans, &session->seen, event, &checked,
-			    &finding))
+	if (!prove_anew(hearing, event, &checked, &finding, &damaged))
 		return NOT_PROVED;
-	damaged = (struct kc_damaged){
-		.anomaly = finding.anomaly,
-		.addr = finding.damage.slot
-				?: event->task.count ? event->task.sp
-						     : event->site,
-	};
 	kc_source_now(hearing->source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;

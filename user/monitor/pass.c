@@ -308,6 +308,7 @@ int kc_passes_run(struct kc_passes *passes)
 	int err;
 
 	refresh(passes);
+	kc_plans_next_pass(passes->session->plans);
 	err = kc_source_pass(passes->source, 0, on_record, passes, pass);
 	if (err)
 		return err;

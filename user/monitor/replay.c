@@ -106,6 +106,17 @@ static bool is_event(const struct kc_tape_entry *entry, uint32_t thread_size)
 	       (!event->task.count || is_stack(&event->task, thread_size));
 }
 
+/* Text is what was read of it from this entry up to the next look or event, or before. */
+static void read_text_from(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	const struct kc_tape_entry *end = replay->entries + replay->count;
+
+	for (entry++; entry < end; entry++)
+		if (entry->kind == KC_TAPE_PASS || entry->kind == KC_TAPE_EVENT)
+			break;
+	kc_facts_until(replay->mem, entry);
+}
+
 static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
 		       struct kc_pass *ret_pass)
 {
@@ -117,6 +128,7 @@ static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn
 	*ret_pass = (struct kc_pass){};
 	if (!entry || *(const uint32_t *)entry->data != only_tid)
 		return -EBADMSG;
+	read_text_from(replay, entry);
 	for (size_t i = replay->at[KC_TAPE_PASS]; i < replay->count; i++) {
 		entry = &replay->entries[i];
 		if (entry->kind == KC_TAPE_PASS)
@@ -616,6 +628,7 @@ static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entr
 
 	if (!is_event(entry, replay->session.kernel->thread_size) || !replay->desk)
 		return MALFORMED;
+	read_text_from(replay, entry);
 	if (head->first.number)
 		tell_evidence_until(replay, head->first.after);
 	return kc_event_handle(&replay->hearing, (const struct kc_event *)(head + 1), &head->first);

@@ -115,6 +115,9 @@ int kc_session_open(const struct kc_origin *source, struct kc_failure *ret_failu
 	session.modules_hash = source->vmlinux ? 0 : kc_modules_hash();
 	err = kc_kernel_load(session.mem, source->kallsyms ?: KC_KALLSYMS_PATH,
 			     source->vmlinux ?: KC_BTF_PATH, ret_failure, &session.kernel);
+	if (!err && !source->vmlinux &&
+	    kc_overlay_learn(session.mem, &session.kernel->kprobes) == -ENOENT)
+		kc_debug("this kernel does not tell what its kprobes have replaced");
 	if (!err && kc_plans_new(session.kernel, &session.plans))
 		err = kc_fail_nomem(ret_failure);
 	if (err) {
@@ -181,14 +184,26 @@ void kc_session_return(struct kc_session *session, unsigned int borrower)
 	session->borrowed[borrower] = false;
 }
 
-void kc_session_check(struct kc_session *session, const struct kc_record *record,
-		      struct kc_checked_stack *ret_checked)
+static struct kc_stack stack_of(const struct kc_record *record)
 {
-	const struct kc_stack stack = {
+	return (struct kc_stack){
 		.sp = record->sp,
 		.top = record->top,
 		.words = (const uint64_t *)(record + 1),
 	};
+}
+
+void kc_session_renew(struct kc_session *session, const struct kc_record *record)
+{
+	const struct kc_stack stack = stack_of(record);
+
+	kc_renew_stack(session->kernel, session->plans, &stack, NULL);
+}
+
+void kc_session_check(struct kc_session *session, const struct kc_record *record,
+		      struct kc_checked_stack *ret_checked)
+{
+	const struct kc_stack stack = stack_of(record);
 
 	kc_check_stack(session->kernel, session->plans, &session->seen, &stack, NULL, ret_checked);
 }

@@ -53,4 +53,7 @@ void kc_session_return(struct kc_session *session, unsigned int borrower);
 void kc_session_check(struct kc_session *session, const struct kc_record *record,
 		      struct kc_checked_stack *ret_checked);
 
+/* As kc_renew_stack(), before it is checked again. */
+void kc_session_renew(struct kc_session *session, const struct kc_record *record);
+
 #endif

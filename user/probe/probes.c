@@ -91,7 +91,7 @@ static int on_sample(void *arg, void *data, size_t size)
 
 	/* The ring buffer rounds sizes up. */
 	if (size < sizeof(*event) || event->task.size > size ||
-	    !kc_event_is_whole(event, event->task.size) || event->index >= probes->nr_points)
+	    !kc_event_is_whole(event, event->task.size) || event->index >= KC_MAX_POINTS)
 		return -EPROTO;
 	memcpy(&probes->next, event, event->task.size);
 	return -ECANCELED;

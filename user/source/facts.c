@@ -36,6 +36,12 @@ const uint32_t kc_facts_layouts = sizeof(struct tape_kernel) + sizeof(struct tap
 /* Functions larger than this have no plan either. */
 #define MAX_TEXT (256 * 1024)
 
+/* One whose text is on the tape, and the text as it was last. */
+struct function {
+	uint64_t addr;
+	uint8_t *bytes;
+};
+
 struct kc_facts {
 	struct kc_mem mem; /* first: in the kernel's place, and notes what is read */
 	struct kc_mover mover;
@@ -44,7 +50,7 @@ struct kc_facts {
 	struct kc_tape *tape;
 	struct kc_rebase rebase;
 	struct kc_decoder *decoder;
-	uint64_t *functions; /* and pieces: addresses of those whose text is on the tape */
+	struct function *functions; /* and pieces of generated code */
 	size_t nr_functions, capacity;
 };
 
@@ -65,32 +71,65 @@ static uint64_t move_operand(const struct kc_mover *mover, uint64_t number)
 	return kc_rebase_found(&facts->rebase, facts->kernel, number);
 }
 
-static bool has_text(const struct kc_facts *facts, uint64_t function)
+/* NULL: out of memory. */
+static struct function *find_function(struct kc_facts *facts, uint64_t addr)
 {
 	for (size_t i = 0; i < facts->nr_functions; i++)
-		if (facts->functions[i] == function)
-			return true;
-	return false;
+		if (facts->functions[i].addr == addr)
+			return &facts->functions[i];
+	if (kc_grow(facts->functions, facts->capacity, facts->nr_functions + 1))
+		return NULL;
+	facts->functions[facts->nr_functions] = (struct function){ .addr = addr };
+	return &facts->functions[facts->nr_functions++];
 }
 
-/* The whole function that covers addr: operands can't be told apart in a part of it. */
-static void write_text(struct kc_facts *facts, uint64_t addr)
+static void put_text(struct kc_facts *facts, const struct kc_sym *sym, const uint8_t *bytes)
 {
-	const struct kc_sym *sym = kc_ksyms_find(facts->kernel->ksyms, addr);
-	kc_auto_free uint8_t *bytes = NULL;
-	uint64_t at;
+	uint64_t at = kc_rebase(&facts->rebase, sym->addr);
+	kc_auto_free uint8_t *moved = malloc(sym->size);
 
-	if (!sym || sym->size > MAX_TEXT || has_text(facts, sym->addr) ||
-	    kc_grow(facts->functions, facts->capacity, facts->nr_functions + 1))
+	if (!moved)
+		return;
+	memcpy(moved, bytes, sym->size);
+	if (kc_move_code(facts->decoder, moved, sym->size, sym->addr, &facts->mover))
+		kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), moved, sym->size);
+}
+
+/* What lies in both goes into the one that was read: it is what the tape tells. */
+static void copy_common(uint64_t addr, uint8_t *buf, size_t len, uint64_t from,
+			const uint8_t *bytes, size_t size)
+{
+	uint64_t start = addr > from ? addr : from;
+	uint64_t end = addr + len < from + size ? addr + len : from + size;
+
+	if (start < end)
+		memcpy(buf + (start - addr), bytes + (start - from), end - start);
+}
+
+/*
+ * The whole function that covers `at`, part of what was read: operands can't be told apart in a
+ * part of it. Once, and whenever it has been patched.
+ */
+static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8_t *buf, size_t len)
+{
+	const struct kc_sym *sym = kc_ksyms_find(facts->kernel->ksyms, at);
+	kc_auto_free uint8_t *bytes = NULL;
+	struct function *function;
+
+	if (!sym || sym->size > MAX_TEXT)
 		return;
 	bytes = malloc(sym->size);
 	if (!bytes || kc_mem_read(facts->base, sym->addr, bytes, sym->size))
 		return;
-	facts->functions[facts->nr_functions++] = sym->addr;
-	if (!kc_move_code(facts->decoder, bytes, sym->size, sym->addr, &facts->mover))
+	function = find_function(facts, sym->addr);
+	if (!function)
 		return;
-	at = kc_rebase(&facts->rebase, sym->addr);
-	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, sym->size);
+	copy_common(addr, buf, len, sym->addr, bytes, sym->size);
+	if (function->bytes && !memcmp(function->bytes, bytes, sym->size))
+		return;
+	put_text(facts, sym, bytes);
+	free(function->bytes);
+	function->bytes = kc_take(bytes);
 }
 
 /* Neither vmlinux's nor a known module's: what the kernel made since it runs, or nothing. */
@@ -109,15 +148,19 @@ static bool may_be_generated(const struct kc_facts *facts, uint64_t addr)
  */
 static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_t *read, size_t len)
 {
-	kc_auto_free uint8_t *bytes = malloc(len);
+	struct function *function = facts->rebase.modules_by ? find_function(facts, addr) : NULL;
+	kc_auto_free uint8_t *bytes = NULL;
 	struct kc_insn insn;
 	size_t whole = 0;
 	uint64_t at;
 
-	if (!bytes || !facts->rebase.modules_by || has_text(facts, addr) ||
-	    kc_grow(facts->functions, facts->capacity, facts->nr_functions + 1))
+	if (!function || function->bytes)
 		return;
-	facts->functions[facts->nr_functions++] = addr;
+	bytes = malloc(len);
+	function->bytes = malloc(len);
+	if (!bytes || !function->bytes)
+		return;
+	memcpy(function->bytes, read, len);
 	memcpy(bytes, read, len);
 	while (len - whole >= KC_MAX_INSN &&
 	       kc_decode(facts->decoder, bytes + whole, len - whole, addr + whole, &insn))
@@ -137,8 +180,8 @@ static int facts_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t
 	if (!err && len && may_be_generated(facts, addr)) {
 		write_code_piece(facts, addr, buf, len);
 	} else if (!err && len) {
-		write_text(facts, addr);
-		write_text(facts, addr + len - 1);
+		write_text(facts, addr, addr, buf, len);
+		write_text(facts, addr + len - 1, addr, buf, len);
 	}
 	return err;
 }
@@ -268,6 +311,8 @@ void kc_facts_end(struct kc_facts *facts)
 	if (!facts)
 		return;
 	kc_decoder_free(facts->decoder);
+	for (size_t i = 0; i < facts->nr_functions; i++)
+		free(facts->functions[i].bytes);
 	free(facts->functions);
 	free(facts);
 }
@@ -277,6 +322,7 @@ void kc_facts_end(struct kc_facts *facts)
 struct piece {
 	uint64_t addr, len;
 	const uint8_t *bytes;
+	const struct kc_tape_entry *entry;
 };
 
 /* As many as user/kernel/modules.c reads. */
@@ -287,6 +333,7 @@ struct loaded {
 	struct kc_mem mem;
 	struct piece *pieces;
 	size_t nr_pieces, pieces_capacity;
+	const struct kc_tape_entry *until;
 	struct kc_ksyms_row *syms;
 	size_t nr_syms, syms_capacity;
 	struct kc_orc_row *rows;
@@ -297,16 +344,31 @@ struct loaded {
 	size_t nr_edges, edges_capacity;
 };
 
-/* Pieces of generated code may overlap, each as it was read: see write_code_piece(). */
+/*
+ * Of two that cover addr? Pieces of generated code may overlap, each as it was read from its start
+ * on: see write_code_piece(). Of a function's texts, the last one that was read by then.
+ */
+static bool is_rather(const struct loaded *loaded, const struct piece *piece,
+		      const struct piece *found, uint64_t addr)
+{
+	if (!found)
+		return true;
+	if ((piece->addr == addr) != (found->addr == addr))
+		return piece->addr == addr;
+	return piece->entry < loaded->until;
+}
+
 static const struct piece *find_piece(const struct loaded *loaded, uint64_t addr)
 {
-	for (size_t i = 0; i < loaded->nr_pieces; i++)
-		if (loaded->pieces[i].addr == addr)
-			return &loaded->pieces[i];
-	for (size_t i = 0; i < loaded->nr_pieces; i++)
-		if (addr - loaded->pieces[i].addr < loaded->pieces[i].len)
-			return &loaded->pieces[i];
-	return NULL;
+	const struct piece *found = NULL;
+
+	for (size_t i = 0; i < loaded->nr_pieces; i++) {
+		const struct piece *piece = &loaded->pieces[i];
+
+		if (addr - piece->addr < piece->len && is_rather(loaded, piece, found, addr))
+			found = piece;
+	}
+	return found;
 }
 
 static int loaded_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
@@ -355,6 +417,7 @@ static int load_text(struct loaded *loaded, const struct kc_tape_entry *entry)
 	memcpy(&piece.addr, entry->data, sizeof(piece.addr));
 	piece.bytes = (const uint8_t *)entry->data + sizeof(piece.addr);
 	piece.len = entry->len - sizeof(piece.addr);
+	piece.entry = entry;
 	if (kc_grow(loaded->pieces, loaded->pieces_capacity, loaded->nr_pieces + 1))
 		return -ENOMEM;
 	loaded->pieces[loaded->nr_pieces++] = piece;
@@ -499,6 +562,11 @@ static void loaded_destroy(struct kc_mem *mem)
 	free(loaded->modules);
 	free(loaded->edges);
 	free(loaded);
+}
+
+void kc_facts_until(struct kc_mem *mem, const struct kc_tape_entry *end)
+{
+	((struct loaded *)mem)->until = end;
 }
 
 int kc_facts_load(const struct kc_tape_entry *entries, size_t count, struct kc_kernel **ret_kernel,

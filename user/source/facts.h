@@ -13,7 +13,8 @@ struct kc_facts;
 
 /*
  * Write down this kernel, and from here on what is asked of it; its memory is read through the
- * facts from then on. Kernel and tape are borrowed: the facts end before the kernel does.
+ * facts from then on. Text that was patched meanwhile comes once more: see kc_facts_until().
+ * Kernel and tape are borrowed: the facts end before the kernel does.
  * rebase: how the tape's kernel before this one was moved, or NULL. 0 or -ENOMEM.
  */
 int kc_facts_begin(struct kc_kernel *kernel, struct kc_tape *tape, const struct kc_rebase *rebase,
@@ -34,6 +35,12 @@ void kc_facts_end(struct kc_facts *facts);
  */
 int kc_facts_load(const struct kc_tape_entry *entries, size_t count, struct kc_kernel **ret_kernel,
 		  struct kc_mem **ret_mem);
+
+/*
+ * Of the memory that kc_facts_load() has made: text is what was read of it last before this
+ * entry, from here on; or what was read first.
+ */
+void kc_facts_until(struct kc_mem *mem, const struct kc_tape_entry *end);
 
 /* Sizes of the structs on the tape, added up. */
 extern const uint32_t kc_facts_layouts;

@@ -198,3 +198,18 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		ret_checked->blind[KC_BLIND_UNWIND]++;
 	find_bad_return(kernel, plans, seen, stack, ret_checked);
 }
+
+void kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_stack *stack, const struct kc_frame *from)
+{
+	struct kc_unwound unwound;
+
+	kc_unwind(kernel, plans, stack, from, &unwound);
+	for (size_t i = 0; i < unwound.count; i++) {
+		const struct kc_frame *frame = &unwound.frames[i];
+
+		kc_plans_renew(plans, kc_frame_site(frame));
+		if (!frame->exact)
+			kc_plans_renew_site(plans, frame->pc);
+	}
+}

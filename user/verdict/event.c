@@ -188,3 +188,12 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		ret_finding->seen_intact = kc_seen_intact(seen, checked->frames[0].plan);
 	return true;
 }
+
+bool kc_event_renew(struct kc_plans *plans, const struct kc_event *event)
+{
+	if (event->kind == KC_EVENT_CHECK)
+		return kc_plans_renew(plans, event->site);
+	if (event->kind == KC_EVENT_RETURN && event->task.count)
+		return kc_plans_renew_site(plans, *(const uint64_t *)(event + 1));
+	return false;
+}

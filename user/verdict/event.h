@@ -18,6 +18,12 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		    const struct kc_event *event, struct kc_checked_stack *checked,
 		    struct kc_finding *ret_finding);
 
+/*
+ * Derive anew, from text as it is now, what the proof rests on; is it another proof? Of a panic it
+ * rests on nothing of the kind.
+ */
+bool kc_event_renew(struct kc_plans *plans, const struct kc_event *event);
+
 /* Which engine's it is, as findings name it. */
 static inline const char *kc_event_engine(const struct kc_event *event)
 {
