@@ -750,6 +750,69 @@ def lockdown(kernel):
     return ""
 
 
+def lkdtm(kernel, test, *options):
+    """A guest in which one of the kernel's own crash tests is run, and its disk's events."""
+    built = subprocess.run([os.path.join(TOP, "tests/vm/lkdtm"), kernel], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
+    if built.returncode:
+        raise AssertionError(built.stderr)
+    with disk(16) as image:
+        guest = Guest(kernel, f"sh /lkdtm.sh {test} {' '.join(options)}", "--disk", image,
+                      "--add", built.stdout.strip() + ":/lib/lkdtm.ko", files=["lkdtm.sh"])
+        pid = guest.disk_events(image, "/pid")[0]["pid"]
+        events = guest.disk_events(image, "/findings")
+    need(f"lkdtm: Performing direct entry {test}" in guest.log, "the test did not run", guest)
+    found = [event for event in events if event["type"] in ("evidence", "finding")]
+    need(all(event["process"]["pid"] == pid for event in found), str(found), guest)
+    return guest, found
+
+
+def logged_first(guest, evidence):
+    logged = guest.log.find(f"kcanary: evidence {evidence['finding']}: ")
+    need(0 <= logged < guest.log.find("Kernel panic - not syncing"),
+         "not before the panic in the kernel's log", guest)
+
+
+def corrupted(kernel, times=2):
+    """LKDTM's overflows of a frame, of a function that nobody watches."""
+    for i in range(2 * times):
+        test = ("CORRUPT_STACK", "CORRUPT_STACK_STRONG")[i % 2]
+        guest, found = lkdtm(kernel, test)
+        # The CPU is held until the first is on the disk; on a busy machine the finding may be late.
+        need([event["type"] for event in found] in (["evidence"], ["evidence", "finding"]),
+             str(found), guest)
+        need(found[0]["engine"] == "tripwire" and
+             found[0]["code"]["place"].startswith(f"lkdtm_{test}+0x"), str(found[0]), guest)
+        need(found[-1]["code"].get("function", "lkdtm_" + test) == "lkdtm_" + test,
+             str(found[-1]), guest)
+        logged_first(guest, found[0])
+        need(guest.panic()[1] == "lkdtm_" + test, str(guest.panic()), guest)
+    return f"{times} of {times}, twice"
+
+
+def exhausted(kernel, times=2):
+    """LKDTM's recursion into the guard page, with the function watched: no stack protector sees
+    such an end, nor does the tripwire."""
+    for _ in range(times):
+        guest, found = lkdtm(kernel, "EXHAUST_STACK", "-f", "recursive_loop")
+        need(found and {event["anomaly"] for event in found} == {"headroom"}, str(found), guest)
+        need(found[0]["frame"]["headroom"] < 2048, str(found[0]), guest)
+        logged_first(guest, found[0])
+        need(not guest.panic() and guest.status == 126, f"status {guest.status}", guest)
+    return f"{times} of {times}"
+
+
+def spied(kernel, times=2):
+    """LKDTM looks for the canary in a frame of its own: that is no finding."""
+    for _ in range(times):
+        guest, found = lkdtm(kernel, "REPORT_STACK_CANARY")
+        need(guest.status == 0 and not found, f"status {guest.status}: {found}", guest)
+        need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+        need(guest.value(r"^watch: status (\d+)$") in ("0", "4"), "watch", guest)
+        need(guest.value(r"^leak: status (\d+)$") == "0", "a canary leaked", guest)
+    return f"{times} of {times}"
+
+
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, afar, frozen, hogged, deep, traced, disarmed, recorded, frames,
@@ -763,5 +826,10 @@ def cases_of(kernels):
 
 CASES = cases_of(KERNELS)
 
+# For --long alone: they need the kernel's source, of which some 150 MB are fetched for each kernel.
+ONLY_LONG = [(kernel, case) for case in (corrupted, exhausted) for kernel in TABLE] + \
+            [(kernel, spied) for kernel in TABLE if has(kernel, "lkdtm-canary")]
+
 # What --long asks of some of them: times, or seconds.
-LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), calls: (60,), traps: (60,), soak: (60,)}
+LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), calls: (60,), traps: (60,), soak: (60,),
+        corrupted: (20,), exhausted: (20,), spied: (20,)}

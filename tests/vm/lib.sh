@@ -41,3 +41,32 @@ vm_site_of() {
 	apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' |
 		awk -v want="$1" '($2 ~ /-security$/) == (want == "security") {print $1; exit}'
 }
+
+# vm_extra KERNEL: the archive besides the suite itself that it is taken from, or nothing.
+vm_extra() {
+	local suite archive site
+	suite=$(vm_kernel "$1" 2) archive=$(vm_kernel "$1" 3)
+	case $archive in
+	security) site=$(vm_site_of security) && echo "${site:+deb $site $suite-security main}" ;;
+	backports) echo "deb $(vm_site_of main) $suite-backports main" ;;
+	esac
+}
+
+# vm_sources KERNEL: all of it, for apt.
+vm_sources() {
+	echo "deb $(vm_site_of main) $(vm_kernel "$1" 2) main"
+	vm_extra "$1"
+}
+
+# vm_make KERNEL FOLDER [ARGUMENT...]: build a module in /FOLDER of the chroot. objtool of 7.x reads
+# /proc/self; the mount lives in a namespace of its own, so that nothing is left mounted whatever
+# happens.
+vm_make() {
+	local root=$VM_CACHE/$1/root folder=$2
+	local headers=/usr/src/linux-headers-$(cat "$VM_CACHE/$1/release")
+	shift 2
+	unshare --mount sh -c '
+		mount -t proc proc "$1/proc" && root=$1 && shift &&
+		chroot "$root" make -s "$@"' \
+		sh "$root" -C "$headers" "M=/$folder" modules "$@"
+}
