@@ -386,6 +386,7 @@ def clean(kernel):
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     ends = re.findall(r"^(\w+): status (\d+), before: (.*), during: (.*), after: (.*)$",
                       guest.output, re.M)
+    need("no tripwire" not in guest.output, "the tripwire was not the last", guest)
     late = re.findall(r"^(\w+): late$", guest.output, re.M) # see said()
     need([(e[0], e[1]) for e in ends] ==
          [("INT", "04"["INT" in late]), ("TERM", "04"["TERM" in late]), ("KILL", "137"),

@@ -31,7 +31,7 @@ struct kc_probes {
 	int kprobe_type; /* of perf's "kprobe" PMU */
 	struct holder *holders;
 	size_t nr_holders, capacity;
-	size_t detached;	  /* of the holders, from the first on */
+	size_t detached;	  /* of the holders, in the order of nth_to_go() */
 	uint64_t missed_detached; /* what those had missed */
 	bool missed_unknown;	  /* the kernel did not say of one of them */
 	size_t nr_points;
@@ -205,10 +205,16 @@ static bool read_missed(const struct kc_probes *probes, const struct holder *hol
 	return true;
 }
 
+/* The tripwire, which is placed first, goes last: it costs nobody anything. */
+static const struct holder *nth_to_go(const struct kc_probes *probes, size_t n)
+{
+	return &probes->holders[(n + 1) % probes->nr_holders];
+}
+
 size_t kc_probes_detach(struct kc_probes *probes, size_t count)
 {
 	for (; count && probes->detached < probes->nr_holders; count--) {
-		const struct holder *holder = &probes->holders[probes->detached++];
+		const struct holder *holder = nth_to_go(probes, probes->detached++);
 		uint64_t missed;
 
 		probes->missed_unknown |= !read_missed(probes, holder, &missed);
@@ -505,7 +511,7 @@ bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
 
 	*ret_missed = probes->missed_detached;
 	for (size_t i = probes->detached; i < probes->nr_holders; i++) {
-		known &= read_missed(probes, &probes->holders[i], &missed);
+		known &= read_missed(probes, nth_to_go(probes, i), &missed);
 		*ret_missed += missed;
 	}
 	bpf_object__for_each_program(program, probes->skel->obj)

@@ -37,7 +37,8 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 void kc_probes_free(struct kc_probes *probes);
 KC_DEFINE_AUTO(probes, struct kc_probes, kc_probes_free)
 
-/* Detach `count` times, a point or a link each; how many are left. Counts stay. */
+/* Detach `count` times, a point or a link each, the first one last; how many are left. Counts stay.
+ */
 size_t kc_probes_detach(struct kc_probes *probes, size_t count);
 
 /*
