@@ -33,20 +33,18 @@ echo "at a glance: $(grep -c 'kcanary: FINDING ' /mnt/err)"
 kcanary replay /mnt/tape 2>&1 | grep -c FINDING | sed 's/^/text findings: /'
 ls -l /mnt/tape | awk '{print "tape: " $1, $5 " bytes"}'
 
-# What probes see: slots and guards that differ for the probes' eyes, return addresses, a
-# function that is entered deep.
+# What probes see: a guard that differs for the probe's eyes, a function that is entered deep.
 load=$(kcanary explain stackfault_checked | grep 'check: loads the slot\|check: compares' | head -n 1)
 offset=$((0x$(echo "$load" | sed 's/.*+0x\([0-9a-f]*\) .*/\1/')))
 disp=$((0x$(echo "$load" | sed 's/.* 0x\([0-9a-f]*\)(%rsp).*/\1/')))
+echo "hook guard $offset $disp" >$control
 kcanary record /mnt/probed -f stackfault_checked -f stackfault_plain -f stackfault_dive \
 	-j -o /mnt/probed-live 2>/dev/null &
 watcher=$!
 until grep -qs '"type":"start"' /mnt/probed-live; do sleep 0.1; done
-for hook in "slot $offset $disp" "guard $offset $disp" "return 0 0"; do
-	echo "hook $hook" >$control
-	echo "checked 20" >$control
-	echo unhook >$control
-done
+echo "hook guard $offset $disp" >$control
+echo "checked 20" >$control
+echo unhook >$control
 echo "dive 1500" >$control
 until grep -qs '"anomaly":"headroom"' /mnt/probed-live; do sleep 0.1; done
 kill -INT $watcher

@@ -83,6 +83,24 @@ static struct function *find_function(struct kc_facts *facts, uint64_t addr)
 	return &facts->functions[facts->nr_functions++];
 }
 
+/* What stands for the rest of what can't be moved, be it data or filling: no instruction. */
+#define NO_CODE 0xff
+
+/* Put code in its place on the tape, as far as it is code; an instruction may need `room`. */
+static void move_code(struct kc_facts *facts, uint8_t *bytes, size_t len, size_t room,
+		      uint64_t addr)
+{
+	struct kc_insn insn;
+	size_t whole = 0;
+
+	while (len - whole >= room &&
+	       kc_decode(facts->decoder, bytes + whole, len - whole, addr + whole, &insn))
+		whole += insn.len;
+	if (!kc_move_code(facts->decoder, bytes, whole, addr, &facts->mover))
+		whole = 0;
+	memset(bytes + whole, NO_CODE, len - whole);
+}
+
 static void put_text(struct kc_facts *facts, const struct kc_sym *sym, const uint8_t *bytes)
 {
 	uint64_t at = kc_rebase(&facts->rebase, sym->addr);
@@ -91,8 +109,8 @@ static void put_text(struct kc_facts *facts, const struct kc_sym *sym, const uin
 	if (!moved)
 		return;
 	memcpy(moved, bytes, sym->size);
-	if (kc_move_code(facts->decoder, moved, sym->size, sym->addr, &facts->mover))
-		kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), moved, sym->size);
+	move_code(facts, moved, sym->size, 1, sym->addr);
+	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), moved, sym->size);
 }
 
 /* What lies in both goes into the one that was read: it is what the tape tells. */
@@ -139,9 +157,6 @@ static bool may_be_generated(const struct kc_facts *facts, uint64_t addr)
 	       !kc_kernel_is_text(facts->kernel, addr);
 }
 
-/* What stands for the rest of a piece of which nothing can be moved: no instruction. */
-#define NO_CODE 0xff
-
 /*
  * Code that has no extent: what was read of it, from an instruction on and as far as
  * kc_ahead() may decode it. What may lie there later, in the place of the first, is not kept.
@@ -150,8 +165,6 @@ static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_
 {
 	struct function *function = facts->rebase.modules_by ? find_function(facts, addr) : NULL;
 	kc_auto_free uint8_t *bytes = NULL;
-	struct kc_insn insn;
-	size_t whole = 0;
 	uint64_t at;
 
 	if (!function || function->bytes)
@@ -162,12 +175,7 @@ static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_
 		return;
 	memcpy(function->bytes, read, len);
 	memcpy(bytes, read, len);
-	while (len - whole >= KC_MAX_INSN &&
-	       kc_decode(facts->decoder, bytes + whole, len - whole, addr + whole, &insn))
-		whole += insn.len;
-	if (!kc_move_code(facts->decoder, bytes, whole, addr, &facts->mover))
-		whole = 0;
-	memset(bytes + whole, NO_CODE, len - whole);
+	move_code(facts, bytes, len, KC_MAX_INSN, addr);
 	at = kc_rebase(&facts->rebase, addr);
 	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, len);
 }
