@@ -613,10 +613,11 @@ def lockdown(kernel):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, frozen, hogged, deep, traced, disarmed, recorded, frames, prove, traps, interrupted, nanosleep, futex, leak, quiet, soak,
+    everywhere = (watched, tripwire, frozen, hogged, deep, traced, disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
                   calls, flood, clean, modules, patched)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
-    for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):
+    for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
+                          (lockdown, "lockdown")):
         chosen += [(kernel, case) for kernel in kernels if has(kernel, feature)]
     return chosen
 
