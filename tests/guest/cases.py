@@ -817,10 +817,11 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, afar, frozen, hogged, deep, traced, disarmed, recorded, frames,
-                  prove, traps, interrupted, nanosleep, futex, leak, quiet, soak, calls, flood,
-                  clean, endures, modules, patched, foreign)
+                  prove, traps, nanosleep, futex, leak, quiet, soak, calls, flood, clean, endures,
+                  modules, patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
-    for case, feature in ((offset, "kstack-offset"), (lockdown, "lockdown")):
+    for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
+                          (lockdown, "lockdown")):
         chosen += [(kernel, case) for kernel in kernels if has(kernel, feature)]
     return chosen
 
