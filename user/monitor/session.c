@@ -89,7 +89,7 @@ static int open_live(bool kcore, struct kc_failure *ret_failure, struct kc_mem *
 	if (err == -EPERM || err == -EACCES)
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
 			       "not permitted to load BPF programs: run as root, or with CAP_BPF, "
-			       "CAP_PERFMON and CAP_SYSLOG");
+			       "CAP_PERFMON and CAP_SYSLOG (before v5.11 CAP_SYS_RESOURCE, too)");
 	if (err)
 		return kc_fail(
 			ret_failure, KC_EXIT_CANNOT_RUN, err,
