@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "fake_watch.h"
@@ -641,16 +642,47 @@ static void slow_reader(void **state)
 	assert_int_equal(parsed.evidence + parsed.broken, 0);
 }
 
+/* Ctrl-S: a looker gives up in time, the main thread when somebody asks it to end. */
+static void stopped_terminal(void **state)
+{
+	int keyboard = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), screen;
+	sigset_t asks, before;
+	char name[64];
+
+	(void)state;
+	assert_true(keyboard >= 0 && !grantpt(keyboard) && !unlockpt(keyboard) &&
+		    !ptsname_r(keyboard, name, sizeof(name)));
+	screen = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(screen >= 0);
+	assert_int_equal(tcflow(screen, TCOOFF), 0);
+	open_report(name);
+	assert_int_equal(write_evidence(0, 1), -ETIMEDOUT);
+	sigemptyset(&asks);
+	sigaddset(&asks, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &asks, &before);
+	raise(SIGTERM);
+	assert_int_equal(write_finding(2), -EINTR);
+	assert_int_equal(sigwaitinfo(&asks, NULL), SIGTERM);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	assert_int_equal(tcflow(screen, TCOON), 0);
+	assert_int_equal(kc_sinks_notice(&sinks, "it goes on"), 0);
+	close(screen);
+	close(keyboard);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(hostile_names),	TEST(hostile_bytes),	  TEST(full_device),
-		TEST(full_for_a_while), TEST(reader_that_left),	  TEST(all_to_a_file),
-		TEST(all_to_a_pipe),	TEST(slow_reader),	  TEST(full_device_endured),
-		TEST(full_and_endured), TEST(full_and_not_alone), TEST(half_a_line_before),
-		TEST(rotated),		TEST(rotated_badly),	  TEST(rotated_meanwhile),
+		TEST(hostile_names),	   TEST(hostile_bytes),
+		TEST(full_device),	   TEST(full_for_a_while),
+		TEST(reader_that_left),	   TEST(all_to_a_file),
+		TEST(all_to_a_pipe),	   TEST(slow_reader),
+		TEST(full_device_endured), TEST(full_and_endured),
+		TEST(full_and_not_alone),  TEST(half_a_line_before),
+		TEST(stopped_terminal),	   TEST(rotated),
+		TEST(rotated_badly),	   TEST(rotated_meanwhile),
 	};
 
 	return RUN(tests);

@@ -113,11 +113,19 @@ static int ms_left(const struct timespec *until)
 	return ms > 0 ? ms : 0;
 }
 
-static int write_piece(struct kc_outlet *outlet, int fd, const char *text, size_t len)
+/* Adds what was written to *at. A terminal takes less than a piece, or nothing while it is stopped.
+ */
+static int write_piece(struct kc_outlet *outlet, int fd, const char *text, size_t len, size_t *at)
 {
 	size_t done = 0;
 	int err = end_cut_line(outlet, fd) ?: kc_write_all(fd, text, len, &done);
 
+	*at += done;
+	if (err == -EAGAIN) {
+		if (!done)
+			poll(NULL, 0, PATIENCE_MS / 10);
+		return 0;
+	}
 	if (err && done)
 		outlet->cut = true;
 	return err == -EIO ? -EPIPE : err; /* a terminal that is gone */
@@ -131,20 +139,22 @@ static int write_pieces(struct kc_outlet *outlet, int fd, const char *text, size
 			const struct timespec *until)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-	size_t at = 0;
+	size_t at = 0, before = 1;
 	int err = 0;
 
 	while (!err && at < len) {
 		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF;
+		bool stuck = at == before; /* a stopped terminal says that it can be written to */
 
-		if (poll(&ready, 1, until ? ms_left(until) : PATIENCE_MS) > 0) {
-			err = write_piece(outlet, fd, text + at, piece);
-			at += err ? 0 : piece;
-		} else if (until) {
+		before = at;
+		if (stuck && (until ? !ms_left(until) : is_interrupted(outlet)))
+			err = until ? -ETIMEDOUT : -EINTR;
+		else if (poll(&ready, 1, until ? ms_left(until) : PATIENCE_MS) > 0)
+			err = write_piece(outlet, fd, text + at, piece, &at);
+		else if (until)
 			err = -ETIMEDOUT;
-		} else if (is_interrupted(outlet)) {
+		else if (is_interrupted(outlet))
 			err = -EINTR;
-		}
 	}
 	if (err && at)
 		outlet->cut = true;
@@ -247,6 +257,23 @@ static void warn_if_public(const char *path, const struct stat *status)
 		kc_warn("%s can be read by others than its owner", path);
 }
 
+/*
+ * A terminal's write waits while that is stopped (Ctrl-S), whatever poll() has said: one that
+ * does not wait, and leaves the shell's own as it is.
+ */
+static int open_terminal(int fd)
+{
+	char path[32];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (again < 0)
+		return fd;
+	close(fd);
+	return again;
+}
+
 int kc_outlet_open(struct kc_outlet *outlet, const char *path)
 {
 	int fd = path ? open_path(path, 0) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -255,6 +282,8 @@ int kc_outlet_open(struct kc_outlet *outlet, const char *path)
 
 	if (fd < 0)
 		return path ? fd : -errno;
+	if (isatty(fd))
+		fd = open_terminal(fd);
 	*outlet = (struct kc_outlet){ .path = path, .fd = fd };
 	pthread_mutex_init(&outlet->stream, NULL);
 	outlet->regular = !fstat(fd, &status) && S_ISREG(status.st_mode);
