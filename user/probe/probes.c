@@ -557,7 +557,8 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 		return false;
 	told = now.pid_tgid == known->pid_tgid && now.site == known->site;
 	*known = now;
-	if (told || (probes->pid && probes->pid != now.pid_tgid >> 32) ||
+	if (told || now.left >= probes->skel->bss->config.headroom ||
+	    (probes->pid && probes->pid != now.pid_tgid >> 32) ||
 	    bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.points), &now.site, &point))
 		return false;
 	clock_gettime(CLOCK_BOOTTIME, &boot);

@@ -306,10 +306,13 @@ const struct kc_rebase *kc_facts_rebase(const struct kc_facts *facts)
 
 uint64_t kc_facts_move(const struct kc_facts *facts, uint64_t number)
 {
+	/* Most of what lies there is data, which must not get onto the tape: it is read past us. */
+	struct kc_kernel past = *facts->kernel;
 	struct kc_ahead ahead;
 
+	past.mem = facts->base;
 	if (facts->rebase.modules_by && may_be_generated(facts, number) &&
-	    kc_ahead(facts->kernel, facts->decoder, number, &ahead))
+	    kc_ahead(&past, facts->decoder, number, &ahead))
 		return kc_rebase(&facts->rebase, number);
 	return kc_rebase_found(&facts->rebase, facts->kernel, number);
 }

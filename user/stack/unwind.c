@@ -369,14 +369,14 @@ static enum kc_unwind_end unwind(struct cursor *at, struct kc_unwound *unwound,
 		}
 		if (end != KC_UNWIND_COMPLETE && end != KC_UNWIND_NO_TABLE)
 			return end;
+		if (unwound->count == KC_MAX_FRAMES)
+			return KC_UNWIND_TOO_DEEP;
 		was_led = at->led_by_code;
 		has_row = find_any_row(at, &row, &why);
 		if (!was_led && at->led_by_code)
 			*ret_by_tables = unwound->count + (end == KC_UNWIND_COMPLETE);
 		if (!has_row && end == KC_UNWIND_NO_TABLE)
 			return end;
-		if (unwound->count == KC_MAX_FRAMES)
-			return KC_UNWIND_TOO_DEEP;
 		last = &unwound->frames[unwound->count++];
 		*last = at->frame;
 		end = why;
