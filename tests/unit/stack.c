@@ -9,7 +9,7 @@
 #include "stack/check.h"
 
 #define BASE  0xffffc90000103000ULL
-#define WORDS 512 /* top at BASE + 0x1000 */
+#define WORDS 1024 /* top at BASE + 0x2000 */
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
 	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[], thunk_inside[],
@@ -644,8 +644,9 @@ static void bad_frames(void **state)
 	assert_int_equal(unwound.count, 0);
 	/* Frames without end. */
 	begin(RETURN_TO(simple_call), 0);
-	while (at + 4 <= WORDS)
+	while (at + 4 <= 500)
 		frame_of_simple(0, RETURN_TO(simple_call));
+	stack.top = BASE + 8 * at;
 	kc_unwind(&fake->kernel, fake->plans, &stack, NULL, &unwound);
 	assert_int_equal(unwound.end, KC_UNWIND_LEAVES_STACK);
 	assert_true(unwound.count > 100);
@@ -655,6 +656,25 @@ static int teardown(void **state)
 {
 	kc_seen_free(&seen);
 	return fake_teardown(state);
+}
+
+/* More frames than are kept, the next one in code without tables. */
+static void too_many_frames(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	for (int i = 0; i < 126; i++)
+		frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(interrupt_call));
+	push_regs((uint64_t)thunk_inside, 0x10, BASE + (at + 21) * 8);
+	push((uint64_t)thunk_inside);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_TOO_DEEP);
+	assert_int_equal(checked.count, KC_MAX_FRAMES);
 }
 
 int main(void)
@@ -681,6 +701,7 @@ int main(void)
 		cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(replaced_return_addresses),
 		cmocka_unit_test(bad_frames),
+		cmocka_unit_test(too_many_frames),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, teardown);
