@@ -139,22 +139,17 @@ static int write_pieces(struct kc_outlet *outlet, int fd, const char *text, size
 			const struct timespec *until)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-	size_t at = 0, before = 1;
+	size_t at = 0;
 	int err = 0;
 
 	while (!err && at < len) {
-		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF;
-		bool stuck = at == before; /* a stopped terminal says that it can be written to */
+		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF, before = at;
 
-		before = at;
-		if (stuck && (until ? !ms_left(until) : is_interrupted(outlet)))
-			err = until ? -ETIMEDOUT : -EINTR;
-		else if (poll(&ready, 1, until ? ms_left(until) : PATIENCE_MS) > 0)
+		if (poll(&ready, 1, until ? ms_left(until) : PATIENCE_MS) > 0)
 			err = write_piece(outlet, fd, text + at, piece, &at);
-		else if (until)
-			err = -ETIMEDOUT;
-		else if (is_interrupted(outlet))
-			err = -EINTR;
+		/* A stopped terminal says that it can be written to. */
+		if (!err && at == before && (until ? !ms_left(until) : is_interrupted(outlet)))
+			err = until ? -ETIMEDOUT : -EINTR;
 	}
 	if (err && at)
 		outlet->cut = true;
@@ -209,18 +204,26 @@ bool kc_outlet_may_recover(const struct kc_outlet *outlet, int err)
 	return err && (outlet->regular || err == -ENOSPC);
 }
 
-/*
- * A file description of its own for what is written while a CPU is held: a write holds the
- * file description's lock of the position, whoever waits in it.
- */
-static int open_again(int fd)
+/* Another file description of the same file, or -errno. */
+static int open_again(int fd, int flags)
 {
 	char path[32];
 	int again;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	return again < 0 ? fd : again;
+	again = open(path, flags | O_CLOEXEC);
+	return again < 0 ? -errno : again;
+}
+
+/*
+ * A file description of its own for what is written while a CPU is held: a write holds the
+ * file description's lock of the position, whoever waits in it. The same if there can be none.
+ */
+static int open_urgent(int fd)
+{
+	int urgent = open_again(fd, O_WRONLY | O_APPEND);
+
+	return urgent < 0 ? fd : urgent;
 }
 
 /* Whoever may write to a folder may lay links in it; /dev/stdout and the like are links, too. */
@@ -242,12 +245,11 @@ static int open_path(const char *path, int flags)
 static bool ends_within_line(int fd, const struct stat *status)
 {
 	kc_auto_fd int again = -1;
-	char path[32], last = '\n';
+	char last = '\n';
 
 	if (!S_ISREG(status->st_mode) || !status->st_size)
 		return false;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, O_RDONLY | O_CLOEXEC);
+	again = open_again(fd, O_RDONLY);
 	return again >= 0 && pread(again, &last, 1, status->st_size - 1) == 1 && last != '\n';
 }
 
@@ -263,11 +265,8 @@ static void warn_if_public(const char *path, const struct stat *status)
  */
 static int open_terminal(int fd)
 {
-	char path[32];
-	int again;
+	int again = open_again(fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	again = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (again < 0)
 		return fd;
 	close(fd);
@@ -290,7 +289,7 @@ int kc_outlet_open(struct kc_outlet *outlet, const char *path)
 	warn_if_public(path, &status);
 	outlet->cut = path && ends_within_line(fd, &status);
 	appends = fcntl(fd, F_GETFL) & O_APPEND;
-	outlet->urgent_fd = appends && outlet->regular ? open_again(fd) : fd;
+	outlet->urgent_fd = appends && outlet->regular ? open_urgent(fd) : fd;
 	return 0;
 }
 
@@ -311,7 +310,7 @@ static int exchange(struct kc_outlet *outlet, int fd, bool cut)
 {
 	kc_auto_fd int old = fcntl(outlet->fd, F_DUPFD_CLOEXEC, 3);
 	kc_auto_fd int old_urgent = fcntl(outlet->urgent_fd, F_DUPFD_CLOEXEC, 3);
-	int urgent = open_again(fd), err;
+	int urgent = open_urgent(fd), err;
 
 	while (!try_change(outlet))
 		poll(NULL, 0, 1);
