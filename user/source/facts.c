@@ -33,9 +33,6 @@ const uint32_t kc_facts_layouts = sizeof(struct tape_kernel) + sizeof(struct tap
 				  sizeof(struct tape_sym) + sizeof(struct kc_orc_row) +
 				  sizeof(struct kc_edge);
 
-/* Functions larger than this have no plan either. */
-#define MAX_TEXT (256 * 1024)
-
 /* One whose text is on the tape, and the text as it was last. */
 struct function {
 	uint64_t addr;
@@ -134,7 +131,7 @@ static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8
 	kc_auto_free uint8_t *bytes = NULL;
 	struct function *function;
 
-	if (!sym || sym->size > MAX_TEXT)
+	if (!sym || sym->size > KC_MAX_FUNCTION)
 		return;
 	bytes = malloc(sym->size);
 	if (!bytes || kc_mem_read(facts->base, sym->addr, bytes, sym->size))
