@@ -248,19 +248,29 @@ static void orc_tables(void **state)
 			 -EBADMSG);
 }
 
-/* A kernel whose BTF lacks what we need: refused, with the name of what is missing. */
+/* BTF as a file, of this template's name; it is freed. */
+static void write_btf(struct btf *btf, char *path)
+{
+	int fd = mkstemp(path);
+	const void *bytes;
+	uint32_t size;
+
+	assert_true(fd >= 0);
+	bytes = btf__raw_data(btf, &size);
+	assert_int_equal(write(fd, bytes, size), size);
+	close(fd);
+	btf__free(btf);
+}
+
 /* struct bpf_ringbuf with this kind of lock, as kernels have it with and without PREEMPT_RT. */
 static bool ring_sleeps(bool rt, bool raw)
 {
 	char path[] = "/tmp/kcanary-btf.XXXXXX";
 	struct btf *btf = btf__new_empty();
 	struct kc_btf *loaded;
-	const void *bytes;
-	int word, lock, fd = mkstemp(path);
-	uint32_t size;
+	int word, lock;
 	bool sleeps;
 
-	assert_true(fd >= 0);
 	word = btf__add_int(btf, "unsigned int", 4, 0);
 	lock = btf__add_struct(btf, rt && !raw ? "rt_mutex_base" : "raw_spinlock", 8);
 	btf__add_field(btf, rt && !raw ? "owner" : "raw_lock", word, 0, 0);
@@ -272,13 +282,10 @@ static bool ring_sleeps(bool rt, bool raw)
 	lock = btf__add_typedef(btf, raw ? "raw_spinlock_t" : "spinlock_t", lock);
 	btf__add_struct(btf, "bpf_ringbuf", 64);
 	btf__add_field(btf, "spinlock", lock, 0, 0);
-	bytes = btf__raw_data(btf, &size);
-	assert_int_equal(write(fd, bytes, size), size);
-	close(fd);
+	write_btf(btf, path);
 	assert_int_equal(kc_btf_load(path, &loaded), 0);
 	sleeps = kc_btf_ring_sleeps(loaded);
 	kc_btf_free(loaded);
-	btf__free(btf);
 	unlink(path);
 	return sleeps;
 }
@@ -292,6 +299,7 @@ static void ring_that_sleeps(void **state)
 	assert_false(ring_sleeps(false, true));
 }
 
+/* A kernel whose BTF lacks what we need: refused, with the name of what is missing. */
 static void btf_without_types(void **state)
 {
 	char path[] = "/tmp/kcanary-btf.XXXXXX";
@@ -299,23 +307,16 @@ static void btf_without_types(void **state)
 	struct btf *btf = btf__new_empty();
 	struct kc_kernel *kernel = NULL;
 	struct kc_mem mem = {};
-	const void *raw;
-	uint32_t size;
-	int fd;
 
 	(void)state;
 	btf__add_struct(btf, "pt_regs", 168);
-	raw = btf__raw_data(btf, &size);
-	fd = mkstemp(path);
-	assert_int_equal(write(fd, raw, size), size);
-	close(fd);
+	write_btf(btf, path);
 	assert_int_equal(kc_kernel_load(&mem, "/dev/null", path, &failure, &kernel), -ENOENT);
 	assert_non_null(strstr(failure.text, "task_struct.stack_canary"));
 	assert_int_equal(kc_kernel_load(&mem, "/dev/null", "/nonexistent", &failure, &kernel),
 			 -ENOENT);
 	assert_non_null(strstr(failure.text, "CONFIG_DEBUG_INFO_BTF"));
 	assert_null(kernel);
-	btf__free(btf);
 	unlink(path);
 }
 
