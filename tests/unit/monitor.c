@@ -97,25 +97,31 @@ static void misread_text_proves_nothing(void **state)
 	assert_int_equal(seen.findings, 1);
 }
 
-/* The same of a live probe's event: its slot was no slot. */
-static void misread_text_proves_no_event(void **state)
+/* One event, handled; it proves nothing. For kc_events_free(). */
+static struct kc_events *hear_in_vain(const struct kc_event *event)
 {
-	struct kc_event *event = new_event(1000, 7);
-	struct kc_events *events;
+	struct kc_events *events = start_events();
 
-	(void)state;
-	event->damage.slot = SP + 8;
-	misread_slot(0);
-	kc_plans_at(session.plans, event->site);
-	fake_on_read = NULL;
-	events = start_events();
 	fake_send(event);
 	while (!seen.evidence)
 		nap();
 	assert_int_equal(kc_events_stop(events), 0);
 	assert_int_equal(seen.findings, 0);
 	assert_int_equal(counts_of(events).unproven, 1);
-	kc_events_free(events);
+	return events;
+}
+
+/* The same of a live probe's event: its slot was no slot. */
+static void misread_text_proves_no_event(void **state)
+{
+	struct kc_event *event = new_event(1000, 7);
+
+	(void)state;
+	event->damage.slot = SP + 8;
+	misread_slot(0);
+	kc_plans_at(session.plans, event->site);
+	fake_on_read = NULL;
+	kc_events_free(hear_in_vain(event));
 }
 
 /* A thread that runs between the looks proves nothing; it is counted, and no status 0. */
@@ -314,17 +320,12 @@ static void inbox_overflows(void **state)
 /* What the event's own copy does not bear out is no finding, and says what became of it. */
 static void evidence_without_proof(void **state)
 {
-	struct kc_events *events = start_events();
 	struct kc_event *event = new_event(1000, 7);
+	struct kc_events *events;
 
 	(void)state;
 	event->damage.slot += 8;
-	fake_send(event);
-	while (!seen.evidence)
-		nap();
-	assert_int_equal(kc_events_stop(events), 0);
-	assert_int_equal(seen.findings, 0);
-	assert_int_equal(counts_of(events).unproven, 1);
+	events = hear_in_vain(event);
 	assert_string_equal(seen.notice, "evidence 1 is no finding: its own copy of the stack does "
 					 "not bear it out");
 	assert_int_equal(fake_held(KC_HELD_TOLD), 7);
