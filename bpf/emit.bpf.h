@@ -87,21 +87,13 @@ static __always_inline struct scratch *new_event(enum kc_event_kind kind,
 static __always_inline void fill_task(struct task_struct *task, const struct here *here,
 				      struct kc_record *head)
 {
-	struct task_struct *leader;
-	__u32 flags = 0;
 	long failed;
 
 	__builtin_memset(head, 0, sizeof(*head));
 	failed = bpf_core_read(&head->pid, sizeof(head->pid), &task->tgid);
 	failed |= bpf_core_read(&head->tid, sizeof(head->tid), &task->pid);
-	failed |= bpf_core_read(&head->start_ns, sizeof(head->start_ns), &task->start_boottime);
-	failed |= bpf_core_read(head->comm, sizeof(head->comm), &task->comm);
-	failed |= bpf_core_read(&leader, sizeof(leader), &task->group_leader);
-	failed |= bpf_core_read(head->leader_comm, sizeof(head->leader_comm), &leader->comm);
-	failed |= bpf_core_read(&flags, sizeof(flags), &task->flags);
+	failed |= read_thread(task, &head->start_ns, head->comm, head->leader_comm, &head->flags);
 	lose_if(KC_LOSS_TASK, failed);
-	if (flags & PF_KTHREAD)
-		head->flags |= KC_RECORD_KTHREAD;
 	head->sp = here->sp;
 	head->top = here->top;
 	head->boot_ns = bpf_ktime_get_boot_ns();

@@ -60,19 +60,30 @@ static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 
 extern struct kc_deep deep[KC_MAX_CPUS];
 
-static __always_inline void note_thread_of(struct kc_deep *note, struct task_struct *task)
+/* Who a task is; flags as enum kc_record_flag. Not 0: some of it could not be read. */
+static __always_inline long read_thread(struct task_struct *task, __u64 *start_ns, char *comm,
+					char *leader_comm, __u32 *ret_flags)
 {
 	struct task_struct *leader = NULL;
 	__u32 flags = 0;
 	long failed;
 
-	failed = bpf_core_read(&note->start_ns, sizeof(note->start_ns), &task->start_boottime);
-	failed |= bpf_core_read(note->comm, sizeof(note->comm), &task->comm);
+	failed = bpf_core_read(start_ns, sizeof(*start_ns), &task->start_boottime);
+	failed |= bpf_core_read(comm, KC_COMM_LEN, &task->comm);
 	failed |= bpf_core_read(&leader, sizeof(leader), &task->group_leader);
-	failed |= bpf_core_read(note->leader_comm, sizeof(note->leader_comm), &leader->comm);
+	failed |= bpf_core_read(leader_comm, KC_COMM_LEN, &leader->comm);
 	failed |= bpf_core_read(&flags, sizeof(flags), &task->flags);
-	lose_if(KC_LOSS_TASK, failed);
-	note->flags = flags & PF_KTHREAD ? KC_RECORD_KTHREAD : 0;
+	*ret_flags = flags & PF_KTHREAD ? KC_RECORD_KTHREAD : 0;
+	return failed;
+}
+
+static __always_inline void note_thread_of(struct kc_deep *note, struct task_struct *task)
+{
+	__u32 flags;
+
+	lose_if(KC_LOSS_TASK,
+		read_thread(task, &note->start_ns, note->comm, note->leader_comm, &flags));
+	note->flags = flags;
 }
 
 /*
