@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 int __real_clock_gettime(clockid_t clock, struct timespec *time);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
@@ -12,6 +13,14 @@ int __real_nanosleep(const struct timespec *time, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *time, struct timespec *left);
 int __real_stat(const char *path, struct stat *status);
 int __wrap_stat(const char *path, struct stat *status);
+
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+void (*fake_on_short_write)(void);
+void (*fake_on_sync)(int fd);
 
 static _Atomic unsigned int passed; /* seconds */
 static _Atomic uint64_t cpu_ms;
@@ -75,4 +84,23 @@ int __wrap_stat(const char *path, struct stat *status)
 	*status = (struct stat){ .st_ino = module };
 	errno = ENOENT;
 	return module ? 0 : -1;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+	ssize_t wrote = __real_write(fd, data, len);
+	void (*call)(void) = fake_on_short_write;
+
+	if (!call || wrote <= 0 || (size_t)wrote == len)
+		return wrote;
+	fake_on_short_write = NULL;
+	call();
+	return wrote;
+}
+
+int __wrap_fdatasync(int fd)
+{
+	if (fake_on_sync)
+		fake_on_sync(fd);
+	return __real_fdatasync(fd);
 }

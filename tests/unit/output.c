@@ -17,6 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "fake_host.h"
 #include "fake_watch.h"
 #include "monitor/lookers.h"
 #include "report/report.h"
@@ -89,6 +90,7 @@ static int teardown(void **state)
 	pipe_end = -1;
 	unlink(path);
 	limit_file(RLIM_INFINITY);
+	fake_on_sync = NULL;
 	return fake_watch_teardown(state);
 }
 
@@ -162,6 +164,7 @@ static uint64_t number_of(struct json_object *line, const char *key)
 /* What a report came to. */
 static struct {
 	size_t findings, evidence, notices, starts, broken;
+	size_t twice; /* evidence in a file and in the next one */
 	bool seq[MAX_LINES], finding[MAX_LINES], evidence_of[MAX_LINES];
 } parsed;
 
@@ -184,9 +187,15 @@ static void count_line(struct json_object *line)
 	struct json_object *type;
 	uint64_t seq = number_of(line, "seq");
 
-	assert_true(seq < MAX_LINES && !parsed.seq[seq]);
-	parsed.seq[seq] = true;
 	json_object_object_get_ex(line, "type", &type);
+	assert_true(seq < MAX_LINES);
+	if (parsed.seq[seq]) {
+		assert_string_equal(json_object_get_string(type), "evidence");
+		assert_true(parsed.evidence_of[number_of(line, "finding")]);
+		parsed.twice++;
+		return;
+	}
+	parsed.seq[seq] = true;
 	if (!strcmp(json_object_get_string(type), "finding")) {
 		parsed.findings++;
 		parsed.finding[number_of(line, "finding")] = true;
@@ -391,6 +400,73 @@ static void half_a_line_before(void **state)
 	assert_int_equal(parsed.broken, 1);
 }
 
+/* Another looker writes between our half of a line and our noticing that the disk is full. */
+static void another_writes(void)
+{
+	struct stat status;
+
+	limit_file(RLIM_INFINITY);
+	assert_int_equal(write_evidence(1, 9), 0);
+	assert_int_equal(stat(path, &status), 0);
+	limit_file(status.st_size);
+}
+
+static void full_and_two_lookers(void **state)
+{
+	struct stat status;
+	char *text, *ninth;
+
+	(void)state;
+	open_report(path);
+	assert_int_equal(write_evidence(1, 1), 0);
+	assert_int_equal(stat(path, &status), 0);
+	limit_file(status.st_size + 10);
+	fake_on_short_write = another_writes;
+	assert_int_equal(write_evidence(0, 2), -EFBIG);
+	limit_file(RLIM_INFINITY);
+	assert_int_equal(write_evidence(0, 3), 0);
+	text = read_file();
+	ninth = strstr(text, "\"finding\":9,");
+	assert_non_null(ninth);
+	*strchr(ninth, '\n') = '\0';
+	assert_int_equal(ninth[strlen(ninth) - 1], '}');
+	/* An empty line: that something was cut off is known, and not what follows it. */
+	assert_int_equal(strncmp(ninth + strlen(ninth) + 1, "\n{", 2), 0);
+	free(text);
+}
+
+/* stdout is a file, and shared with who has started us. */
+static void another_shares(void)
+{
+	limit_file(RLIM_INFINITY);
+	assert_int_equal(write(STDOUT_FILENO, "and others wrote here\n", 22), 22);
+	limit_file(lseek(STDOUT_FILENO, 0, SEEK_CUR));
+}
+
+static void full_and_shared(void **state)
+{
+	int before = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), err;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	char *text;
+
+	(void)state;
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	close(fd);
+	open_report(NULL);
+	limit_file(10);
+	fake_on_short_write = another_shares;
+	err = write_finding(1);
+	limit_file(RLIM_INFINITY);
+	kc_sinks_notice(&sinks, "there is room again");
+	dup2(before, STDOUT_FILENO);
+	close(before);
+	assert_int_equal(err, -EFBIG);
+	text = read_file();
+	assert_non_null(strstr(text, "and others wrote here\n\n{"));
+	free(text);
+}
+
 /* Full in the middle of a line, then there is room again: what follows is whole. */
 static void full_for_a_while(void **state)
 {
@@ -457,7 +533,7 @@ static void check_lines(void)
 		assert_int_equal(parsed.finding[number] + parsed.evidence_of[number],
 				 written[number]);
 	assert_int_equal(parsed.findings, EACH);
-	assert_int_equal(parsed.broken, 0);
+	assert_int_equal(parsed.broken + parsed.twice, 0);
 }
 
 static void all_to_a_file(void **state)
@@ -539,6 +615,40 @@ static void rotated_badly(void **state)
 	assert_int_equal(write_evidence(0, 2), 0);
 	parse(read_moved(0));
 	assert_true(parsed.finding[1] && parsed.evidence_of[2]);
+}
+
+static struct stat synced;
+
+static void note_synced(int fd)
+{
+	fstat(fd, &synced);
+}
+
+static void rotate_first(int fd)
+{
+	(void)fd;
+	fake_on_sync = note_synced;
+	move_away(0);
+	assert_int_equal(reopen(), 0);
+}
+
+/* Between writing and syncing: what a held CPU waits for is on the disk, in the file that stays. */
+static void rotated_before_sync(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	open_report(path);
+	fake_on_sync = rotate_first;
+	assert_int_equal(write_evidence(0, 2), 0);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(synced.st_ino, status.st_ino);
+	parse(read_file());
+	assert_true(parsed.evidence_of[2]);
+	assert_int_equal(parsed.starts, 1);
+	parse_more(read_moved(0));
+	assert_int_equal(parsed.twice, 1);
+	assert_int_equal(parsed.broken, 0);
 }
 
 static _Atomic size_t writing;
@@ -642,6 +752,27 @@ static void slow_reader(void **state)
 	assert_int_equal(parsed.evidence + parsed.broken, 0);
 }
 
+/* A line that was cut off is ended by the piece that follows it: there may be room for one only. */
+static void full_pipe(void **state)
+{
+	char text[2 * 4096];
+	sigset_t asks, before;
+
+	(void)state;
+	open_pipe();
+	sigemptyset(&asks);
+	sigaddset(&asks, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &asks, &before);
+	raise(SIGTERM);
+	assert_int_equal(write_finding(1), -EINTR);
+	assert_int_equal(read(pipe_end, text, sizeof(text)), 4096);
+	assert_int_equal(write_finding(2), -EINTR);
+	assert_int_equal(read(pipe_end, text, sizeof(text)), 4096);
+	assert_int_equal(strncmp(text, "\n{", 2), 0);
+	assert_int_equal(sigwaitinfo(&asks, NULL), SIGTERM);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 /* Ctrl-S: a looker gives up in time, the main thread when somebody asks it to end. */
 static void stopped_terminal(void **state)
 {
@@ -683,7 +814,10 @@ int main(void)
 		TEST(full_and_not_alone),  TEST(half_a_line_before),
 		TEST(stopped_terminal),	   TEST(rotated),
 		TEST(rotated_badly),	   TEST(rotated_meanwhile),
+		TEST(rotated_before_sync), TEST(full_and_two_lookers),
+		TEST(full_and_shared),	   TEST(full_pipe),
 	};
 
+	alarm(300); /* a write that waits for ever is a failure, too */
 	return RUN(tests);
 }

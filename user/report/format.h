@@ -18,6 +18,7 @@ struct kc_report {
 	char *text;
 	size_t len;
 	struct kc_outlet outlet;
+	bool opened;		       /* the outlet is */
 	bool endures;		       /* a full disk */
 	struct kc_unwritten unwritten; /* in all ... */
 	struct kc_unwritten missing;   /* ... and since writing failed; 0: it works */

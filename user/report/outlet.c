@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,70 +15,90 @@
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
+#include "util/time.h"
 
-/* How long a looker waits for a pipe or a terminal, and who writes there at that time. */
+/* How long a looker waits for a pipe or a terminal, and who writes where text is taken back. */
 #define PATIENCE_MS 200
 
 /*
- * Only one at a time takes text back or exchanges the file; nobody begins to write meanwhile. Who
- * waits too long writes all the same: a first record must not hang on another thread.
+ * Who has counted itself while the file was the current one has it until it is done: see
+ * exchange(). *ret_nth: so many have begun. Who waits too long for text that is taken back writes
+ * all the same: a first record must not hang on another thread.
  */
-static bool try_change(struct kc_outlet *outlet)
+static struct kc_outlet_file *begin_writing(struct kc_outlet *outlet, unsigned int *ret_nth,
+					    bool *ret_alone)
 {
-	bool nobody = false;
+	struct kc_outlet_file *file;
+	unsigned int current;
 
-	return atomic_compare_exchange_strong(&outlet->changing, &nobody, true);
+	for (;;) {
+		current = outlet->current;
+		file = &outlet->files[current];
+		*ret_alone = ++file->writers == 1;
+		if (current == outlet->current)
+			break;
+		file->writers--;
+	}
+	*ret_nth = ++file->begun;
+	for (int ms = 0; outlet->taking_back && ms < PATIENCE_MS; ms++)
+		poll(NULL, 0, 1);
+	return file;
 }
 
-static void begin_writing(struct kc_outlet *outlet)
+static bool is_last(int fd, size_t done, off_t *ret_end)
 {
-	outlet->writers++;
-	for (int ms = 0; outlet->changing && ms < PATIENCE_MS; ms++)
-		poll(NULL, 0, 1);
+	struct stat status;
+
+	*ret_end = lseek(fd, 0, SEEK_CUR);
+	return *ret_end >= (off_t)done && !fstat(fd, &status) && status.st_size == *ret_end;
 }
 
 /*
  * Take the last `done` bytes out of the file again, the beginning of a line that a full disk has
- * cut off. Only if it is certain that they are ours and the file's last ones: nobody else is at
- * it, it is still the same file, and it ends where our write has ended.
+ * cut off. Only if it is certain that they are ours and the file's last ones: nobody else has
+ * begun to write since the `nth` did, which was alone, it is a file description of our own, and
+ * the file ends where our write has ended.
  */
-static bool take_back(struct kc_outlet *outlet, int fd, size_t done, unsigned int changed)
+static bool take_back(struct kc_outlet *outlet, struct kc_outlet_file *file, int fd, size_t done,
+		      unsigned int nth)
 {
-	struct stat status;
-	bool taken = false;
+	bool nobody = false, taken = false;
 	off_t end;
 
-	if (!try_change(outlet))
+	if (!outlet->path || !atomic_compare_exchange_strong(&outlet->taking_back, &nobody, true))
 		return false;
-	end = lseek(fd, 0, SEEK_CUR);
-	if (outlet->writers == 1 && outlet->changed == changed && end >= (off_t)done &&
-	    !fstat(fd, &status) && status.st_size == end)
+	if (file->writers == 1 && file->begun == nth && is_last(fd, done, &end))
 		taken = !ftruncate(fd, end - done) && lseek(fd, end - done, SEEK_SET) >= 0;
-	outlet->changing = false;
+	outlet->taking_back = false;
 	return taken;
 }
 
 /* What stays cut off is a line of its own: the next text, whoever's, begins another. */
-static int end_cut_line(struct kc_outlet *outlet, int fd)
+static int end_cut_line(struct kc_outlet_file *file, int fd)
 {
-	if (!atomic_exchange(&outlet->cut, false) || write(fd, "\n", 1) == 1)
+	if (!atomic_exchange(&file->cut, false) || write(fd, "\n", 1) == 1)
 		return 0;
-	outlet->cut = true;
+	file->cut = true;
 	return -errno;
 }
 
-static int write_to_file(struct kc_outlet *outlet, int fd, const char *text, size_t len)
+/* To a regular file. urgent: by the lookers' descriptor, and to the disk. */
+static int write_to_file(struct kc_outlet *outlet, bool urgent, const char *text, size_t len)
 {
-	unsigned int changed;
+	struct kc_outlet_file *file;
+	unsigned int nth;
 	size_t done = 0;
-	int err;
+	bool alone;
+	int fd, err;
 
-	begin_writing(outlet);
-	changed = outlet->changed;
-	err = end_cut_line(outlet, fd) ?: kc_write_all(fd, text, len, &done);
-	if (err && done && !take_back(outlet, fd, done, changed))
-		outlet->cut = true;
-	outlet->writers--;
+	file = begin_writing(outlet, &nth, &alone);
+	fd = urgent ? file->urgent_fd : file->fd;
+	err = end_cut_line(file, fd) ?: kc_write_all(fd, text, len, &done);
+	if (err && done && !(alone && take_back(outlet, file, fd, done, nth)))
+		file->cut = true;
+	if (!err && urgent && fdatasync(fd))
+		err = -errno;
+	file->writers--;
 	return err;
 }
 
@@ -93,110 +112,93 @@ static bool is_interrupted(const struct kc_outlet *outlet)
 		(!outlet->path && sigismember(&pending, SIGHUP)));
 }
 
-static void until(clockid_t clock, struct timespec *ret_until)
+/* The main thread has time, as long as nobody asks it to end. */
+static int is_asked_to_end(const void *arg)
 {
-	clock_gettime(clock, ret_until);
-	ret_until->tv_nsec += PATIENCE_MS * 1000000L;
-	if (ret_until->tv_nsec >= 1000000000) {
-		ret_until->tv_sec++;
-		ret_until->tv_nsec -= 1000000000;
-	}
+	return is_interrupted(arg) ? -EINTR : 0;
 }
 
-static int ms_left(const struct timespec *until)
+static int is_late(const void *arg)
 {
-	struct timespec now;
-	long ms;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
-	return ms > 0 ? ms : 0;
+	return kc_seconds_of(CLOCK_MONOTONIC) < *(const double *)arg ? 0 : -ETIMEDOUT;
 }
 
-/* Adds what was written to *at. A terminal takes less than a piece, or nothing while it is stopped.
- */
-static int write_piece(struct kc_outlet *outlet, int fd, const char *text, size_t len, size_t *at)
+static void close_file(struct kc_outlet_file *file)
 {
-	size_t done = 0;
-	int err = end_cut_line(outlet, fd) ?: kc_write_all(fd, text, len, &done);
-
-	*at += done;
-	if (err == -EAGAIN) {
-		if (!done)
-			poll(NULL, 0, PATIENCE_MS / 10);
-		return 0;
-	}
-	if (err && done)
-		outlet->cut = true;
-	return err == -EIO ? -EPIPE : err; /* a terminal that is gone */
+	if (file->urgent_fd != file->fd)
+		close(file->urgent_fd);
+	close(file->fd);
+	file->fd = -1;
 }
 
-/*
- * To a pipe or a terminal, in pieces that it takes at once when it can be written to. A looker
- * waits until `until`; the main thread (NULL) as long as nobody asks it to end.
- */
-static int write_pieces(struct kc_outlet *outlet, int fd, const char *text, size_t len,
-			const struct timespec *until)
+/* The file that was exchanged, when nobody is at it any more. False: somebody is. */
+static bool retire(struct kc_outlet *outlet)
 {
-	struct pollfd ready = { .fd = fd, .events = POLLOUT };
-	size_t at = 0;
-	int err = 0;
+	struct kc_outlet_file *file = &outlet->files[!outlet->current];
 
-	while (!err && at < len) {
-		size_t piece = len - at < PIPE_BUF ? len - at : PIPE_BUF, before = at;
-
-		if (poll(&ready, 1, until ? ms_left(until) : PATIENCE_MS) > 0)
-			err = write_piece(outlet, fd, text + at, piece, &at);
-		/* A stopped terminal says that it can be written to. */
-		if (!err && at == before && (until ? !ms_left(until) : is_interrupted(outlet)))
-			err = until ? -ETIMEDOUT : -EINTR;
-	}
-	if (err && at)
-		outlet->cut = true;
-	return err;
+	if (file->writers)
+		return false;
+	if (file->fd >= 0)
+		close_file(file);
+	return true;
 }
 
 int kc_outlet_write(struct kc_outlet *outlet, const char *text, size_t len)
 {
 	int err;
 
-	if (outlet->regular)
-		return write_to_file(outlet, outlet->fd, text, len);
-	pthread_mutex_lock(&outlet->stream);
-	err = write_pieces(outlet, outlet->fd, text, len, NULL);
-	pthread_mutex_unlock(&outlet->stream);
+	if (outlet->regular) {
+		retire(outlet);
+		return write_to_file(outlet, false, text, len);
+	}
+	pthread_mutex_lock(&outlet->lock);
+	err = kc_stream_write(&outlet->stream, text, len, is_asked_to_end, outlet);
+	pthread_mutex_unlock(&outlet->lock);
 	return err;
 }
 
 static int write_to_stream(struct kc_outlet *outlet, const char *text, size_t len)
 {
+	double late = kc_seconds_of(CLOCK_MONOTONIC) + PATIENCE_MS / 1e3;
 	struct timespec patience;
 	int err;
 
 	/* Mutexes know this clock only, before glibc 2.30 and to the thread sanitizer. */
-	until(CLOCK_REALTIME, &patience);
-	err = -pthread_mutex_timedlock(&outlet->stream, &patience);
+	clock_gettime(CLOCK_REALTIME, &patience);
+	patience.tv_nsec += PATIENCE_MS * 1000000L;
+	patience.tv_sec += patience.tv_nsec / 1000000000;
+	patience.tv_nsec %= 1000000000;
+	err = -pthread_mutex_timedlock(&outlet->lock, &patience);
 	if (err)
 		return err;
-	until(CLOCK_MONOTONIC, &patience);
-	err = write_pieces(outlet, outlet->urgent_fd, text, len, &patience);
-	pthread_mutex_unlock(&outlet->stream);
+	err = kc_stream_write(&outlet->stream, text, len, is_late, &late);
+	pthread_mutex_unlock(&outlet->lock);
 	return err;
 }
 
 int kc_outlet_write_urgent(struct kc_outlet *outlet, const char *text, size_t len)
 {
+	unsigned int current;
 	int err;
 
 	if (!outlet->regular)
 		return write_to_stream(outlet, text, len);
-	err = write_to_file(outlet, outlet->urgent_fd, text, len);
-	return err ?: fdatasync(outlet->urgent_fd) ? -errno : 0;
+	/* Where logs were rotated meanwhile the file that is kept has it, too. */
+	do {
+		current = outlet->current;
+		err = write_to_file(outlet, true, text, len);
+	} while (!err && current != outlet->current);
+	return err;
+}
+
+int kc_outlet_fd(const struct kc_outlet *outlet)
+{
+	return outlet->regular ? outlet->files[outlet->current].fd : outlet->stream.fd;
 }
 
 int kc_outlet_sync(const struct kc_outlet *outlet)
 {
-	return outlet->regular && fdatasync(outlet->fd) ? -errno : 0;
+	return outlet->regular && fdatasync(kc_outlet_fd(outlet)) ? -errno : 0;
 }
 
 bool kc_outlet_may_recover(const struct kc_outlet *outlet, int err)
@@ -259,70 +261,57 @@ static void warn_if_public(const char *path, const struct stat *status)
 		kc_warn("%s can be read by others than its owner", path);
 }
 
-/*
- * A terminal's write waits while that is stopped (Ctrl-S), whatever poll() has said: one that
- * does not wait, and leaves the shell's own as it is.
- */
-static int open_terminal(int fd)
+static void take_file(struct kc_outlet_file *file, int fd, const struct stat *status)
 {
-	int again = open_again(fd, O_WRONLY | O_NONBLOCK | O_NOCTTY);
-
-	if (again < 0)
-		return fd;
-	close(fd);
-	return again;
+	file->urgent_fd = fcntl(fd, F_GETFL) & O_APPEND ? open_urgent(fd) : fd;
+	file->cut = ends_within_line(fd, status);
+	file->fd = fd;
 }
 
 int kc_outlet_open(struct kc_outlet *outlet, const char *path)
 {
 	int fd = path ? open_path(path, 0) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	struct stat status = {};
-	bool appends;
 
 	if (fd < 0)
 		return path ? fd : -errno;
-	if (isatty(fd))
-		fd = open_terminal(fd);
-	*outlet = (struct kc_outlet){ .path = path, .fd = fd };
-	pthread_mutex_init(&outlet->stream, NULL);
+	*outlet = (struct kc_outlet){ .path = path, .files = { { .fd = -1 }, { .fd = -1 } } };
+	pthread_mutex_init(&outlet->lock, NULL);
 	outlet->regular = !fstat(fd, &status) && S_ISREG(status.st_mode);
 	warn_if_public(path, &status);
-	outlet->cut = path && ends_within_line(fd, &status);
-	appends = fcntl(fd, F_GETFL) & O_APPEND;
-	outlet->urgent_fd = appends && outlet->regular ? open_urgent(fd) : fd;
+	if (outlet->regular)
+		take_file(&outlet->files[0], fd, &status);
+	else
+		kc_stream_open(&outlet->stream, fd);
 	return 0;
 }
 
+/* When no looker is left. */
 void kc_outlet_close(struct kc_outlet *outlet)
 {
-	if (outlet->urgent_fd != outlet->fd)
-		close(outlet->urgent_fd);
-	close(outlet->fd);
-	pthread_mutex_destroy(&outlet->stream);
+	retire(outlet);
+	if (outlet->regular)
+		close_file(&outlet->files[outlet->current]);
+	else
+		kc_stream_close(&outlet->stream);
+	pthread_mutex_destroy(&outlet->lock);
 }
 
 /*
- * Under the same numbers: dup3() exchanges what stands behind a number at once, so that a write
- * goes to the old file or to the new one, never to none. The old one is closed by the guard of
- * its last number, when nobody waits for us any more: that may take time on a network.
+ * Who writes counts itself and looks whether the file is still the current one; we look whether
+ * anybody has, and make another one that: so nobody writes to a file that is closed. The old
+ * one is closed later if it is needed for long, as on a network: lookers do not wait for us. False:
+ * the one before is needed still.
  */
-static int exchange(struct kc_outlet *outlet, int fd, bool cut)
+static bool exchange(struct kc_outlet *outlet, int fd, const struct stat *status)
 {
-	kc_auto_fd int old = fcntl(outlet->fd, F_DUPFD_CLOEXEC, 3);
-	kc_auto_fd int old_urgent = fcntl(outlet->urgent_fd, F_DUPFD_CLOEXEC, 3);
-	int urgent = open_urgent(fd), err;
-
-	while (!try_change(outlet))
+	if (!retire(outlet))
+		return false;
+	take_file(&outlet->files[!outlet->current], fd, status);
+	outlet->current = !outlet->current;
+	for (int ms = 0; ms < PATIENCE_MS && !retire(outlet); ms++)
 		poll(NULL, 0, 1);
-	outlet->changed++;
-	outlet->cut = cut;
-	err = dup3(fd, outlet->fd, O_CLOEXEC) < 0 ? -errno : 0;
-	if (!err && outlet->urgent_fd != outlet->fd)
-		err = dup3(urgent, outlet->urgent_fd, O_CLOEXEC) < 0 ? -errno : 0;
-	outlet->changing = false;
-	if (urgent != fd)
-		close(urgent);
-	return err;
+	return true;
 }
 
 int kc_outlet_reopen(struct kc_outlet *outlet)
@@ -330,7 +319,7 @@ int kc_outlet_reopen(struct kc_outlet *outlet)
 	struct stat old, new;
 	kc_auto_fd int fd = -1;
 
-	if (!outlet->path || !outlet->regular || fstat(outlet->fd, &old))
+	if (!outlet->path || !outlet->regular || fstat(kc_outlet_fd(outlet), &old))
 		return 0;
 	/* What may have taken its place: opening a FIFO would wait for a reader. */
 	fd = open_path(outlet->path, O_NONBLOCK);
@@ -341,5 +330,8 @@ int kc_outlet_reopen(struct kc_outlet *outlet)
 	warn_if_public(outlet->path, &new);
 	if (old.st_dev == new.st_dev && old.st_ino == new.st_ino)
 		return new.st_size == 0;
-	return exchange(outlet, fd, ends_within_line(fd, &new)) ?: 1;
+	if (!exchange(outlet, fd, &new))
+		return -EBUSY;
+	fd = -1; /* the outlet's */
+	return 1;
 }

@@ -5,7 +5,9 @@
  *
  * The main thread writes, and lookers do, maybe at once. To a regular file without a lock: the
  * kernel lets no other write in between. What a full disk has cut off in the middle is taken out
- * of the file again; who wants to write waits for that, 200 ms at most.
+ * of the file again; who wants to write waits for that, 200 ms at most. Where logs are rotated a
+ * second file takes the place of the first: who has begun with one ends with it, and who has
+ * written evidence to the old one writes it to the new one, too, which may alone be kept.
  */
 #ifndef KC_REPORT_OUTLET_H
 #define KC_REPORT_OUTLET_H
@@ -14,19 +16,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "util/stream.h"
+
+struct kc_outlet_file {
+	int fd;
+	int urgent_fd; /* the lookers' */
+	_Atomic bool cut;
+	_Atomic unsigned int writers; /* that are at it now ... */
+	_Atomic unsigned int begun;   /* ... and all there were */
+};
+
 struct kc_outlet {
 	const char *path; /* borrowed; NULL: stdout */
-	/* Descriptors: the numbers stay the same as long as it is open, also when the file is
-	 * another. */
-	int fd;
-	int urgent_fd;		/* the lookers' */
-	bool regular;		/* a file: synced after each finding */
-	pthread_mutex_t stream; /* of what is not a regular file */
-	_Atomic bool cut;	/* the last text that was written is not whole */
-	/* Of a regular file: */
-	_Atomic unsigned int writers;
-	_Atomic bool changing;	      /* its end is taken back, or it becomes another file */
-	_Atomic unsigned int changed; /* how often it became another */
+	bool regular;	  /* a file: synced after each finding */
+	/* A regular file, and the one before it as long as somebody is at it: */
+	struct kc_outlet_file files[2];
+	_Atomic unsigned int current;
+	_Atomic bool taking_back;
+	/* What is not: */
+	struct kc_stream stream;
+	pthread_mutex_t lock;
 };
 
 /* path as kc_report_new() has it. 0 or -errno; on failure there is nothing to close. */
@@ -41,6 +50,9 @@ int kc_outlet_write(struct kc_outlet *outlet, const char *text, size_t len);
 
 /* A looker's: written and synced within a time that a held CPU has. 0 or -errno. */
 int kc_outlet_write_urgent(struct kc_outlet *outlet, const char *text, size_t len);
+
+/* To poll() for errors; another one after kc_outlet_reopen(). */
+int kc_outlet_fd(const struct kc_outlet *outlet);
 
 /* 0 when all is on the disk, or there is none. */
 int kc_outlet_sync(const struct kc_outlet *outlet);

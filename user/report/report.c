@@ -25,7 +25,7 @@ static void report_free(struct kc_sink *sink)
 	if (report->out)
 		fclose(report->out);
 	free(report->text);
-	if (report->outlet.fd >= 0)
+	if (report->opened)
 		kc_outlet_close(&report->outlet);
 	free(report);
 }
@@ -212,7 +212,7 @@ static void report_count(struct kc_sink *sink, struct kc_unwritten *unwritten, d
 
 static int report_fd(struct kc_sink *sink)
 {
-	return report_of(sink)->outlet.fd;
+	return kc_outlet_fd(&report_of(sink)->outlet);
 }
 
 void kc_report_endure(struct kc_report *report)
@@ -252,12 +252,12 @@ int kc_report_new(const char *path, bool json, const struct kc_host *host,
 		return -ENOMEM;
 	report->sink.ops = &report_ops;
 	report->format = json ? &kc_format_json : &kc_format_text;
-	report->outlet.fd = -1;
 	for (size_t i = 0; i < KC_LOOKERS; i++)
 		report->urgent[i] = (struct kc_line){ report->urgent_text[i], KC_LINE_SIZE, 0 };
 	report->host = *host;
 	err = kc_outlet_open(&report->outlet, path);
 	if (!err) {
+		report->opened = true;
 		report->out = open_memstream(&report->text, &report->len);
 		err = report->out ? 0 : -ENOMEM;
 	}
