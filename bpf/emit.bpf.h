@@ -160,7 +160,7 @@ static __always_inline bool emit(struct task_struct *task, struct scratch *out,
 	event->bp = kc_scrub(here->bp, here->canary, &own);
 	event->headroom = is_on_stack(here) ? here->sp - here->stack : KC_HEADROOM_UNKNOWN;
 	event->cpu = bpf_get_smp_processor_id();
-	event->id = now << 10 | (event->cpu & (KC_MAX_CPUS - 1));
+	event->id = now; /* one of a kind on its CPU, which alone is told of it */
 	event->lost = losses[KC_LOSS_RING];
 	bytes = read_stack(out, here->sp, here->top);
 	if (!bytes && is_on_stack(here))

@@ -375,7 +375,7 @@ enum kc_loss {
  */
 struct kc_event {
 	struct kc_record task;
-	__kc_u64 id;   /* unlike any other's */
+	__kc_u64 id;   /* later ones of a CPU have larger ones; from its time */
 	__kc_u64 lost; /* events that found no room, up to now */
 	__kc_u64 site; /* the probed address */
 	__kc_u64 bp;

@@ -61,6 +61,8 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	seen.last = finding->anomaly;
 	seen.intact = finding->seen_intact;
 	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
+	if (seen.on_finding)
+		seen.on_finding();
 	while (seen.stop) {
 		seen.stopped = true;
 		nap();

@@ -29,6 +29,7 @@ struct seen {
 	int err, notice_err, stats_err; /* what the next ones end with */
 	_Atomic size_t evidence;
 	_Atomic bool numbered[1024]; /* evidence was seen with this number */
+	void (*on_finding)(void);
 	/* What the main thread is stopped in, owning all that it can own. */
 	_Atomic bool stop, stopped;
 };

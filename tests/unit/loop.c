@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -461,6 +462,40 @@ static void events_while_waiting(void **state)
 	kc_events_free(events);
 }
 
+static _Atomic uint64_t next_id;
+
+/* Each event takes a second, and then there is another one; twenty in all. */
+static void send_another(void)
+{
+	struct pollfd handed_over = { .fd = kc_events_fd(loop.events), .events = POLLIN };
+
+	if (++next_id == 20)
+		return;
+	fake_time_passes(1);
+	fake_send(new_event(1000 + next_id, 5000 + next_id));
+	poll(&handed_over, 1, -1);
+}
+
+static void flood_of_events(void **state)
+{
+	struct kc_events *events = start_events();
+
+	(void)state;
+	next_id = 0;
+	loop.period = 500;
+	loop.events = events;
+	in_pass = stop_at_3;
+	seen.on_finding = send_another;
+	fake_send(new_event(1000, 5000));
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(why, "stopped");
+	assert_int_equal(passed, 3);
+	assert_in_range(seen.findings, 1, 19);
+	seen.on_finding = NULL;
+	kc_events_stop(events);
+	kc_events_free(events);
+}
+
 static void event_that_fails(void **state)
 {
 	struct kc_events *events = start_events();
@@ -510,13 +545,14 @@ static void with_probes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ends_by_signal),	    TEST(ends_by_duration),  TEST(ends_within_a_period),
-		TEST(ends_by_a_sink),	    TEST(ends_by_a_notice),  TEST(ends_by_stats),
-		TEST(dear_passes),	    TEST(dear_now_and_then), TEST(nobody_to_watch),
-		TEST(on_the_edge),	    TEST(growing_back_off),  TEST(gap_of_a_stop),
-		TEST(gap_of_the_output),    TEST(gap_of_something),  TEST(gap_at_the_end),
-		TEST(late_is_no_gap),	    TEST(hang_up_reopens),   TEST(reader_that_left),
-		TEST(events_while_waiting), TEST(event_that_fails),  TEST(with_probes),
+		TEST(ends_by_signal),	 TEST(ends_by_duration),     TEST(ends_within_a_period),
+		TEST(ends_by_a_sink),	 TEST(ends_by_a_notice),     TEST(ends_by_stats),
+		TEST(dear_passes),	 TEST(dear_now_and_then),    TEST(nobody_to_watch),
+		TEST(on_the_edge),	 TEST(growing_back_off),     TEST(gap_of_a_stop),
+		TEST(gap_of_the_output), TEST(gap_of_something),     TEST(gap_at_the_end),
+		TEST(late_is_no_gap),	 TEST(hang_up_reopens),	     TEST(reader_that_left),
+		TEST(flood_of_events),	 TEST(events_while_waiting), TEST(event_that_fails),
+		TEST(with_probes),
 	};
 
 	alarm(300); /* a loop that does not end is a failure, too */

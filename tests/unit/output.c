@@ -21,6 +21,7 @@
 #include "fake_watch.h"
 #include "monitor/lookers.h"
 #include "report/report.h"
+#include "util/log.h"
 
 #define EACH 150 /* lines of each thread */
 
@@ -801,6 +802,45 @@ static void stopped_terminal(void **state)
 	close(keyboard);
 }
 
+/* Of two lines in a row, and what is said when stderr takes lines again. The last test: it stays.
+ */
+static void stopped_stderr(void **state)
+{
+	int keyboard = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), screen;
+	int before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	char name[64], text[1024] = "";
+	size_t len = 0;
+
+	(void)state;
+	assert_true(keyboard >= 0 && !grantpt(keyboard) && !unlockpt(keyboard) &&
+		    !ptsname_r(keyboard, name, sizeof(name)));
+	screen = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(screen >= 0 && before >= 0);
+	dup2(screen, STDERR_FILENO);
+	kc_log_be_impatient();
+	dup2(before, STDERR_FILENO);
+	close(before);
+	assert_int_equal(tcflow(screen, TCOOFF), 0);
+	kc_warn("one");
+	kc_warn("two");
+	assert_int_equal(kc_log_unwritten(), 2);
+	assert_int_equal(tcflow(screen, TCOON), 0);
+	kc_warn("three");
+	assert_int_equal(kc_log_unwritten(), 2);
+	while (!strstr(text, "three") && len < sizeof(text) - 1) {
+		ssize_t got = read(keyboard, text + len, sizeof(text) - 1 - len);
+
+		assert_true(got > 0);
+		len += got;
+	}
+	assert_non_null(strstr(text, "warning: 2 lines could not be written here"));
+	assert_null(strstr(text, "one"));
+	close(screen);
+	close(keyboard);
+	kc_warn("nobody is there");
+	assert_int_equal(kc_log_unwritten(), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -816,6 +856,7 @@ int main(void)
 		TEST(rotated_badly),	   TEST(rotated_meanwhile),
 		TEST(rotated_before_sync), TEST(full_and_two_lookers),
 		TEST(full_and_shared),	   TEST(full_pipe),
+		TEST(stopped_stderr),
 	};
 
 	alarm(300); /* a write that waits for ever is a failure, too */

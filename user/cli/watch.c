@@ -416,6 +416,7 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 	kc_set_verbosity(options->verbose);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
 	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may grow no more */
+	kc_log_be_impatient();
 	err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
 	if (err)
 		return err;

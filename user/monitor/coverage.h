@@ -70,12 +70,13 @@ enum kc_counter_flag {
 	X(unproven, "unproven", KC_TELL_BLIND, "events that their own stack copy did not confirm")
 
 /* Of the watch itself: was it there, and did it tell? */
-#define KC_WATCH_COUNTERS(X)                                                                       \
-	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised")               \
-	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")                       \
-	X(slowed_ms, "slowed_ms", KC_TELL, "ms of passes put off, for --max-cpu")                  \
-	X(unwritten, "unwritten", KC_TELL_BLIND, "pieces of the report that could not be written") \
-	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                                 \
+#define KC_WATCH_COUNTERS(X)                                                         \
+	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised") \
+	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")         \
+	X(slowed_ms, "slowed_ms", KC_TELL, "ms of passes put off, for --max-cpu")    \
+	X(unwritten, "unwritten", KC_TELL_BLIND,                                     \
+	  "pieces of the report, or lines beside it, that could not be written")     \
+	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                   \
 	  "findings that could not be written")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;

@@ -196,10 +196,13 @@ int kc_events_handle(struct kc_events *events)
 {
 	int first_err = tell_dropped(events);
 	uint64_t count;
+	uint32_t put;
 
 	if (read(events->wake, &count, sizeof(count)) < 0)
 		return first_err; /* nothing was handed over since */
-	while (events->taken != events->put) {
+	/* What comes from now on wakes us again. */
+	put = events->put;
+	while (events->taken != put) {
 		const struct parcel *parcel = &events->parcels[events->taken % NR_PARCELS];
 		int err;
 

@@ -9,8 +9,22 @@
 
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/log.h"
 
 #define STATS_EVERY 10.0 /* seconds */
+
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+static bool is_ahead(const struct timespec *time)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return is_before(&now, time);
+}
 
 static struct timespec left_until(const struct timespec *until)
 {
@@ -59,7 +73,8 @@ static int wait_and_handle(const struct kc_loop *loop, int signals, const struct
 			err = take_signal(loop);
 		if (!err && ready > 0 && fds[2].revents)
 			err = -EPIPE;
-	} while (!err && ready);
+		/* Events without end are no reason not to look at who sleeps. */
+	} while (!err && ready && is_ahead(until));
 	return err;
 }
 
@@ -72,11 +87,6 @@ static struct timespec after_ms(struct timespec time, unsigned int ms)
 		time.tv_nsec -= 1000000000;
 	}
 	return time;
-}
-
-static bool is_before(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
 static int notice_no_match(const struct kc_filter *filter, struct kc_sinks *sinks)
@@ -110,7 +120,7 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 		kc_events_counts(loop->events, &ret_coverage->probes);
 	kc_sinks_count(loop->sinks, &unwritten);
 	ret_coverage->watch = loop->pace.counts;
-	ret_coverage->watch.unwritten = unwritten.lines;
+	ret_coverage->watch.unwritten = unwritten.lines + kc_log_unwritten();
 	ret_coverage->watch.unwritten_findings = unwritten.findings;
 }
 

@@ -118,11 +118,6 @@ static int is_asked_to_end(const void *arg)
 	return is_interrupted(arg) ? -EINTR : 0;
 }
 
-static int is_late(const void *arg)
-{
-	return kc_seconds_of(CLOCK_MONOTONIC) < *(const double *)arg ? 0 : -ETIMEDOUT;
-}
-
 static void close_file(struct kc_outlet_file *file)
 {
 	if (file->urgent_fd != file->fd)
@@ -171,7 +166,7 @@ static int write_to_stream(struct kc_outlet *outlet, const char *text, size_t le
 	err = -pthread_mutex_timedlock(&outlet->lock, &patience);
 	if (err)
 		return err;
-	err = kc_stream_write(&outlet->stream, text, len, is_late, &late);
+	err = kc_stream_write(&outlet->stream, text, len, kc_is_late, &late);
 	pthread_mutex_unlock(&outlet->lock);
 	return err;
 }

@@ -6,6 +6,8 @@
 #ifndef KC_UTIL_LOG_H
 #define KC_UTIL_LOG_H
 
+#include <stdint.h>
+
 enum kc_log_level {
 	KC_LOG_ERROR,
 	KC_LOG_WARN,
@@ -16,6 +18,14 @@ enum kc_log_level {
 
 void kc_log_set_level(enum kc_log_level level);
 enum kc_log_level kc_log_get_level(void);
+
+/*
+ * From here on nobody waits long for stderr: a line that it does not take within 200 ms, as a
+ * terminal that is stopped or a pipe whose reader sleeps, is counted, and told when it takes
+ * lines again. For who must go on meanwhile. One thread at a time.
+ */
+void kc_log_be_impatient(void);
+uint64_t kc_log_unwritten(void); /* such lines */
 
 /* One line: "kcanary: ..."; no newline in the format. */
 __attribute__((format(printf, 2, 3))) void kc_log(enum kc_log_level level, const char *format, ...);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/time.h"
+
 #define TURN_MS 20
 
 void kc_stream_open(struct kc_stream *stream, int fd)
@@ -67,6 +69,11 @@ static ssize_t put_piece(struct kc_stream *stream, const char *text, size_t len)
 		return done == -EAGAIN ? 0 : done;
 	stream->cut = false;
 	return done - begun;
+}
+
+int kc_is_late(const void *arg)
+{
+	return kc_seconds_of(CLOCK_MONOTONIC) < *(const double *)arg ? 0 : -ETIMEDOUT;
 }
 
 int kc_stream_write(struct kc_stream *stream, const char *text, size_t len,

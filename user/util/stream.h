@@ -32,4 +32,7 @@ void kc_stream_close(struct kc_stream *stream);
 int kc_stream_write(struct kc_stream *stream, const char *text, size_t len,
 		    int (*is_over)(const void *arg), const void *arg);
 
+/* For is_over: -ETIMEDOUT when CLOCK_MONOTONIC shows more than the seconds (a double) at arg. */
+int kc_is_late(const void *arg);
+
 #endif
