@@ -10,6 +10,12 @@ $(B)/tests/%: tests/apps/%.c
 
 $(B)/tests/untape: LIBS := -lz
 
+# With kcanary's decoder in it: for tests/second-opinion.
+$(B)/tests/decoded: tests/apps/decoded.c $(wildcard $(B)/obj/arch/*.o) | all
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(B)/obj/arch/*.o $(LDLIBS)
+
 # Unit tests: everything but the sub-commands and the code that needs a BPF skeleton, once
 # more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe, and fake_host.c for
 # clocks and sysfs.
