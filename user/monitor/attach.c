@@ -67,13 +67,15 @@ static void keep_text(struct kc_session *session, const struct kc_choice *choice
 {
 	if (choice->refused)
 		return;
-	kc_overlay_keep(session->mem, choice->plan->sym->addr);
-	kc_overlay_keep(session->mem, choice->plan->sym->addr + kc_arch()->landing_pad);
+	kc_overlay_keep(session->mem, session->kernel, choice->plan->sym->addr);
+	kc_overlay_keep(session->mem, session->kernel,
+			choice->plan->sym->addr + kc_arch()->landing_pad);
 	for (size_t i = 0; i < choice->plan->nr_checks; i++)
 		if (choice->plan->checks[i].load)
-			kc_overlay_keep(session->mem, choice->plan->checks[i].load);
+			kc_overlay_keep(session->mem, session->kernel,
+					choice->plan->checks[i].load);
 	for (size_t i = 0; i < choice->nr_returns; i++)
-		kc_overlay_keep(session->mem, choice->returns[i]);
+		kc_overlay_keep(session->mem, session->kernel, choice->returns[i]);
 }
 
 /* Which loading of a module this is: sysfs numbers its folders anew. 0: not loaded. */
