@@ -117,6 +117,11 @@ static void ksyms_unnamed_code(void **state)
 	kc_ksyms_end(ksyms, 0xffffffffc0000000, 0xffffffffc0001000);
 	assert_string_equal(name_at(ksyms, 0xffffffffc0000050), "last");
 	assert_string_equal(name_at(ksyms, 0xffffffffc0001000), "");
+	/* Also if the module's next symbol is farther away, in another section. */
+	kc_ksyms_end(ksyms, 0xffffffffc0000000, 0xffffffffc0000060);
+	assert_string_equal(name_at(ksyms, 0xffffffffc000005f), "last");
+	assert_string_equal(name_at(ksyms, 0xffffffffc0000060), "");
+	assert_string_equal(name_at(ksyms, 0xffffffffc0000010), "first");
 	kc_ksyms_free(ksyms);
 }
 
