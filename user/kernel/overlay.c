@@ -71,6 +71,21 @@ int kc_overlay_learn(struct kc_mem *mem, const struct kc_kprobe_table *table)
 	return kc_kprobes_new(overlay->base, table, &overlay->kprobes);
 }
 
+void kc_overlay_next_pass(struct kc_mem *mem)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+
+	if (overlay->kprobes)
+		kc_kprobes_next_pass(overlay->kprobes);
+}
+
+uint64_t kc_overlay_unwalked(struct kc_mem *mem)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+
+	return overlay->kprobes ? kc_kprobes_unwalked(overlay->kprobes) : 0;
+}
+
 static uint64_t load_at(const struct kc_kernel *kernel, uint64_t addr)
 {
 	const struct kc_module *module = kc_kernel_module(kernel, addr);

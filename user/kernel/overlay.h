@@ -18,6 +18,10 @@ int kc_overlay_new(struct kc_mem *base, struct kc_mem **ret_mem);
  */
 int kc_overlay_learn(struct kc_mem *mem, const struct kc_kprobe_table *table);
 
+/* As kc_kprobes_next_pass() and kc_kprobes_unwalked(), if it has learned where they are. */
+void kc_overlay_next_pass(struct kc_mem *mem);
+uint64_t kc_overlay_unwalked(struct kc_mem *mem);
+
 /*
  * Remember what a probe at addr may replace (a breakpoint, or an optimized probe's
  * jump), as it reads now. Only while nobody else reads. 0 or -errno.

@@ -80,6 +80,8 @@ static int live_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn f
 
 	if (!only_tid)
 		find_cgroup(live);
+	if (!only_tid && live->mem)
+		kc_overlay_next_pass(live->mem);
 	return kc_sweep_pass(live->sweep, only_tid, fn, arg, ret_pass);
 }
 
