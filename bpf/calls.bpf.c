@@ -14,7 +14,7 @@ char LICENSE[] SEC("license") = "GPL";
 struct frame_key {
 	__u64 sp;
 	__u32 tid;
-	__u32 depth;
+	__u32 call;
 };
 
 struct {
@@ -57,25 +57,25 @@ static __always_inline struct frame_key frame_key(const struct here *here,
 	return (struct frame_key){
 		.sp = here->sp,
 		.tid = (__u32)bpf_get_current_pid_tgid(),
-		.depth = point->depth,
+		.call = point->call,
 	};
 }
 
 /*
  * May a call that nobody saw enter be older than the probe of the entry? One of each thread and
- * function, if the thread is older, too; and all until the entries are probed.
+ * function, if the thread is older, too; and all until the entry is probed.
  */
 static __always_inline bool is_early(struct task_struct *task, const struct kc_point *point)
 {
 	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(),
-				.depth = point->depth | TOLD_EARLY };
-	__u64 one = 1;
+				.depth = point->call | TOLD_EARLY };
+	__u64 since = point->since_ns ? point->since_ns : config.armed_ns, one = 1;
 
-	if (!config.armed_ns)
+	if (!config.armed_ns || since == KC_NOT_YET)
 		return true;
 	lose_if(KC_LOSS_TASK,
 		bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
-	if (!key.start_ns || key.start_ns > config.armed_ns)
+	if (!key.start_ns || key.start_ns > since)
 		return false;
 	return !bpf_map_update_elem(&told, &key, &one, BPF_NOEXIST);
 }
@@ -119,7 +119,7 @@ static __always_inline int enter(struct here *here)
 		return 0;
 	}
 	note_depth(task, point, count, here->top - here->sp);
-	if (point->match)
+	if (point->call)
 		remember_return(here, point, count);
 	if (here->sp - here->stack < config.headroom)
 		warn_exhausted(task, here, point);

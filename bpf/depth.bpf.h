@@ -30,7 +30,7 @@ struct told_key {
 	__u32 depth;
 };
 
-#define TOLD_EARLY (1U << 31) /* in the place of a depth's index */
+#define TOLD_EARLY (1U << 31) /* with kc_point.call in the place of a depth's index */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -227,9 +227,16 @@ struct kc_point {
 	__kc_u16 kind;	/* enum kc_point_kind */
 	__kc_u16 base;	/* CHECK: enum kc_check_base of the slot ... */
 	__kc_s64 disp;	/* ... and its displacement */
-	__kc_u32 depth; /* ENTRY, RETURN: index of the function's depths */
-	__kc_u32 match; /* ENTRY: 1: remember the return address, it is compared at RETURN */
+	__kc_u32 depth; /* ENTRY: index of the function's depths */
+	/*
+	 * ENTRY: remember the return address for RETURN of the same number, unless 0. It is another
+	 * one for each function, and each time that probes are placed on it.
+	 */
+	__kc_u32 call;
+	__kc_u64 since_ns; /* RETURN: as armed_ns, of this one; 0: it is that */
 };
+
+#define KC_NOT_YET (~0ULL) /* since_ns: until the entry is probed */
 
 /* On one CPU. */
 struct kc_point_count {
@@ -416,7 +423,7 @@ _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
 _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_slots layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
-_Static_assert(sizeof(struct kc_point) == 24, "kc_point layout");
+_Static_assert(sizeof(struct kc_point) == 32, "kc_point layout");
 _Static_assert(sizeof(struct kc_point_count) == 72, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");
 _Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");

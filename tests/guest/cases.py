@@ -619,7 +619,20 @@ def modules(kernel):
         # What was counted before counts on.
         need(stats["comparisons"] + (stats["missed"] or 0) >= 500 + 300 * (back in told),
              str(stats), guest)
-    return f"{changes} times unloaded and loaded, {coverage['frames_verified']} frames verified"
+    # As often as it likes: nothing of those that went is left over.
+    descriptors = re.findall(r"^again: (\d+) descriptors$", guest.output, re.M)
+    need(len(descriptors) == 6 and len(set(descriptors)) == 1, str(descriptors), guest)
+    need(len([n for n in guest.events("notice", "again:out: ")
+              if n["text"].startswith("probed again: ")]) == 18, "again: notices", guest)
+    stats = guest.events("stats", "again:out: ")[-1]["probes"]
+    first = guest.events("stats", "again:out: ")[0]["probes"]
+    need(stats["attached"] == first["attached"], f"{first} {stats}", guest)
+    need(stats["comparisons"] + (stats["missed"] or 0) >= 600, str(stats), guest)
+    # Calls that were under way when probes came back are no missed ones.
+    need(stats["unmatched_returns"] <= (stats["missed"] or 0), str(stats), guest)
+    need(not guest.events("finding", "again:out: "), "again: a false alarm", guest)
+    return (f"{changes} times unloaded and loaded, {coverage['frames_verified']} frames verified, "
+            f"{stats['early_returns']} early calls, {descriptors[-1]} descriptors")
 
 
 def patched(kernel):

@@ -47,3 +47,32 @@ unloaded() {
 }
 unloaded probed 100 'probed again: stackfault_checked'
 unloaded late 600000 '"type":"start"' # no pass after it: told in the end
+
+# Again and again, while the module's threads are asleep in a probed function when probes come
+# back: the last as the first.
+napping() {
+	while [ -e again-runs ]; do
+		echo "kthreads 4" >/sys/kernel/debug/stackfault
+	done 2>/dev/null
+}
+touch again-runs
+kcanary watch --sweep 20 --max-cpu 100 -f stackfault_checked -f stackfault_plain -f nap -j >again &
+watcher=$!
+until grep -qs '"type":"start"' again; do sleep 0.1; done
+napping &
+for i in 1 2 3 4 5 6; do
+	until rmmod stackfault 2>/dev/null; do :; done
+	insmod /lib/stackfault.ko
+	tries=0
+	until [ "$(grep -c 'probed again: ' again)" -ge $((3 * i)) ] || [ $tries -gt 300 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	echo "checked 100" >/sys/kernel/debug/stackfault
+	echo "again: $(ls -l /proc/$watcher/fd | grep -c -e perf_event -e 'bpf.link') descriptors"
+done
+rm again-runs
+kill -INT $watcher
+wait $watcher
+echo "again: status $?"
+sed 's/^/again:out: /' again

@@ -2,6 +2,8 @@
 /* Code without tables in text.S: where it leaves its frame. */
 #include "unit.h"
 
+#include <string.h>
+
 #include "fake.h"
 
 extern const char thunk_trap[], thunk_inside[], safe_ret_inside[], stuffing_inside[],
@@ -95,12 +97,47 @@ static void refused(void **state)
 	assert_unknown(0xffffffff98968a10);	/* compiled, and neither text nor generated */
 }
 
+/* A jump at the beginning of made code; at its target, `ret`. */
+static uint64_t jumps_to;
+
+static int read_with_jump(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	uint8_t jump[KC_MAX_PATCH];
+
+	(void)mem;
+	memset(buf, 0x90, len);
+	if (addr == jumps_to) {
+		*(uint8_t *)buf = 0xc3;
+		return 0;
+	}
+	assert_int_equal(addr, FAKE_MADE);
+	kc_arch()->make_jump(addr, jumps_to, jump);
+	memcpy(buf, jump, kc_arch()->patch_len);
+	return 0;
+}
+
+/* Followed to where code can be, and nowhere else is read. */
+static void out_of_all_code(void **state)
+{
+	struct kc_mem mem = { .read = read_with_jump, .name = "jumps" };
+
+	(void)state;
+	fake->kernel.mem = &mem;
+	jumps_to = FAKE_MADE + 0x100000;
+	assert_ahead(FAKE_MADE, false, 8, KC_AHEAD_BP_SAME, 0);
+	jumps_to = fake->kernel.modules_start - 0x1000;
+	assert_unknown(FAKE_MADE);
+	jumps_to = kc_arch()->modules_end;
+	assert_unknown(FAKE_MADE);
+	fake->kernel.mem = &fake->mem;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(thunks),      cmocka_unit_test(detours),
 		cmocka_unit_test(trampolines), cmocka_unit_test(programs),
-		cmocka_unit_test(refused),
+		cmocka_unit_test(refused),     cmocka_unit_test(out_of_all_code),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

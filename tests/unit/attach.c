@@ -363,10 +363,12 @@ static void module_comes_back(void **state)
 	assert_int_equal(kc_attach_check_modules(attach), 0);
 	fake_module_is(8);
 	assert_int_equal(kc_attach_check_modules(attach), 0);
-	assert_asked("");
+	/* What held the old ones is closed, as often as it may go. */
+	assert_asked(" remove:2 remove:1");
+	assert_int_equal(counts().attached, 5);
 	learn_module(8);
 	assert_int_equal(kc_attach_check_modules(attach), 0);
-	assert_asked(" return return return alone+");
+	assert_asked(" return return return alone+ arm:3");
 	assert_string_equal(
 		notices, "no longer probed: several_ways_out [fakemod]: its module was unloaded\n"
 			 "several_ways_out [fakemod] may return in other ways than the 3 "
@@ -383,10 +385,41 @@ static void module_comes_back(void **state)
 	fake_module_is(9);
 	learn_module(9);
 	assert_int_equal(kc_attach_check_modules(attach), 0);
-	assert_asked(" return return return alone+");
+	assert_asked(" remove:3 remove:1 return return return alone+ arm:3");
 	assert_int_equal(counts().attached, 9);
 	assert_int_equal(counts().failed, 8);
 	assert_int_equal(counts().returns, 9);
+}
+
+/* None can be placed: it is not said that they are there, and the next loading is tried. */
+static void module_comes_back_barred(void **state)
+{
+	(void)state;
+	snprintf(choice[1].name, sizeof(choice[1].name), "several_ways_out [fakemod]");
+	learn_module(7);
+	place();
+	fake_module_is(8);
+	learn_module(8);
+	fake_probing.asked[0] = notices[0] = '\0';
+	fake_probing.no_files = true;
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked(" remove:2 remove:1 arm:0");
+	assert_string_equal(
+		notices, "no longer probed: several_ways_out [fakemod]: its module was unloaded\n"
+			 "several_ways_out [fakemod] may return in other ways than the 3 "
+			 "probed: there are more, or indirect jumps\n"
+			 "not probed again: several_ways_out [fakemod]: no probe could be placed\n"
+			 "not probed: 4 places: Too many open files (RLIMIT_NOFILE, ulimit -n)\n");
+	assert_int_equal(counts().attached, 5);
+	fake_probing.no_files = false;
+	fake_module_is(9);
+	learn_module(9);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked(" return return return alone+ arm:3");
+	assert_non_null(strstr(notices, "probed again: several_ways_out [fakemod]: its module was "
+					"loaded again; "));
+	assert_int_equal(counts().attached, 9);
 }
 
 /* The function is not in it any more: told once for each loading. */
@@ -433,6 +466,7 @@ int main(void)
 		TEST(module_goes),
 		TEST(module_is_loaded_again),
 		TEST(module_comes_back),
+		TEST(module_comes_back_barred),
 		TEST(module_comes_back_without_it),
 	};
 

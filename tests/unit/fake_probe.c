@@ -254,6 +254,7 @@ const char *kc_loss_name(enum kc_loss loss)
 struct kc_probes {
 	uint32_t nr_points;
 	size_t attached; /* that are left */
+	size_t removed;
 };
 
 struct fake_probing fake_probing;
@@ -312,11 +313,27 @@ void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)
 	note(" hold:%lu/%lu", ns, max_ns);
 }
 
+void kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns)
+{
+	(void)probes;
+	note(" arm:%u", returns.count);
+}
+
+void kc_probes_remove(struct kc_probes *probes, struct kc_points *points)
+{
+	if (points->count)
+		note(" remove:%u", points->count);
+	probes->removed += points->count;
+	*points = (struct kc_points){};
+}
+
 static int attach(struct kc_probes *probes, const char *what, uint64_t addr,
 		  struct kc_points *points)
 {
 	if (addr == fake_probing.refused)
 		return -EINVAL;
+	if (fake_probing.no_files)
+		return -EMFILE;
 	note(" %s", what);
 	if (!points->count)
 		points->first = probes->nr_points;
@@ -340,12 +357,11 @@ int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
 	return first_err;
 }
 
-int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
-		     struct kc_points *ret_points)
+int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t call,
+		     struct kc_points *points)
 {
-	(void)depth;
-	*ret_points = (struct kc_points){};
-	return attach(probes, "return", addr, ret_points);
+	(void)call;
+	return attach(probes, "return", addr, points);
 }
 
 int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points)
@@ -361,7 +377,7 @@ void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_
 		char what[16];
 
 		snprintf(what, sizeof(what), "%s%s", one_link ? "entry" : "alone",
-			 entries[i].match ? "+" : "");
+			 entries[i].call ? "+" : "");
 		entries[i].points = (struct kc_points){};
 		entries[i].err = attach(probes, what, entries[i].addr, &entries[i].points);
 	}
@@ -369,7 +385,7 @@ void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_
 
 size_t kc_probes_attached(const struct kc_probes *probes)
 {
-	return probes->nr_points;
+	return probes->nr_points - probes->removed;
 }
 
 int kc_probes_count(struct kc_probes *probes, struct kc_points points,

@@ -117,6 +117,11 @@ static void ksyms_unnamed_code(void **state)
 	kc_ksyms_end(ksyms, 0xffffffffc0000000, 0xffffffffc0001000);
 	assert_string_equal(name_at(ksyms, 0xffffffffc0000050), "last");
 	assert_string_equal(name_at(ksyms, 0xffffffffc0001000), "");
+	/* Also if the module's next symbol is farther away, in another section. */
+	kc_ksyms_end(ksyms, 0xffffffffc0000000, 0xffffffffc0000060);
+	assert_string_equal(name_at(ksyms, 0xffffffffc000005f), "last");
+	assert_string_equal(name_at(ksyms, 0xffffffffc0000060), "");
+	assert_string_equal(name_at(ksyms, 0xffffffffc0000010), "first");
 	kc_ksyms_free(ksyms);
 }
 
@@ -326,7 +331,13 @@ static void ignore(struct kc_mem *mem)
 	(void)mem;
 }
 
-static uint8_t memory[10] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+static uint8_t memory[10];
+
+static void put_bytes(void)
+{
+	for (size_t i = 0; i < sizeof(memory); i++)
+		memory[i] = i;
+}
 
 static int read_memory(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
@@ -339,34 +350,62 @@ static int read_memory(const struct kc_mem *mem, uint64_t addr, void *buf, size_
 
 static void overlay_shows_what_was_there(void **state)
 {
+	const struct kc_kernel kernel = { .text = 100, .text_end = 110 };
 	struct kc_mem base = { .read = read_memory, .name = "test" }, *mem;
 	uint8_t bytes[10];
 
 	(void)state;
 	base.destroy = ignore;
+	put_bytes();
 	assert_int_equal(kc_overlay_new(&base, &mem), 0);
-	assert_int_equal(kc_overlay_keep(mem, 102), 0);
-	assert_int_equal(kc_overlay_keep(mem, 104), 0);
-	assert_int_equal(kc_overlay_keep(mem, 108), -EFAULT);
+	assert_int_equal(kc_overlay_keep(mem, &kernel, 102), 0);
+	assert_int_equal(kc_overlay_keep(mem, &kernel, 104), 0);
+	assert_int_equal(kc_overlay_keep(mem, &kernel, 108), -EFAULT);
 	memset(memory, 0xcc, sizeof(memory));
 	assert_int_equal(kc_mem_read(mem, 100, bytes, 10), 0);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(bytes[i], i >= 2 && i < 9 ? i : 0xcc);
 	assert_int_equal(kc_mem_read(mem, 105, bytes, 2), 0);
 	assert_int_equal(bytes[0], 5);
-	memory[2] = 2; /* the probe there is gone */
-	kc_overlay_forget(mem, 104, 200);
-	memory[2] = 0xcc;
-	assert_int_equal(kc_mem_read(mem, 102, bytes, 3), 0);
-	assert_int_equal(bytes[0], 0xcc);
-	assert_int_equal(bytes[2], 4);
+	/* The kernel's own text is the same for ever. */
+	kc_overlay_forget(mem, &kernel);
+	assert_int_equal(kc_mem_read(mem, 102, bytes, 7), 0);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(bytes[i], i + 2);
 	kc_mem_destroy(mem);
+}
+
+/* What was kept of a module is nothing of its successor's at the same place. */
+static void overlay_forgets_modules(void **state)
+{
+	struct kc_module module = { .load = 7, .text = 100, .text_end = 110 };
+	const struct kc_kernel kernel = { .modules = &module, .nr_modules = 1 }, none = {};
+	struct kc_mem base = { .read = read_memory, .destroy = ignore, .name = "test" }, *mem;
+	uint8_t bytes[10];
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		module.load = i == 2 ? 0 : 7;
+		put_bytes();
+		assert_int_equal(kc_overlay_new(&base, &mem), 0);
+		assert_int_equal(kc_overlay_keep(mem, &kernel, 102), 0);
+		/* Another one's code, or a probe's that is still there. */
+		memory[2] = 0xcc;
+		memory[3] = 0x33;
+		module.load += i == 1;
+		kc_overlay_forget(mem, i == 3 ? &none : &kernel);
+		assert_int_equal(kc_mem_read(mem, 102, bytes, 2), 0);
+		assert_int_equal(bytes[0], i ? 0xcc : 2);
+		assert_int_equal(bytes[1], i ? 0x33 : 3);
+		kc_mem_destroy(mem);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(overlay_shows_what_was_there),
+		cmocka_unit_test(overlay_forgets_modules),
 		cmocka_unit_test(ksyms_sizes_and_names),
 		cmocka_unit_test(ksyms_aliases),
 		cmocka_unit_test(ksyms_unnamed_code),

@@ -32,7 +32,7 @@ static const struct kc_kprobe_table layout = {
 static uint8_t heap[64 * 8 + MAX * PROBE];
 static struct kc_mem base, *mem;
 static struct kc_plans *plans;
-static size_t text_reads;
+static size_t text_reads, heap_reads;
 static void (*on_text_read)(uint64_t addr, uint8_t *bytes, size_t len);
 
 /* What lies in text instead of what was compiled. */
@@ -49,6 +49,7 @@ static int read_base(const struct kc_mem *it, uint64_t addr, void *buf, size_t l
 	(void)it;
 	if (addr - HEAP < sizeof(heap) && len <= sizeof(heap) - (addr - HEAP)) {
 		memcpy(buf, heap + (addr - HEAP), len);
+		heap_reads++;
 		return 0;
 	}
 	err = kc_mem_read(&fake->mem, addr, buf, len);
@@ -370,6 +371,81 @@ static void tried_again(void **state)
 	assert_int_equal(text_reads, reads);
 }
 
+static bool readable;
+
+static int read_if_readable(const struct kc_mem *it, uint64_t addr, void *buf, size_t len)
+{
+	return readable ? read_base(it, addr, buf, len) : -EFAULT;
+}
+
+/* Nor is it one that text could not be read. */
+static void read_again(void **state)
+{
+	const struct kc_plan *unread;
+
+	(void)state;
+	base.read = read_if_readable;
+	readable = false;
+	unread = plan_of("simple");
+	assert_int_equal(unread->reason, KC_PLAN_UNREADABLE);
+	readable = true;
+	assert_ptr_equal(plan_of("simple"), unread);
+	kc_plans_next_pass(plans);
+	assert_planned();
+}
+
+/* All that refers to the guard lies under breakpoints: who could say that nothing does? */
+static void guard_under_breakpoints(void **state)
+{
+	const struct kc_sym *sym = plan_of("simple")->sym;
+	size_t count = 0, at = 0;
+
+	(void)state;
+	while (at < sym->size) {
+		at += kc_guard_scan(&fake->kernel.guard, (const void *)(sym->addr + at),
+				    sym->size - at, sym->addr + at);
+		if (at < sym->size)
+			breakpoint(count++, sym->addr + at++);
+	}
+	assert_int_equal(count, 2);
+	anew();
+	assert_int_equal(plan_of("simple")->reason, KC_PLAN_TORN);
+	/* Nothing does. */
+	assert_int_equal(plan_of("unguarded")->reason, KC_PLAN_UNGUARDED);
+	breakpoint(2, plan_of("unguarded")->sym->addr);
+	anew();
+	assert_int_equal(plan_of("unguarded")->reason, KC_PLAN_UNGUARDED);
+}
+
+/* A list that can't be walked is walked once in a pass, whatever is read, and counted. */
+static void walked_once(void **state)
+{
+	(void)state;
+	describe(0, (uint64_t)simple_check, node(0));
+	breakpoint(0, (uint64_t)simple_check);
+	head(5, node(0));
+	assert_int_equal(kc_overlay_unwalked(mem), 0);
+	heap_reads = 0;
+	assert_int_equal(plan_of("simple")->reason, KC_PLAN_TORN);
+	assert_int_equal(kc_overlay_unwalked(mem), 1);
+	assert_true(heap_reads > 1000);
+	heap_reads = 0;
+	anew();
+	assert_int_equal(plan_of("simple")->reason, KC_PLAN_TORN);
+	assert_int_equal(heap_reads, 0);
+	kc_overlay_next_pass(mem);
+	anew();
+	assert_int_equal(plan_of("simple")->reason, KC_PLAN_TORN);
+	assert_true(heap_reads > 1000);
+	assert_int_equal(kc_overlay_unwalked(mem), 2);
+	/* It has an end again. */
+	describe(0, (uint64_t)simple_check, 0);
+	kc_overlay_next_pass(mem);
+	anew();
+	assert_planned();
+	assert_int_equal(kc_overlay_unwalked(mem), 2);
+}
+
 static void heal(uint64_t addr, uint8_t *bytes, size_t len)
 {
 	(void)bytes;
@@ -432,10 +508,21 @@ static void filled_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(breakpoints), TEST(on_a_call),	    TEST(jumps),
-		TEST(flags),	   TEST(they_change),	    TEST(lists_that_are_none),
-		TEST(read_twice),  TEST(nobody_knows_them), TEST(tried_again),
-		TEST(renewed),	   TEST(over_in_a_moment),  TEST(filled_up),
+		TEST(breakpoints),
+		TEST(on_a_call),
+		TEST(jumps),
+		TEST(flags),
+		TEST(they_change),
+		TEST(lists_that_are_none),
+		TEST(read_twice),
+		TEST(nobody_knows_them),
+		TEST(tried_again),
+		TEST(renewed),
+		TEST(over_in_a_moment),
+		TEST(filled_up),
+		TEST(read_again),
+		TEST(guard_under_breakpoints),
+		TEST(walked_once),
 	};
 
 	return RUN(tests);

@@ -2,6 +2,7 @@
 /* Unwinding and checking made-up stacks through the functions of text.S. */
 #include "unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "fake.h"
@@ -94,6 +95,72 @@ static void damage_in_the_outer_frame(void **state)
 	assert_int_equal(checked.intact, 1);
 	assert_int_equal(checked.damaged, 1);
 	assert_int_equal(checked.frames[1].status, KC_CHECK_DAMAGED);
+}
+
+/* Nops in the place of the call in ambiguous(). */
+static void no_ambiguous_call(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < 5; i++)
+		if ((uint64_t)ambiguous_call + i - addr < len)
+			bytes[(uint64_t)ambiguous_call + i - addr] = 0x90;
+}
+
+/* The same of the call in simple(), which cannot be read at all. */
+static int unreadable_simple_call(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	(void)mem;
+	if ((uint64_t)simple_call - addr < len)
+		return -EFAULT;
+	return kc_mem_read(&fake->mem, addr, buf, len);
+}
+
+/* "Not called" rests on the text as it is when that is looked at once more. */
+static void not_called_by_old_text(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(ambiguous_call));
+	push(0x1234);
+	fake_on_read = no_ambiguous_call;
+	kc_plans_renew_site(fake->plans, RETURN_TO(ambiguous_call));
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
+	assert_int_equal(checked.end_pc, RETURN_TO(ambiguous_call));
+	assert_true(checked.bad_return);
+	/* It is so. */
+	kc_renew_stack(&fake->kernel, fake->plans, &stack, NULL);
+	checked = check();
+	assert_true(checked.bad_return);
+	/* It was so only while it was read. */
+	fake_on_read = NULL;
+	kc_renew_stack(&fake->kernel, fake->plans, &stack, NULL);
+	checked = check();
+	assert_int_not_equal(checked.end, KC_UNWIND_NOT_CALLED);
+	assert_true(checked.count > 1);
+	assert_false(checked.bad_return);
+}
+
+/* What could not be read is no call site, and proves nothing of the frame that led there. */
+static void unreadable_call_site(void **state)
+{
+	struct kc_mem blind = { .read = unreadable_simple_call, .name = "blind" };
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	checked = check();
+	assert_true(checked.frames[0].led_on);
+	fake->kernel.mem = &blind;
+	kc_plans_renew_site(fake->plans, RETURN_TO(simple_call));
+	checked = check();
+	assert_int_equal(checked.count, 2);
+	assert_false(checked.frames[0].led_on);
+	fake->kernel.mem = &fake->mem;
+	kc_plans_renew_site(fake->plans, RETURN_TO(simple_call));
 }
 
 /* Only a frame that provably lies where we say may have its return address blamed. */
@@ -683,6 +750,8 @@ int main(void)
 		cmocka_unit_test(two_frames),
 		cmocka_unit_test(damage_in_the_outer_frame),
 		cmocka_unit_test(overwritten_return_address),
+		cmocka_unit_test(not_called_by_old_text),
+		cmocka_unit_test(unreadable_call_site),
 		cmocka_unit_test(return_address_where_no_code_can_be),
 		cmocka_unit_test(return_address_where_code_may_be),
 		cmocka_unit_test(return_address_of_an_unguarded_frame),

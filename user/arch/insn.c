@@ -509,12 +509,14 @@ bool kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64
  *	00 reg 100, SIB 25, disp32	%gs:disp
  *	00 reg 101, disp32		%gs:disp(%rip)
  */
-size_t kc_guard_scan(const struct kc_guard *guard, const uint8_t *bytes, size_t len, uint64_t addr)
+/* `first`: the byte that it begins with. */
+static size_t scan(const struct kc_guard *guard, uint8_t first, const uint8_t *bytes, size_t len,
+		   uint64_t addr)
 {
 	size_t shortest = guard->pc_relative ? 8 : 9;
 
 	for (size_t i = 0; i + shortest <= len; i++) {
-		const uint8_t *at = memchr(bytes + i, 0x65, len - i - shortest + 1);
+		const uint8_t *at = memchr(bytes + i, first, len - i - shortest + 1);
 		int32_t disp;
 
 		if (!at)
@@ -533,4 +535,11 @@ size_t kc_guard_scan(const struct kc_guard *guard, const uint8_t *bytes, size_t 
 		}
 	}
 	return len;
+}
+
+size_t kc_guard_scan(const struct kc_guard *guard, const uint8_t *bytes, size_t len, uint64_t addr)
+{
+	size_t found = scan(guard, 0x65, bytes, len, addr);
+
+	return found < len ? found : scan(guard, 0xcc, bytes, len, addr);
 }

@@ -110,8 +110,8 @@ bool kc_move_code(struct kc_decoder *decoder, uint8_t *bytes, size_t len, uint64
 
 /*
  * Offset of the first byte sequence in `bytes` that could refer to the guard,
- * or len. Fast, with no misses for 64-bit moves and compares; a hit may be
- * something else.
+ * or len. Fast, with no misses for 64-bit moves and compares, also under a breakpoint if there
+ * is no other; a hit may be something else.
  */
 size_t kc_guard_scan(const struct kc_guard *guard, const uint8_t *bytes, size_t len, uint64_t addr);
 

@@ -374,6 +374,7 @@ static int watch(const struct watch_options *options, struct kc_session *session
 		.signals = &end,
 		.reopen = reopen,
 		.start = &start,
+		.mem = session->mem,
 		.passes = passes,
 		.attach = attach,
 		.events = events,

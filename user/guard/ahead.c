@@ -223,6 +223,9 @@ static const uint8_t *fetch(struct search *search, uint64_t pc, size_t *ret_len)
 	bool is_text = kc_kernel_is_text(kernel, pc);
 	size_t len = PIECE;
 
+	/* Wherever a jump goes: what is no place for code is nobody's code, and not read. */
+	if (!kc_kernel_may_be_code(kernel, pc))
+		return NULL;
 	/* Compiled code without tables, as initialization is, may have a canary. */
 	if (is_text ? !sym : sym && !kc_sym_is_generated(kernel->ksyms, sym))
 		return NULL;

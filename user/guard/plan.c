@@ -378,6 +378,12 @@ static bool renew(struct kc_plans *plans, const struct kc_sym *sym, int tries)
 	return true;
 }
 
+/* Is it about one moment's text, and not about the function? */
+static bool may_change(const struct kc_plan *plan)
+{
+	return plan->reason == KC_PLAN_TORN || plan->reason == KC_PLAN_UNREADABLE;
+}
+
 static const struct kc_plan *find_or_make(struct kc_plans *plans, const struct kc_sym *sym)
 {
 	const struct kc_ksyms *ksyms = plans->kernel->ksyms;
@@ -389,7 +395,7 @@ static const struct kc_plan *find_or_make(struct kc_plans *plans, const struct k
 		return parent;
 	if (!*entry)
 		*entry = make(plans, sym, KC_TEXT_TRIES);
-	else if ((*entry)->plan.reason == KC_PLAN_TORN && (*entry)->pass != plans->pass)
+	else if (may_change(&(*entry)->plan) && (*entry)->pass != plans->pass)
 		renew(plans, sym, 1);
 	return *entry ? &(*entry)->plan : &plans->no_memory;
 }

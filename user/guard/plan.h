@@ -108,7 +108,7 @@ bool kc_plans_ahead(struct kc_plans *plans, uint64_t pc, struct kc_ahead *ret_ah
 /* What is known of a return address; NULL: out of memory. */
 const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc);
 
-/* From here on, what could not be told is tried again, once. */
+/* From here on, what could not be read or told is tried again, once. */
 void kc_plans_next_pass(struct kc_plans *plans);
 
 /*

@@ -20,6 +20,9 @@
 /* Times that a list is walked which changes under us. */
 #define TRIES 4
 
+/* Probes in one list that came while we look for another. */
+#define NEWCOMERS 64
+
 /* include/linux/kprobes.h: its module is gone; ftrace calls it, nothing was replaced. */
 #define KPROBE_FLAG_GONE   1
 #define KPROBE_FLAG_FTRACE 8
@@ -37,7 +40,9 @@ struct kc_kprobes {
 	struct kc_kprobe_table table;
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t heads[BUCKETS];
-	bool walked; /* places are those that heads led to */
+	bool walked;	   /* places are those that heads led to */
+	bool failed;	   /* they could not be walked in this pass ... */
+	uint64_t unwalked; /* ... or another one, so often */
 	struct place *places;
 	size_t count, capacity;
 };
@@ -145,13 +150,14 @@ static int walk(struct kc_kprobes *kprobes)
 /*
  * Know all places where there is a probe. A new one always becomes its bucket's first
  * (hlist_add_head_rcu() in __register_kprobe()): the same heads mean that none has come. One that
- * has gone is seen when it is looked for.
+ * has gone is seen when it is looked for. Lists that can't be walked are left alone for this pass:
+ * the walk may be as long as any, and text is read all the time.
  */
 static void follow_heads(struct kc_kprobes *kprobes)
 {
 	uint64_t heads[BUCKETS];
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; !kprobes->failed && i < TRIES; i++) {
 		if (kc_mem_read(kprobes->mem, kprobes->table.addr, heads, sizeof(heads)))
 			return;
 		if (kprobes->walked && !memcmp(heads, kprobes->heads, sizeof(heads)))
@@ -159,6 +165,11 @@ static void follow_heads(struct kc_kprobes *kprobes)
 		memcpy(kprobes->heads, heads, sizeof(heads));
 		kprobes->walked = !walk(kprobes);
 	}
+	if (kprobes->walked)
+		return;
+	kprobes->count = 0;
+	kprobes->unwalked += !kprobes->failed;
+	kprobes->failed = true;
 }
 
 /* The probe at a place as it is now; false: there is none any more. */
@@ -170,7 +181,7 @@ static bool find_probe(const struct kc_kprobes *kprobes, const struct place *pla
 	if (kc_mem_read(kprobes->mem, kprobes->table.addr + place->bucket * sizeof(node), &node,
 			sizeof(node)))
 		return false;
-	for (size_t i = 0; node && i < MAX_PROBES; i++, node = ret_probe->next) {
+	for (size_t i = 0; node && i < kprobes->count + NEWCOMERS; i++, node = ret_probe->next) {
 		if (read_probe(kprobes, node, ret_probe))
 			return false;
 		if (ret_probe->addr == place->addr)
@@ -225,6 +236,23 @@ static bool has_patch_in(const uint8_t *bytes, size_t len)
 		if (kc_arch()->is_patch(bytes[i]))
 			return true;
 	return false;
+}
+
+void kc_kprobes_next_pass(struct kc_kprobes *kprobes)
+{
+	pthread_mutex_lock(&kprobes->lock);
+	kprobes->failed = false;
+	pthread_mutex_unlock(&kprobes->lock);
+}
+
+uint64_t kc_kprobes_unwalked(struct kc_kprobes *kprobes)
+{
+	uint64_t unwalked;
+
+	pthread_mutex_lock(&kprobes->lock);
+	unwalked = kprobes->unwalked;
+	pthread_mutex_unlock(&kprobes->lock);
+	return unwalked;
 }
 
 void kc_kprobes_restore(struct kc_kprobes *kprobes, uint64_t addr, uint8_t *bytes, size_t len)

@@ -36,6 +36,10 @@ int kc_kprobes_new(const struct kc_mem *mem, const struct kc_kprobe_table *table
 void kc_kprobes_free(struct kc_kprobes *kprobes);
 KC_DEFINE_AUTO(kprobes, struct kc_kprobes, kc_kprobes_free)
 
+/* From here on lists that could not be walked are walked again, once; how often they were not. */
+void kc_kprobes_next_pass(struct kc_kprobes *kprobes);
+uint64_t kc_kprobes_unwalked(struct kc_kprobes *kprobes);
+
 /*
  * Bytes that were just read at addr: put back what probes have replaced. A jump that begins
  * before addr stays. The kernel may change all of it meanwhile: what is read twice and comes out

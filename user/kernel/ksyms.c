@@ -376,10 +376,13 @@ uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name)
 void kc_ksyms_end(struct kc_ksyms *ksyms, uint64_t text, uint64_t end)
 {
 	size_t i = kc_last_at_or_below(ksyms->syms, ksyms->count, end - 1, sym_addr);
+	struct kc_sym *last = i < ksyms->count ? &ksyms->syms[i] : NULL;
+	uint64_t left = last ? end - last->addr : 0;
 
-	if (i < ksyms->count && ksyms->syms[i].addr >= text && !ksyms->syms[i].size &&
-	    end - ksyms->syms[i].addr <= KC_MAX_FUNCTION)
-		ksyms->syms[i].size = end - ksyms->syms[i].addr;
+	if (!last || last->addr < text)
+		return;
+	if (last->size ? left < last->size : left <= KC_MAX_FUNCTION)
+		last->size = left;
 }
 
 size_t kc_ksyms_names(const struct kc_ksyms *ksyms)

@@ -76,7 +76,7 @@ size_t kc_ksyms_names(const struct kc_ksyms *ksyms);
 const char *kc_ksyms_name(const struct kc_ksyms *ksyms, size_t index,
 			  const struct kc_sym **ret_sym);
 
-/* Text of a module ends here: so does its last function. */
+/* Text of a module, from `text` on, ends here: so does its last function, wherever the next is. */
 void kc_ksyms_end(struct kc_ksyms *ksyms, uint64_t text, uint64_t end);
 
 /* Address of a symbol that is not text, one of ksyms.c's list; 0: not there. */

@@ -11,6 +11,7 @@
 
 struct piece {
 	uint64_t addr;
+	uint64_t load; /* of the module that it is in; 0: of none, or not known */
 	uint8_t bytes[KC_MAX_PATCH];
 };
 
@@ -70,10 +71,32 @@ int kc_overlay_learn(struct kc_mem *mem, const struct kc_kprobe_table *table)
 	return kc_kprobes_new(overlay->base, table, &overlay->kprobes);
 }
 
-int kc_overlay_keep(struct kc_mem *mem, uint64_t addr)
+void kc_overlay_next_pass(struct kc_mem *mem)
 {
 	struct overlay *overlay = (struct overlay *)mem;
-	struct piece piece = { .addr = addr };
+
+	if (overlay->kprobes)
+		kc_kprobes_next_pass(overlay->kprobes);
+}
+
+uint64_t kc_overlay_unwalked(struct kc_mem *mem)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+
+	return overlay->kprobes ? kc_kprobes_unwalked(overlay->kprobes) : 0;
+}
+
+static uint64_t load_at(const struct kc_kernel *kernel, uint64_t addr)
+{
+	const struct kc_module *module = kc_kernel_module(kernel, addr);
+
+	return module ? module->load : 0;
+}
+
+int kc_overlay_keep(struct kc_mem *mem, const struct kc_kernel *kernel, uint64_t addr)
+{
+	struct overlay *overlay = (struct overlay *)mem;
+	struct piece piece = { .addr = addr, .load = load_at(kernel, addr) };
 	int err = kc_mem_read(mem, addr, piece.bytes, kc_arch()->patch_len);
 
 	if (!err)
@@ -83,21 +106,21 @@ int kc_overlay_keep(struct kc_mem *mem, uint64_t addr)
 	return err;
 }
 
-static bool is_patched(const struct overlay *overlay, const struct piece *piece)
+/* Is what lies there now still what it was when the piece was kept? */
+static bool still_there(const struct kc_kernel *kernel, const struct piece *piece)
 {
-	uint8_t now;
-
-	return !kc_mem_read(overlay->base, piece->addr, &now, 1) && kc_arch()->is_patch(now);
+	if (piece->addr >= kernel->text && piece->addr < kernel->text_end)
+		return true;
+	return piece->load && piece->load == load_at(kernel, piece->addr);
 }
 
-void kc_overlay_forget(struct kc_mem *mem, uint64_t start, uint64_t end)
+void kc_overlay_forget(struct kc_mem *mem, const struct kc_kernel *kernel)
 {
 	struct overlay *overlay = (struct overlay *)mem;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < overlay->count; i++)
-		if ((overlay->pieces[i].addr >= start && overlay->pieces[i].addr < end) ||
-		    is_patched(overlay, &overlay->pieces[i]))
+		if (still_there(kernel, &overlay->pieces[i]))
 			overlay->pieces[kept++] = overlay->pieces[i];
 	overlay->count = kept;
 }

@@ -6,6 +6,7 @@
 #ifndef KC_KERNEL_OVERLAY_H
 #define KC_KERNEL_OVERLAY_H
 
+#include "kernel/kernel.h"
 #include "kernel/kprobes.h"
 
 /* base is owned by the overlay from here on, also if this fails (-ENOMEM). */
@@ -17,16 +18,20 @@ int kc_overlay_new(struct kc_mem *base, struct kc_mem **ret_mem);
  */
 int kc_overlay_learn(struct kc_mem *mem, const struct kc_kprobe_table *table);
 
+/* As kc_kprobes_next_pass() and kc_kprobes_unwalked(), if it has learned where they are. */
+void kc_overlay_next_pass(struct kc_mem *mem);
+uint64_t kc_overlay_unwalked(struct kc_mem *mem);
+
 /*
  * Remember what a probe at addr may replace (a breakpoint, or an optimized probe's
  * jump), as it reads now. Only while nobody else reads. 0 or -errno.
  */
-int kc_overlay_keep(struct kc_mem *mem, uint64_t addr);
+int kc_overlay_keep(struct kc_mem *mem, const struct kc_kernel *kernel, uint64_t addr);
 
 /*
- * Forget what lies outside of [start, end) and is not patched any more: the probes of
- * modules that went, whose place others may take.
+ * The kernel was learned anew: forget what was kept of modules that went, whose place others may
+ * have taken, and of those of which it is not known whether they went. As kc_overlay_keep().
  */
-void kc_overlay_forget(struct kc_mem *mem, uint64_t start, uint64_t end);
+void kc_overlay_forget(struct kc_mem *mem, const struct kc_kernel *kernel);
 
 #endif

@@ -24,7 +24,9 @@ struct attached {
 	char module[64]; /* "": vmlinux */
 	uint64_t module_id;
 	bool gone;
-	uint64_t tried; /* the loading of the module in which it could not be placed again */
+	uint64_t tried;	   /* the loading of the module in which it could not be placed again */
+	uint32_t reloads;  /* after which its probes were placed again */
+	bool entry_probed; /* now, or until its module went */
 	struct kc_point_count before[KINDS]; /* what probes had counted that went with a module */
 };
 
@@ -38,7 +40,7 @@ struct kc_attach {
 	struct kc_points tripwire, pulse; /* pulse: of a function that we call ourselves */
 	bool dead;			  /* the last call was not seen ... */
 	uint64_t deaths;		  /* ... which came so often */
-	size_t failed, gone;		  /* points */
+	size_t failed, ended;		  /* points; ended: with their module */
 	size_t barred;			  /* of the failed: for want of files or of rights ... */
 	int barred_by;			  /* ... the last -errno */
 	bool detached;
@@ -67,13 +69,15 @@ static void keep_text(struct kc_session *session, const struct kc_choice *choice
 {
 	if (choice->refused)
 		return;
-	kc_overlay_keep(session->mem, choice->plan->sym->addr);
-	kc_overlay_keep(session->mem, choice->plan->sym->addr + kc_arch()->landing_pad);
+	kc_overlay_keep(session->mem, session->kernel, choice->plan->sym->addr);
+	kc_overlay_keep(session->mem, session->kernel,
+			choice->plan->sym->addr + kc_arch()->landing_pad);
 	for (size_t i = 0; i < choice->plan->nr_checks; i++)
 		if (choice->plan->checks[i].load)
-			kc_overlay_keep(session->mem, choice->plan->checks[i].load);
+			kc_overlay_keep(session->mem, session->kernel,
+					choice->plan->checks[i].load);
 	for (size_t i = 0; i < choice->nr_returns; i++)
-		kc_overlay_keep(session->mem, choice->returns[i]);
+		kc_overlay_keep(session->mem, session->kernel, choice->returns[i]);
 }
 
 /* Which loading of a module this is: sysfs numbers its folders anew. 0: not loaded. */
@@ -127,26 +131,23 @@ static void attach_checks(struct kc_attach *attach, const struct kc_choice *choi
 		note_failure(attach, choice->name, "a check", err);
 }
 
-/* False: not at all of them. */
-static bool attach_returns(struct kc_attach *attach, const struct kc_choice *choice, uint32_t depth)
+/* The struct kc_point.call of its entry and returns; 0: not at all of them. */
+static uint32_t attach_returns(struct kc_attach *attach, const struct kc_choice *choice,
+			       uint32_t depth)
 {
 	struct attached *attached = &attach->functions[depth];
+	uint32_t call = 1 + depth + attached->reloads * KC_MAX_DEPTHS;
 	bool all = choice->nr_returns > 0;
 	char text[320];
 
 	for (size_t i = 0; i < choice->nr_returns; i++) {
-		struct kc_points one;
-		int err = kc_probes_return(attach->probes, choice->returns[i], depth, &one);
+		int err = kc_probes_return(attach->probes, choice->returns[i], call,
+					   &attached->returns);
 
 		if (err) {
 			note_failure(attach, choice->name, "a return", err);
 			all = false;
-			continue;
 		}
-		if (!attached->returns.count)
-			attached->returns = one;
-		else
-			attached->returns.count++;
 	}
 	if (choice->plan->reason == KC_PLAN_UNGUARDED && !choice->all_returns) {
 		snprintf(text, sizeof(text),
@@ -155,7 +156,7 @@ static bool attach_returns(struct kc_attach *attach, const struct kc_choice *cho
 			 choice->name, choice->nr_returns);
 		kc_sinks_notice(attach->sinks, text);
 	}
-	return all;
+	return all ? call : 0;
 }
 
 static void attach_entries(struct kc_attach *attach, struct kc_entry *entries, size_t count,
@@ -166,6 +167,7 @@ static void attach_entries(struct kc_attach *attach, struct kc_entry *entries, s
 		struct attached *attached = &attach->functions[entries[i].depth];
 
 		attached->entry = entries[i].points;
+		attached->entry_probed = attached->entry.count;
 		if (entries[i].err)
 			note_failure(attach, attached->name, "the entry", entries[i].err);
 	}
@@ -202,7 +204,7 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 				(struct kc_entry){
 					.addr = choice->plan->sym->addr,
 					.depth = i,
-					.match = attach_returns(attach, choice, i),
+					.call = attach_returns(attach, choice, i),
 				};
 	}
 	attach_entries(attach, entries, count, true);
@@ -314,6 +316,7 @@ static void note_barred(struct kc_attach *attach)
 		 kc_strerror(attach->barred_by),
 		 attach->barred_by == -EMFILE ? " (RLIMIT_NOFILE, ulimit -n)" : "");
 	kc_sinks_notice(attach->sinks, text);
+	attach->barred = 0;
 }
 
 /* Descriptors that probes must leave for what is opened after them. */
@@ -472,13 +475,13 @@ static void attach_again(struct kc_attach *attach, const struct kc_choice *choic
 	struct attached *attached = &attach->functions[i];
 	struct kc_entry entry = { .addr = choice->plan->sym->addr, .depth = i };
 
-	count_function(attach, attached, attached->before);
-	attached->entry = attached->checks = attached->returns = (struct kc_points){};
+	attached->reloads++;
 	keep_text(attach->session, choice);
 	if (choice->plan->reason == KC_PLAN_OK)
 		attach_checks(attach, choice, attached);
-	entry.match = attach_returns(attach, choice, i);
+	entry.call = attach_returns(attach, choice, i);
 	attach_entries(attach, &entry, 1, false);
+	kc_probes_arm_returns(attach->probes, attached->returns);
 }
 
 /*
@@ -501,6 +504,11 @@ static int come_back(struct kc_attach *attach, size_t i, uint64_t id)
 		return kc_sinks_notice(attach->sinks, text);
 	}
 	attach_again(attach, &choice, i);
+	if (!count_points(attached)) {
+		snprintf(text, sizeof(text), "not probed again: %s: no probe could be placed",
+			 attached->name);
+		return kc_sinks_notice(attach->sinks, text);
+	}
 	attached->module_id = id;
 	attached->gone = false;
 	snprintf(text, sizeof(text),
@@ -509,29 +517,58 @@ static int come_back(struct kc_attach *attach, size_t i, uint64_t id)
 	return kc_sinks_notice(attach->sinks, text);
 }
 
-int kc_attach_check_modules(struct kc_attach *attach)
+/* Its module went and its probes with it: what they had counted is kept, and what held them not. */
+static int let_go(struct kc_attach *attach, struct attached *attached)
 {
 	char text[320];
-	int err = 0;
+
+	attached->gone = true;
+	attach->ended += count_points(attached);
+	count_function(attach, attached, attached->before);
+	kc_probes_remove(attach->probes, &attached->checks);
+	kc_probes_remove(attach->probes, &attached->returns);
+	kc_probes_remove(attach->probes, &attached->entry);
+	snprintf(text, sizeof(text), "no longer probed: %s: its module was unloaded",
+		 attached->name);
+	return kc_sinks_notice(attach->sinks, text);
+}
+
+/* As which loading it is there again, and may be probed; 0: it may not. */
+static uint64_t id_of_return(const struct kc_attach *attach, const struct attached *attached)
+{
+	uint64_t id = attached->gone && !attach->detached ? read_module_id(attached->module) : 0;
+
+	return id != attached->tried && is_learned(attach->session->kernel, attached->module, id)
+		       ? id
+		       : 0;
+}
+
+/* All go before any comes back: its place may have been another's. */
+int kc_attach_check_modules(struct kc_attach *attach)
+{
+	int spare[SPARE], err = 0;
+	bool aside = false;
 
 	for (size_t i = 0; !err && i < attach->nr_functions; i++) {
 		struct attached *attached = &attach->functions[i];
-		uint64_t id;
 
-		if (!*attached->module || (!attached->gone && !count_points(attached)))
-			continue;
-		id = read_module_id(attached->module);
-		if (!attached->gone && id != attached->module_id) {
-			attached->gone = true;
-			attach->gone += count_points(attached);
-			snprintf(text, sizeof(text),
-				 "no longer probed: %s: its module was unloaded", attached->name);
-			err = kc_sinks_notice(attach->sinks, text);
-		}
-		if (!err && attached->gone && id && id != attached->tried && !attach->detached &&
-		    is_learned(attach->session->kernel, attached->module, id))
-			err = come_back(attach, i, id);
+		if (*attached->module && count_points(attached) &&
+		    read_module_id(attached->module) != attached->module_id)
+			err = let_go(attach, attached);
 	}
+	for (size_t i = 0; !err && i < attach->nr_functions; i++) {
+		uint64_t id = id_of_return(attach, &attach->functions[i]);
+
+		if (!id)
+			continue;
+		if (!aside)
+			set_aside(spare);
+		aside = true;
+		err = come_back(attach, i, id);
+	}
+	if (aside)
+		give_back(spare);
+	note_barred(attach);
 	return err;
 }
 
@@ -539,8 +576,8 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 {
 	struct kc_probes *probes = attach->probes;
 	struct kc_probe_counts counts = {
-		.attached = kc_probes_attached(probes) - attach->gone - attach->pulse.count,
-		.failed = attach->failed + attach->gone,
+		.attached = kc_probes_attached(probes) - attach->pulse.count,
+		.failed = attach->failed + attach->ended,
 		.lost = kc_probes_loss(probes, KC_LOSS_RING),
 		.too_deep = kc_probes_too_deep(probes),
 		.dead = attach->deaths,
@@ -611,7 +648,7 @@ const struct kc_depths *kc_attach_depths(struct kc_attach *attach)
 	for (size_t i = 0; i < attach->nr_functions; i++) {
 		struct kc_function_depth *depth = &attach->function_depths[count];
 
-		if (!attach->functions[i].entry.count)
+		if (!attach->functions[i].entry_probed)
 			continue;
 		depth->function = attach->functions[i].name;
 		kc_probes_depth(attach->probes, i, &depth->depth);

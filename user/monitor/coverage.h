@@ -69,7 +69,8 @@ enum kc_counter_flag {
 	X(missed, "missed", KC_TELL_BLIND, "hits missed: another program was running on the CPU") \
 	X(unproven, "unproven", KC_TELL_BLIND, "events that their own stack copy did not confirm")
 
-/* Of the watch itself: was it there, and did it tell? */
+/* Of the watch itself: was it there, and did it tell? New rows go to the end: old tapes lack them.
+ */
 #define KC_WATCH_COUNTERS(X)                                                         \
 	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised") \
 	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")         \
@@ -77,7 +78,9 @@ enum kc_counter_flag {
 	X(unwritten, "unwritten", KC_TELL_BLIND,                                     \
 	  "pieces of the report, or lines beside it, that could not be written")     \
 	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                   \
-	  "findings that could not be written")
+	  "findings that could not be written")                                      \
+	X(unwalked, "unwalked", KC_TELL,                                             \
+	  "times that the kernel's list of probes, with what they have replaced, was unreadable")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 

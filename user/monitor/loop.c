@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
+#include "kernel/overlay.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
@@ -120,6 +121,8 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 		kc_events_counts(loop->events, &ret_coverage->probes);
 	kc_sinks_count(loop->sinks, &unwritten);
 	ret_coverage->watch = loop->pace.counts;
+	if (loop->mem)
+		ret_coverage->watch.unwalked = kc_overlay_unwalked(loop->mem);
 	ret_coverage->watch.unwritten = unwritten.lines + kc_log_unwritten();
 	ret_coverage->watch.unwritten_findings = unwritten.findings;
 }

@@ -20,6 +20,7 @@ struct kc_loop {
 	const sigset_t *signals;
 	sigset_t reopen;	      /* these have outputs opened again */
 	const struct kc_start *start; /* what outputs are told first */
+	struct kc_mem *mem;	      /* an overlay: see kc_overlay_unwalked(); NULL: none */
 	struct kc_passes *passes;
 	struct kc_attach *attach;
 	struct kc_events *events;

@@ -560,9 +560,11 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 
 static int take_watch(struct kc_replay *replay, const struct kc_tape_entry *entry)
 {
-	if (entry->len != sizeof(replay->watch))
+	/* Counters are added at the end: of older recordings some are missing. */
+	if (entry->len > sizeof(replay->watch) || entry->len % sizeof(uint64_t))
 		return MALFORMED;
-	memcpy(&replay->watch, entry->data, sizeof(replay->watch));
+	replay->watch = (struct kc_watch_counts){};
+	memcpy(&replay->watch, entry->data, entry->len);
 	return 0;
 }
 

@@ -24,6 +24,14 @@ struct holder {
 	bool multi;
 };
 
+/* Where a point is, and what keeps it attached. */
+struct place {
+	bool taken;
+	uint64_t addr;
+	int fd;	       /* of its holder */
+	uint32_t next; /* of those that belong together */
+};
+
 struct kc_probes {
 	struct probes_bpf *skel;
 	struct ring_buffer *ring;
@@ -31,9 +39,10 @@ struct kc_probes {
 	int kprobe_type; /* of perf's "kprobe" PMU */
 	struct holder *holders;
 	size_t nr_holders, capacity;
-	size_t detached;	  /* of the holders, in the order of nth_to_go() */
-	uint64_t missed_detached; /* what those had missed */
-	bool missed_unknown;	  /* the kernel did not say of one of them */
+	size_t detached;		    /* of the holders, in the order of nth_to_go() */
+	uint64_t missed_detached;	    /* what those had missed */
+	bool missed_unknown;		    /* the kernel did not say of one of them */
+	struct place places[KC_MAX_POINTS]; /* by point */
 	size_t nr_points;
 	struct {
 		struct kc_event event;
@@ -276,14 +285,28 @@ static int open_kprobe(const struct kc_probes *probes, const struct bpf_program 
 	return err ?: fd;
 }
 
+/* Say no more what to do at an address, unless another point is there by now. */
+static void forget_point(struct kc_probes *probes, uint64_t addr, uint32_t index)
+{
+	int fd = bpf_map__fd(probes->skel->maps.points);
+	uint64_t addrs[] = { addr, addr + kc_arch()->landing_pad };
+	struct kc_point point;
+
+	for (size_t i = 0; i < kc_countof(addrs); i++)
+		if (!bpf_map_lookup_elem(fd, &addrs[i], &point) && point.index == index)
+			bpf_map_delete_elem(fd, &addrs[i]);
+}
+
 /* Say what to do at this address; the point gets its index here. */
 static int describe_point(struct kc_probes *probes, uint64_t addr, struct kc_point *point)
 {
 	int fd = bpf_map__fd(probes->skel->maps.points);
 
-	if (probes->nr_points == KC_MAX_POINTS)
+	point->index = 0;
+	while (point->index < KC_MAX_POINTS && probes->places[point->index].taken)
+		point->index++;
+	if (point->index == KC_MAX_POINTS)
 		return -ENOSPC;
-	point->index = probes->nr_points;
 	if (bpf_map_update_elem(fd, &addr, point, BPF_ANY))
 		return -errno;
 	/* At a function's entry the kernel may put the probe behind the landing pad. */
@@ -294,11 +317,12 @@ static int describe_point(struct kc_probes *probes, uint64_t addr, struct kc_poi
 	return 0;
 }
 
-/* The point that was described last is attached. */
-static void add_point(struct kc_probes *probes, struct kc_points *points)
+/* The point was described; fd: of its holder, if it has one of its own. */
+static void add_point(struct kc_probes *probes, const struct kc_point *point, uint64_t addr, int fd,
+		      struct kc_points *points)
 {
-	if (!points->count)
-		points->first = probes->nr_points;
+	probes->places[point->index] = (struct place){ true, addr, fd, points->first };
+	points->first = point->index;
 	points->count++;
 	probes->nr_points++;
 }
@@ -306,17 +330,60 @@ static void add_point(struct kc_probes *probes, struct kc_points *points)
 static int attach(struct kc_probes *probes, const struct bpf_program *program, uint64_t addr,
 		  struct kc_point point, struct kc_points *points)
 {
-	int err = describe_point(probes, addr, &point), fd;
+	int err = describe_point(probes, addr, &point), fd = -1;
 
+	if (!err) {
+		fd = open_kprobe(probes, program, addr);
+		err = fd < 0 ? fd : add_holder(probes, (struct holder){ .fd = fd });
+	}
 	if (err)
-		return err;
-	fd = open_kprobe(probes, program, addr);
-	if (fd < 0)
-		return fd;
-	err = add_holder(probes, (struct holder){ .fd = fd });
-	if (!err)
-		add_point(probes, points);
+		forget_point(probes, addr, point.index);
+	else
+		add_point(probes, &point, addr, fd, points);
 	return err;
+}
+
+/* Close what holds one point, if it is not closed yet; what it had missed counts on. */
+static void close_holder(struct kc_probes *probes, int fd)
+{
+	uint64_t missed;
+	size_t i = 0;
+
+	if (fd < 0 || probes->detached)
+		return;
+	while (i < probes->nr_holders && probes->holders[i].fd != fd)
+		i++;
+	if (i == probes->nr_holders)
+		return;
+	probes->missed_unknown |= !read_missed(probes, &probes->holders[i], &missed);
+	probes->missed_detached += missed;
+	close(fd);
+	memmove(&probes->holders[i], &probes->holders[i + 1],
+		(--probes->nr_holders - i) * sizeof(*probes->holders));
+}
+
+/* What the next point of this number counts begins at 0. */
+static void clear_count(const struct kc_probes *probes, uint32_t index)
+{
+	int cpus = libbpf_num_possible_cpus();
+	kc_auto_free struct kc_point_count *zeros = cpus > 0 ? calloc(cpus, sizeof(*zeros)) : NULL;
+
+	if (zeros)
+		bpf_map_update_elem(bpf_map__fd(probes->skel->maps.counts), &index, zeros, BPF_ANY);
+}
+
+void kc_probes_remove(struct kc_probes *probes, struct kc_points *points)
+{
+	for (; points->count; points->count--) {
+		struct place *place = &probes->places[points->first];
+
+		close_holder(probes, place->fd);
+		forget_point(probes, place->addr, points->first);
+		clear_count(probes, points->first);
+		points->first = place->next;
+		*place = (struct place){};
+		probes->nr_points--;
+	}
 }
 
 int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
@@ -348,7 +415,7 @@ static struct kc_point entry_point(const struct kc_entry *entry)
 	return (struct kc_point){
 		.kind = KC_POINT_ENTRY,
 		.depth = entry->depth,
-		.match = entry->match,
+		.call = entry->call,
 	};
 }
 
@@ -356,18 +423,18 @@ static struct kc_point entry_point(const struct kc_entry *entry)
 static int attach_multi(struct kc_probes *probes, struct kc_entry *entries, size_t count)
 {
 	const struct bpf_program *program = probes->skel->progs.kc_entry_multi;
-	size_t nr_points = probes->nr_points;
 	kc_auto_free unsigned long *addrs = calloc(count, sizeof(*addrs));
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
 	int err = addrs ? 0 : -ENOMEM, fd;
 
+	for (size_t i = 0; i < count; i++)
+		entries[i].points = (struct kc_points){};
 	for (size_t i = 0; !err && i < count; i++) {
 		struct kc_point point = entry_point(&entries[i]);
 
-		entries[i].points = (struct kc_points){};
 		err = describe_point(probes, entries[i].addr, &point);
 		if (!err)
-			add_point(probes, &entries[i].points);
+			add_point(probes, &point, entries[i].addr, -1, &entries[i].points);
 		addrs[i] = entries[i].addr;
 	}
 	if (!err) {
@@ -376,8 +443,8 @@ static int attach_multi(struct kc_probes *probes, struct kc_entry *entries, size
 		fd = bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_KPROBE_MULTI, &opts);
 		err = fd < 0 ? -errno : add_holder(probes, (struct holder){ fd, true });
 	}
-	if (err) /* nothing hits these points; their numbers go to others */
-		probes->nr_points = nr_points;
+	for (size_t i = 0; err && i < count; i++) /* nothing hits these */
+		kc_probes_remove(probes, &entries[i].points);
 	return err;
 }
 
@@ -403,13 +470,16 @@ void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_
 	}
 }
 
-int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
-		     struct kc_points *ret_points)
+int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t call,
+		     struct kc_points *points)
 {
-	struct kc_point point = { .kind = KC_POINT_RETURN, .depth = depth };
+	struct kc_point point = {
+		.kind = KC_POINT_RETURN,
+		.call = call,
+		.since_ns = probes->skel->bss->config.armed_ns ? KC_NOT_YET : 0,
+	};
 
-	*ret_points = (struct kc_points){};
-	return attach(probes, probes->skel->progs.kc_return, addr, point, ret_points);
+	return attach(probes, probes->skel->progs.kc_return, addr, point, points);
 }
 
 int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points)
@@ -457,10 +527,12 @@ int kc_probes_count(struct kc_probes *probes, struct kc_points points,
 	int err = 0;
 
 	*ret_count = (struct kc_point_count){};
-	for (uint32_t i = 0; !err && i < points.count; i++)
-		err = sum_words(probes->skel->maps.counts, points.first + i,
+	for (; !err && points.count; points.count--) {
+		err = sum_words(probes->skel->maps.counts, points.first,
 				sizeof(*ret_count) / sizeof(uint64_t), false,
 				(uint64_t *)ret_count);
+		points.first = probes->places[points.first].next;
+	}
 	return err;
 }
 
@@ -533,6 +605,14 @@ bool kc_probes_compare_guard(const struct kc_probes *probes)
 	return probes->skel->bss->config.guard[0] != 0;
 }
 
+static uint64_t boot_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
 /* A note as a whole: false while that CPU is writing it. */
 static bool read_deep(const struct kc_deep *shared, struct kc_deep *ret_note)
 {
@@ -548,7 +628,6 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 {
 	const struct kc_deep *shared = &probes->skel->bss->deep[cpu];
 	struct kc_deep *known = &probes->deep[cpu], now;
-	struct timespec boot;
 	struct kc_point point;
 	bool told;
 
@@ -561,7 +640,6 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 	    (probes->pid && probes->pid != now.pid_tgid >> 32) ||
 	    bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.points), &now.site, &point))
 		return false;
-	clock_gettime(CLOCK_BOOTTIME, &boot);
 	probes->next.event = (struct kc_event){
 		.task = {
 			.size = sizeof(struct kc_event),
@@ -569,7 +647,7 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 			.tid = (uint32_t)now.pid_tgid,
 			.start_ns = now.start_ns,
 			.flags = now.flags,
-			.boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec,
+			.boot_ns = boot_ns(),
 		},
 		.site = now.site,
 		.headroom = now.left,
@@ -605,11 +683,26 @@ int kc_probes_fd(const struct kc_probes *probes)
 
 void kc_probes_arm(struct kc_probes *probes, bool armed)
 {
-	struct timespec now;
+	__atomic_store_n(&probes->skel->bss->config.armed_ns, armed ? boot_ns() : 0,
+			 __ATOMIC_RELEASE);
+}
 
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	__atomic_store_n(&probes->skel->bss->config.armed_ns,
-			 armed ? now.tv_sec * 1000000000ULL + now.tv_nsec : 0, __ATOMIC_RELEASE);
+void kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns)
+{
+	int fd = bpf_map__fd(probes->skel->maps.points);
+	uint64_t now = boot_ns();
+
+	for (; returns.count; returns.count--) {
+		const struct place *place = &probes->places[returns.first];
+		struct kc_point point;
+
+		/* If it can't be said, calls are taken for early ones for ever. */
+		if (!bpf_map_lookup_elem(fd, &place->addr, &point)) {
+			point.since_ns = now;
+			bpf_map_update_elem(fd, &place->addr, &point, BPF_EXIST);
+		}
+		returns.first = place->next;
+	}
 }
 
 void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)

@@ -17,7 +17,7 @@ struct kc_probe_options {
 	uint64_t headroom;		/* bytes; less at an entry is an event; 0: never */
 };
 
-/* Points that were attached together; their counts lie side by side. */
+/* Points that belong together, of one struct kc_probes, which knows the others from the first. */
 struct kc_points {
 	uint32_t first, count;
 };
@@ -48,6 +48,12 @@ size_t kc_probes_detach(struct kc_probes *probes, size_t count);
 void kc_probes_arm(struct kc_probes *probes, bool armed);
 
 /*
+ * The same of the entry of these returns' function, which were attached while others were armed:
+ * of such a one calls that nobody saw begin are early until then.
+ */
+void kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns);
+
+/*
  * From here on a CPU that is about to panic is held as struct kc_hold says; 0, as in the
  * beginning: none is.
  */
@@ -56,9 +62,8 @@ void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns);
 /*
  * Attach at every check of a planned function whose load is one instruction; at a
  * function's entry; at a return instruction; at panic()'s entry. `depth` is the
- * caller's number for the function, below KC_MAX_DEPTHS; `match`: remember the
- * return address at the entry, for the return instructions of the same number, which
- * are attached first.
+ * caller's number for the function, below KC_MAX_DEPTHS; `call`: see struct kc_point. Returns
+ * are attached before their entry, and added to *points.
  *
  * 0, or -errno of the first refusal: -EINVAL: must not be probed, -ENOSPC:
  * KC_MAX_POINTS are attached, -EACCES or -EPERM: not allowed. ret_points tells
@@ -66,8 +71,8 @@ void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns);
  */
 int kc_probes_checks(struct kc_probes *probes, const struct kc_plan *plan,
 		     struct kc_points *ret_points);
-int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t depth,
-		     struct kc_points *ret_points);
+int kc_probes_return(struct kc_probes *probes, uint64_t addr, uint32_t call,
+		     struct kc_points *points);
 int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *ret_points);
 
 /*
@@ -78,15 +83,20 @@ int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *r
  */
 struct kc_entry {
 	uint64_t addr;
-	uint32_t depth;
-	bool match;
+	uint32_t depth, call;
 	struct kc_points points; /* filled in, as err is */
 	int err;
 };
 void kc_probes_entries(struct kc_probes *probes, struct kc_entry *entries, size_t count,
 		       bool one_link);
 
-/* How many were attached, also after they were detached. */
+/*
+ * Forget points of code that is gone: what they hold is closed, their counts are lost, and
+ * there is room for others. Not of those with one link.
+ */
+void kc_probes_remove(struct kc_probes *probes, struct kc_points *points);
+
+/* How many were attached and not removed, also after they were detached. */
 size_t kc_probes_attached(const struct kc_probes *probes);
 
 /* Sums over all CPUs. 0 or -errno. */

@@ -14,7 +14,6 @@ struct live {
 	struct kc_sweep *sweep;
 	const char *cgroup; /* the filter's, or NULL */
 	struct kc_mem *mem;
-	uint64_t text, text_end;
 	uint64_t modules_hash, reloaded_hash; /* of the kernel in use; of the one learned last */
 };
 
@@ -81,6 +80,8 @@ static int live_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn f
 
 	if (!only_tid)
 		find_cgroup(live);
+	if (!only_tid && live->mem)
+		kc_overlay_next_pass(live->mem);
 	return kc_sweep_pass(live->sweep, only_tid, fn, arg, ret_pass);
 }
 
@@ -122,10 +123,13 @@ static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 {
 	struct kc_failure failure; /* the errno is enough: the old facts stay */
 	struct live *live = live_of(source);
+	int err;
 
 	live->reloaded_hash = kc_modules_hash();
-	kc_overlay_forget(live->mem, live->text, live->text_end);
-	return kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
+	err = kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
+	if (!err)
+		kc_overlay_forget(live->mem, *ret_kernel);
+	return err;
 }
 
 static void live_adopted(struct kc_source *source)
@@ -212,8 +216,6 @@ int kc_live_new(const struct kc_live_options *options, struct kc_failure *ret_fa
 		.source.ops = &live_ops,
 		.cgroup = options->filter.cgroup,
 		.mem = options->mem,
-		.text = kernel->text,
-		.text_end = kernel->text_end,
 		.modules_hash = options->modules_hash,
 	};
 	err = kc_sweep_new(&sweep, ret_failure, &live->sweep);

@@ -9,7 +9,7 @@
 struct kc_live_options {
 	struct kc_filter filter;
 	bool high_water;		/* look how deep each stack has ever been */
-	struct kc_mem *mem;		/* an overlay: see kc_overlay_keep() */
+	struct kc_mem *mem;		/* an overlay: see kc_overlay_keep(); NULL: none */
 	const struct kc_kernel *kernel; /* only during the call */
 	uint64_t modules_hash;		/* kc_modules_hash() when the kernel was learned */
 };

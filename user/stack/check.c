@@ -86,12 +86,12 @@ static void check_frame(const struct kc_kernel *kernel, struct kc_plans *plans,
 	checked->status = word == KC_CANARY_MARK ? KC_CHECK_INTACT : KC_CHECK_DAMAGED;
 }
 
-/* Was the call before a frame's return address patched away, as far as can be told? */
-static bool may_be_patched(struct kc_plans *plans, const struct kc_frame *frame)
+/* What lies before a frame's return address; of what is none, nothing can be read. */
+static enum kc_site_kind kind_of_site(struct kc_plans *plans, const struct kc_frame *frame)
 {
 	const struct kc_site *site = frame->exact ? NULL : kc_plans_site(plans, frame->pc);
 
-	return site && site->kind == KC_SITE_PATCHED;
+	return site ? site->kind : KC_SITE_UNREADABLE;
 }
 
 /* What each frame says of the one below. */
@@ -101,15 +101,17 @@ static void look_back(const struct kc_kernel *kernel, struct kc_plans *plans,
 	struct kc_checked_frame *frames = checked->frames;
 
 	for (size_t i = 0; i < checked->count; i++) {
+		enum kc_site_kind kind;
 		/* What patched it may return there, too: a tracer's trampoline. */
 		bool by_patch =
 			i && !kc_kernel_is_text(kernel, kc_frame_site(&frames[i - 1].frame));
 
 		if (!kc_kernel_is_text(kernel, kc_frame_site(&frames[i].frame)))
 			continue;
-		if (may_be_patched(plans, &frames[i].frame))
+		kind = kind_of_site(plans, &frames[i].frame);
+		if (kind == KC_SITE_PATCHED)
 			checked->blind[KC_BLIND_PATCHED] += !by_patch;
-		else if (i && !frames[i].frame.exact)
+		else if (i && kind == KC_SITE_CALL)
 			frames[i - 1].led_on = true;
 	}
 }
@@ -199,17 +201,26 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	find_bad_return(kernel, plans, seen, stack, ret_checked);
 }
 
+static void renew_frame(struct kc_plans *plans, const struct kc_frame *frame)
+{
+	kc_plans_renew(plans, kc_frame_site(frame));
+	if (!frame->exact)
+		kc_plans_renew_site(plans, frame->pc);
+}
+
 void kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 		    const struct kc_stack *stack, const struct kc_frame *from)
 {
 	struct kc_unwound unwound;
+	size_t renewed = 0;
+	bool goes_on;
 
-	kc_unwind(kernel, plans, stack, from, &unwound);
-	for (size_t i = 0; i < unwound.count; i++) {
-		const struct kc_frame *frame = &unwound.frames[i];
-
-		kc_plans_renew(plans, kc_frame_site(frame));
-		if (!frame->exact)
-			kc_plans_renew_site(plans, frame->pc);
-	}
+	do {
+		kc_unwind(kernel, plans, stack, from, &unwound);
+		goes_on = unwound.end == KC_UNWIND_NOT_CALLED && unwound.count >= renewed;
+		for (; renewed < unwound.count; renewed++)
+			renew_frame(plans, &unwound.frames[renewed]);
+		/* A call after all: what lies beyond it has not been looked at yet. */
+		goes_on = goes_on && kc_plans_renew_site(plans, unwound.end_pc);
+	} while (goes_on);
 }
