@@ -350,7 +350,8 @@ def disarmed(kernel):
         told = 0 if not off else 1 if name == "before" else 2
         texts = [n["text"].split(":")[0] for n in guest.events("notice", f"{name}:out: ")
                  if "the kernel runs" in n["text"]]
-        need(texts == ["the kernel runs no probes", "the kernel runs probes again"][:told],
+        dead = "the kernel runs no probes" + (" at entries" if name == "ftrace" else "")
+        need(texts == [dead, "the kernel runs probes again"][:told],
              f"{name}: {texts}", guest)
         probes = guest.events("stats", f"{name}:out: ")[-1]["probes"]
         need(probes["dead"] == off, f"{name}: {probes}", guest)

@@ -2,6 +2,7 @@
 #include "monitor/attach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -260,16 +261,53 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
  * Probes can be switched off behind our back, all of them: kprobes/enabled in debugfs, the
  * sysctl kernel.ftrace_enabled. Nobody says so; one on a function that we call ourselves tells.
  */
-static void attach_pulse(struct kc_attach *attach)
+static int place_pulse(struct kc_attach *attach)
 {
 	struct kc_entry entry = { .depth = KC_MAX_CHOSEN };
 	const struct kc_sym *sym;
 
 	if (kc_ksyms_by_name(attach->session->kernel->ksyms, kc_arch()->getsid, &sym, 1) < 1)
-		return;
+		return -ENOENT;
 	entry.addr = sym->addr;
 	kc_probes_entries(attach->probes, &entry, 1, false);
 	attach->pulse = entry.points;
+	return entry.err;
+}
+
+static void attach_pulse(struct kc_attach *attach)
+{
+	char text[200];
+	int err = place_pulse(attach);
+
+	if (!err)
+		return;
+	attach->failed++;
+	snprintf(text, sizeof(text),
+		 "no probe on %s, a call of our own (%s): probes that somebody "
+		 "switches off will not be noticed",
+		 kc_arch()->getsid, kc_strerror(err));
+	kc_sinks_notice(attach->sinks, text);
+}
+
+static bool is_off(const char *path)
+{
+	kc_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char first;
+
+	return fd >= 0 && read(fd, &first, 1) == 1 && first == '0';
+}
+
+/* The pulse is at an entry, where ftrace calls the probes; those at checks are breakpoints. */
+static const char *dead_text(void)
+{
+	if (is_off("/proc/sys/kernel/ftrace_enabled"))
+		return "the kernel runs no probes at entries: the sysctl kernel.ftrace_enabled is 0; "
+		       "what is probed within functions and the sweep go on";
+	if (is_off("/sys/kernel/debug/kprobes/enabled"))
+		return "the kernel runs no probes: /sys/kernel/debug/kprobes/enabled is 0; the sweep "
+		       "goes on";
+	return "the kernel runs no probes, at entries at least, and does not say why; the sweep goes "
+	       "on";
 }
 
 static uint64_t count_pulse(const struct kc_attach *attach)
@@ -297,12 +335,8 @@ int kc_attach_check_alive(struct kc_attach *attach)
 	if (attach->dead == was_dead)
 		return 0;
 	attach->deaths += attach->dead;
-	return kc_sinks_notice(
-		attach->sinks,
-		attach->dead ? "the kernel runs no probes: somebody has switched them off "
-			       "(/sys/kernel/debug/kprobes/enabled, or the sysctl "
-			       "kernel.ftrace_enabled); the sweep goes on"
-			     : "the kernel runs probes again");
+	return kc_sinks_notice(attach->sinks,
+			       attach->dead ? dead_text() : "the kernel runs probes again");
 }
 
 /* What stands in the way of one probe so does in that of all others. */

@@ -13,6 +13,22 @@
 #include "util/log.h"
 
 #define STATS_EVERY 10.0 /* seconds */
+#define ALIVE_EVERY 1.0
+
+/* Seconds of the watch at which it is time again for ... */
+struct due {
+	double stats, alive;
+};
+
+/* One after a gap, not one for each that fell into it. */
+static bool take_turn(double *due, double every, double now)
+{
+	if (now < *due)
+		return false;
+	while (*due <= now)
+		*due += every;
+	return true;
+}
 
 static bool is_before(const struct timespec *a, const struct timespec *b)
 {
@@ -128,7 +144,7 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 }
 
 /* After a pass: what is worth a word. 0 or a sink's error. */
-static int remark(struct kc_loop *loop, double *next_stats)
+static int remark(struct kc_loop *loop, struct due *due)
 {
 	struct kc_coverage coverage = {};
 	int err = 0;
@@ -140,31 +156,28 @@ static int remark(struct kc_loop *loop, double *next_stats)
 		err = kc_pace_end(&loop->pace, &coverage);
 	if (!err && loop->attach)
 		err = kc_attach_check_modules(loop->attach);
-	if (!err && loop->attach && (coverage.sweep.passes == 1 || coverage.seconds >= *next_stats))
+	if (!err && loop->attach && take_turn(&due->alive, ALIVE_EVERY, coverage.seconds))
 		err = kc_attach_check_alive(loop->attach);
-	if (!err && coverage.seconds >= *next_stats) {
-		/* One line after a gap, not one for each that fell into it. */
-		while (*next_stats <= coverage.seconds)
-			*next_stats += STATS_EVERY;
+	if (!err && take_turn(&due->stats, STATS_EVERY, coverage.seconds)) {
 		kc_loop_coverage(loop, &coverage);
 		err = kc_sinks_stats(loop->sinks, &coverage);
 	}
 	return err;
 }
 
-static int look(struct kc_loop *loop, double *next_stats)
+static int look(struct kc_loop *loop, struct due *due)
 {
 	int err = kc_pace_begin(&loop->pace) ?: kc_passes_run(loop->passes);
 
 	if (!err && loop->events)
 		err = kc_events_handle(loop->events);
-	return err ?: remark(loop, next_stats);
+	return err ?: remark(loop, due);
 }
 
 /* ret_why as it is if something fails. */
 static int look_on(struct kc_loop *loop, int signals, const char **ret_why)
 {
-	double next_stats = STATS_EVERY;
+	struct due due = { .stats = STATS_EVERY };
 	struct timespec next, now, end;
 	int err;
 
@@ -172,7 +185,7 @@ static int look_on(struct kc_loop *loop, int signals, const char **ret_why)
 	end = next;
 	end.tv_sec += loop->duration;
 	for (;;) {
-		err = look(loop, &next_stats);
+		err = look(loop, &due);
 		if (err)
 			return err;
 		clock_gettime(CLOCK_MONOTONIC, &now);
