@@ -136,7 +136,8 @@ static __always_inline bool may_hold(__u32 kind, __u64 now)
 
 static __always_inline void hold(const struct kc_event *event, __u64 since)
 {
-	for (__u32 i = 0; i < 100; i++)
+	/* A turn takes 12 ns at least, the clock's: 6 s in all, more than --hold-off-max may be. */
+	for (__u32 i = 0; i < 500; i++)
 		if (spin_long(event->cpu, event->id, since))
 			return;
 }

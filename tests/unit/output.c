@@ -753,6 +753,36 @@ static void slow_reader(void **state)
 	assert_int_equal(parsed.evidence + parsed.broken, 0);
 }
 
+static void *begin_to_read(void *arg)
+{
+	nap();
+	pipe_end = open(path, O_RDONLY | O_CLOEXEC);
+	return arg;
+}
+
+/* A FIFO without a reader: waited for, until we are asked to end or somebody reads. */
+static void fifo(void **state)
+{
+	const struct kc_host host = {};
+	sigset_t asks, before;
+	pthread_t reader;
+
+	(void)state;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	sigemptyset(&asks);
+	sigaddset(&asks, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &asks, &before);
+	raise(SIGTERM);
+	assert_int_equal(kc_report_new(path, true, &host, &report), -EINTR);
+	assert_int_equal(sigwaitinfo(&asks, NULL), SIGTERM);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	assert_int_equal(pthread_create(&reader, NULL, begin_to_read, NULL), 0);
+	open_report(path);
+	pthread_join(reader, NULL);
+	assert_int_equal(write_evidence(0, 1), 0);
+}
+
 /* A line that was cut off is ended by the piece that follows it: there may be room for one only. */
 static void full_pipe(void **state)
 {
@@ -846,16 +876,27 @@ static void stopped_stderr(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(hostile_names),	   TEST(hostile_bytes),
-		TEST(full_device),	   TEST(full_for_a_while),
-		TEST(reader_that_left),	   TEST(all_to_a_file),
-		TEST(all_to_a_pipe),	   TEST(slow_reader),
-		TEST(full_device_endured), TEST(full_and_endured),
-		TEST(full_and_not_alone),  TEST(half_a_line_before),
-		TEST(stopped_terminal),	   TEST(rotated),
-		TEST(rotated_badly),	   TEST(rotated_meanwhile),
-		TEST(rotated_before_sync), TEST(full_and_two_lookers),
-		TEST(full_and_shared),	   TEST(full_pipe),
+		TEST(hostile_names),
+		TEST(hostile_bytes),
+		TEST(full_device),
+		TEST(full_for_a_while),
+		TEST(reader_that_left),
+		TEST(all_to_a_file),
+		TEST(all_to_a_pipe),
+		TEST(slow_reader),
+		TEST(full_device_endured),
+		TEST(full_and_endured),
+		TEST(full_and_not_alone),
+		TEST(half_a_line_before),
+		TEST(stopped_terminal),
+		TEST(rotated),
+		TEST(rotated_badly),
+		TEST(rotated_meanwhile),
+		TEST(rotated_before_sync),
+		TEST(full_and_two_lookers),
+		TEST(full_and_shared),
+		TEST(full_pipe),
+		TEST(fifo),
 		TEST(stopped_stderr),
 	};
 

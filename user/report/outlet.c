@@ -256,6 +256,22 @@ static void warn_if_public(const char *path, const struct stat *status)
 		kc_warn("%s can be read by others than its owner", path);
 }
 
+/* A FIFO is waited for until somebody reads it, or we are asked to end. */
+static int open_output(struct kc_outlet *outlet)
+{
+	struct stat status;
+	int fd = open_path(outlet->path, O_NONBLOCK);
+
+	if (fd != -ENXIO || stat(outlet->path, &status) || !S_ISFIFO(status.st_mode))
+		return fd;
+	kc_info("waiting for somebody to read %s", outlet->path);
+	while (fd == -ENXIO && !is_interrupted(outlet)) {
+		poll(NULL, 0, PATIENCE_MS);
+		fd = open_path(outlet->path, O_NONBLOCK);
+	}
+	return fd == -ENXIO ? -EINTR : fd;
+}
+
 static void take_file(struct kc_outlet_file *file, int fd, const struct stat *status)
 {
 	file->urgent_fd = fcntl(fd, F_GETFL) & O_APPEND ? open_urgent(fd) : fd;
@@ -265,12 +281,13 @@ static void take_file(struct kc_outlet_file *file, int fd, const struct stat *st
 
 int kc_outlet_open(struct kc_outlet *outlet, const char *path)
 {
-	int fd = path ? open_path(path, 0) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	struct stat status = {};
+	int fd;
 
+	*outlet = (struct kc_outlet){ .path = path, .files = { { .fd = -1 }, { .fd = -1 } } };
+	fd = path ? open_output(outlet) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return path ? fd : -errno;
-	*outlet = (struct kc_outlet){ .path = path, .files = { { .fd = -1 }, { .fd = -1 } } };
 	pthread_mutex_init(&outlet->lock, NULL);
 	outlet->regular = !fstat(fd, &status) && S_ISREG(status.st_mode);
 	warn_if_public(path, &status);
