@@ -5,7 +5,7 @@
 
 #include "monitor/session.h"
 
-#define KC_MAX_CHOSEN  (KC_MAX_DEPTHS - 1) /* the last is attach.c's own */
+#define KC_MAX_CHOSEN  (KC_MAX_DEPTHS - 1) /* the last is pulse.c's own */
 #define KC_MAX_RETURNS 16
 
 /* One function. A guarded one is probed at its checks, another at its returns. */
