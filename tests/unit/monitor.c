@@ -179,6 +179,40 @@ static void thread_that_never_rests(void **state)
 	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
 }
 
+/* ... and one in all looks of a watch that ends before there are so many: told at its end. */
+static void thread_that_never_rested(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	ran(&threads[1], 2);
+	coverage = covered();
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_CLEAN);
+	assert_int_equal(kc_passes_end(passes), 0);
+	coverage = covered();
+	assert_int_equal(seen.notices, 1);
+	assert_non_null(strstr(seen.notice, "tid 101 of process"));
+	assert_non_null(strstr(seen.notice, "at each of 2 looks"));
+	assert_int_equal(coverage.sweep.restless, 1);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
+}
+
+/* The twin: it was verified once, or there was one look only, which is chance. */
+static void thread_that_rested_once(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	ran(&threads[1], 1);
+	assert_int_equal(kc_passes_end(passes), 0);
+	run(0);
+	ran(&threads[1], KC_RESTLESS_LOOKS - 1);
+	assert_int_equal(kc_passes_end(passes), 0);
+	coverage = covered();
+	assert_int_equal(seen.notices, 0);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_CLEAN);
+}
+
 /* The twin: it was verified in between, or its number is another thread's by now. */
 static void thread_that_rests_at_times(void **state)
 {
@@ -439,6 +473,8 @@ int main(void)
 		TEST(misread_text_proves_no_event),
 		TEST(running_thread_proves_nothing),
 		TEST(thread_that_never_rests),
+		TEST(thread_that_never_rested),
+		TEST(thread_that_rested_once),
 		TEST(thread_that_rests_at_times),
 		TEST(stack_end),
 		TEST(sink_that_fails),

@@ -126,6 +126,8 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 	struct kc_coverage coverage, ended;
 	int written;
 
+	if (!err)
+		err = kc_passes_end(loop->passes);
 	/* The watch ends here; that probes are removed is no part of it. */
 	kc_loop_coverage(loop, &ended);
 	if (loop->attach && !err)
@@ -453,7 +455,8 @@ const struct kc_command kc_cmd_watch = {
 	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
 	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
 	       "summary of what was verified, and of what was not: then the status is 4, not 0. A "
-	       "thread that ran meanwhile at each of 16 looks in a row counts as not seen. SIGHUP "
+	       "thread that ran meanwhile at each of 16 looks in a row, or at all looks of a shorter "
+	       "watch, counts as not seen. SIGHUP "
 	       "ends it too, but with -o it has the file opened again, for log rotation. A full disk "
 	       "does not end it: what could not be written is counted. Passes run at nice -20 from "
 	       "the second one on, within --max-cpu; one that comes more than a second too late is "

@@ -42,7 +42,7 @@ enum kc_counter_flag {
 	  "passes while the kernel's modules were not known")                                     \
 	X(unreadable, "unreadable", KC_TELL_NOT_OK, "stacks: not readable")                       \
 	X(restless, "restless", KC_TELL_BLIND,                                                    \
-	  "threads that ran meanwhile in each of 16 looks in a row")                              \
+	  "threads that ran meanwhile in each of 16 looks in a row, or in all")                   \
 	X(uncached, "uncached", KC_COUNTER_TOTAL, "stacks with more slots than the cache takes")
 
 #define KC_PROBE_COUNTERS(X)                                                                      \

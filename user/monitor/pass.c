@@ -329,6 +329,14 @@ int kc_passes_run(struct kc_passes *passes)
 	return err;
 }
 
+int kc_passes_end(struct kc_passes *passes)
+{
+	int told = kc_unseen_end(&passes->unseen, passes->confirm.sinks);
+
+	passes->counts.restless += told > 0 ? told : 0;
+	return told < 0 ? told : 0;
+}
+
 const struct kc_pass *kc_passes_last(const struct kc_passes *passes)
 {
 	return &passes->pass;

@@ -28,6 +28,9 @@ KC_DEFINE_AUTO(passes, struct kc_passes, kc_passes_free)
 /* Run one pass. 0, or -errno of what failed; findings are not errors. */
 int kc_passes_run(struct kc_passes *passes);
 
+/* After the last pass: tell of and count who was verified in none. 0 or a sink's error. */
+int kc_passes_end(struct kc_passes *passes);
+
 /* The kernel side's counts of the last pass over all tasks. */
 const struct kc_pass *kc_passes_last(const struct kc_passes *passes);
 

@@ -608,8 +608,12 @@ static int tell_stop(struct kc_replay *replay, const struct kc_tape_entry *entry
 		     struct kc_coverage *ret_coverage)
 {
 	const char *why = text_of(entry, sizeof(struct kc_tape_counts), 0);
-	int err = why ? take_counts(replay, entry, ret_coverage) : MALFORMED;
+	int err = why ? 0 : MALFORMED;
 
+	if (!err && replay->passes)
+		err = kc_passes_end(replay->passes);
+	if (!err)
+		err = take_counts(replay, entry, ret_coverage);
 	if (err)
 		return err;
 	replay->stopped = true;

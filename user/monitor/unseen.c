@@ -28,10 +28,21 @@ void kc_unseen_free(struct kc_unseen *unseen)
 static struct kc_restless *find_restless(struct kc_unseen *unseen, const struct kc_record *record)
 {
 	for (size_t i = 0; i < unseen->count; i++)
-		if (unseen->restless[i].tid == record->tid &&
-		    unseen->restless[i].start_ns == record->start_ns)
+		if (unseen->restless[i].task.tid == record->tid &&
+		    unseen->restless[i].task.start_ns == record->start_ns)
 			return &unseen->restless[i];
 	return NULL;
+}
+
+static int tell_restless(struct kc_sinks *sinks, const struct kc_restless *thread)
+{
+	char text[256], who[96];
+
+	snprintf(text, sizeof(text),
+		 "not seen: %s ran meanwhile at each of %u looks, or was running: no frame of it "
+		 "was verified since",
+		 thread_text(&thread->task, who), thread->looks);
+	return kc_sinks_notice(sinks, text);
 }
 
 int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct kc_record *record,
@@ -39,7 +50,6 @@ int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct
 {
 	struct kc_restless *thread = find_restless(unseen, record);
 	bool running = record->flags & KC_RECORD_RUNNING;
-	char text[256], who[96];
 
 	/* One that is always running is the probes' business. */
 	if (!thread && running)
@@ -48,17 +58,28 @@ int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct
 		if (kc_grow(unseen->restless, unseen->capacity, unseen->count + 1))
 			return -ENOMEM;
 		thread = &unseen->restless[unseen->count++];
-		*thread = (struct kc_restless){ .tid = record->tid, .start_ns = record->start_ns };
+		*thread = (struct kc_restless){ .task = *record, .first = pass };
 	}
 	thread->pass = pass;
 	thread->looks += !running;
 	if (running || thread->looks != KC_RESTLESS_LOOKS)
 		return 0;
-	snprintf(text, sizeof(text),
-		 "not seen: %s ran meanwhile at each of %d looks, or was running: no frame of it "
-		 "was verified since",
-		 thread_text(record, who), KC_RESTLESS_LOOKS);
-	return kc_sinks_notice(sinks, text) ?: 1;
+	return tell_restless(sinks, thread) ?: 1;
+}
+
+int kc_unseen_end(struct kc_unseen *unseen, struct kc_sinks *sinks)
+{
+	int count = 0, err = 0;
+
+	for (size_t i = 0; !err && i < unseen->count; i++) {
+		const struct kc_restless *thread = &unseen->restless[i];
+
+		if (thread->first || thread->looks < 2 || thread->looks >= KC_RESTLESS_LOOKS)
+			continue;
+		if (count++ < MAX_TOLD)
+			err = tell_restless(sinks, thread);
+	}
+	return err ?: count;
 }
 
 void kc_unseen_passed(struct kc_unseen *unseen, uint64_t pass)

@@ -10,10 +10,9 @@
 
 /* A thread that ran meanwhile in the last looks at it, or was running; never verified since. */
 struct kc_restless {
-	uint32_t tid;
-	uint64_t start_ns;
-	unsigned int looks; /* at which it ran meanwhile */
-	uint64_t pass;	    /* the last of them, or at which it was running */
+	struct kc_record task;
+	unsigned int looks;   /* at which it ran meanwhile */
+	uint64_t first, pass; /* the first and the last of them, or at which it was running */
 };
 
 struct kc_unseen {
@@ -30,6 +29,12 @@ void kc_unseen_free(struct kc_unseen *unseen);
  */
 int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct kc_record *record,
 		  uint64_t pass);
+
+/*
+ * The watch is over: tell of who ran meanwhile from its first pass on, in at least two looks and
+ * none that was told. How many; or -errno.
+ */
+int kc_unseen_end(struct kc_unseen *unseen, struct kc_sinks *sinks);
 
 /* The pass is over: who was verified in it, or is gone, is forgotten. */
 void kc_unseen_passed(struct kc_unseen *unseen, uint64_t pass);
