@@ -96,7 +96,7 @@ static __always_inline void remember_return(const struct here *here, const struc
 	__u64 to = 0;
 
 	if (bpf_probe_read_kernel(&to, sizeof(to), (void *)here->sp))
-		count->unreadable++;
+		count->unreadable += is_wanted();
 	else if (bpf_map_update_elem(&returns, &key, &to, BPF_ANY))
 		lose(KC_LOSS_RETURNS);
 	else
@@ -115,7 +115,7 @@ static __always_inline int enter(struct here *here)
 		return 0;
 	count->hits++;
 	if (!own) {
-		count->other_stack++;
+		count->other_stack += is_wanted();
 		return 0;
 	}
 	note_depth(task, point, count, here->top - here->sp);
@@ -171,7 +171,7 @@ int kc_return(struct pt_regs *ctx)
 		return 0;
 	count->hits++;
 	if (!own) {
-		count->other_stack++;
+		count->other_stack += is_wanted();
 		return 0;
 	}
 	key = frame_key(&here, point);
@@ -180,11 +180,11 @@ int kc_return(struct pt_regs *ctx)
 		if (is_early(task, point))
 			count->early++;
 		else
-			count->unmatched++;
+			count->unmatched += is_wanted();
 		return 0;
 	}
 	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)here.sp)) {
-		count->unreadable++;
+		count->unreadable += is_wanted();
 		return 0;
 	}
 	as_it_was = word == *expected;

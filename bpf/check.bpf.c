@@ -22,9 +22,9 @@ int kc_check(struct pt_regs *ctx)
 	if (is_sealed(task, &here, &compared))
 		return 0;
 	own = locate(task, &here);
-	compared.count->other_stack += !own;
 	if (!is_wanted())
 		return 0;
+	compared.count->other_stack += !own;
 	/* On another stack there is nothing to copy: user space counts it as not proved. */
 	out = new_event(KC_EVENT_CHECK, compared.point);
 	if (!out)

@@ -58,6 +58,12 @@ static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 	barrier_var(here->bp);
 }
 
+/* Is the current task's process one to tell of? */
+static __always_inline bool is_wanted(void)
+{
+	return !config.pid || bpf_get_current_pid_tgid() >> 32 == config.pid;
+}
+
 extern struct kc_deep deep[KC_MAX_CPUS];
 
 /* Who a task is; flags as enum kc_record_flag. Not 0: some of it could not be read. */
@@ -102,13 +108,15 @@ static __always_inline bool is_too_deep(const struct here *here)
 	task = (void *)bpf_get_current_task();
 	if (task_stack(task) != here->sp - left)
 		return false;
+	if (!is_wanted())
+		return true;
 	pid_tgid = bpf_get_current_pid_tgid();
 	note = &deep[bpf_get_smp_processor_id() & (KC_MAX_CPUS - 1)];
 	__sync_fetch_and_add(&note->begun, 1);
 	note->site = here->site;
 	note->left = left;
-	if (note->pid_tgid != pid_tgid)
-		note_thread_of(note, task);
+	/* Each time: a number may be another thread's by now, and a name another. */
+	note_thread_of(note, task);
 	note->pid_tgid = pid_tgid;
 	__sync_fetch_and_add(&note->count, 1);
 	return true;
@@ -146,12 +154,6 @@ static __always_inline struct kc_places places(const struct here *here)
 		.text = config.text_start,
 		.text_end = config.text_end,
 	};
-}
-
-/* Is the current task's process one to tell of? */
-static __always_inline bool is_wanted(void)
-{
-	return !config.pid || bpf_get_current_pid_tgid() >> 32 == config.pid;
 }
 
 #endif

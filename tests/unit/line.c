@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "report/line.h"
+#include "util/time.h"
 
 /* Any 64 bits; the same ones in every run. */
 static uint64_t any(void)
@@ -150,10 +151,23 @@ static void full_lines(void **state)
 	}
 }
 
+/* As /proc/self/timens_offsets has it, with the numbers of time_namespaces(7)'s example. */
+static void time_namespaces(void **state)
+{
+	(void)state;
+	assert_int_equal(kc_boot_offset_in("monotonic           0         0\n"
+					   "boottime       604800         5\n"),
+			 604800000000005);
+	assert_int_equal(kc_boot_offset_in("monotonic  7 0\nboottime  -1 500000000\n"), -500000000);
+	assert_int_equal(kc_boot_offset_in("monotonic           0         0\n"), 0);
+	assert_int_equal(kc_boot_offset_in(""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times),
+		cmocka_unit_test(time_namespaces),
 		cmocka_unit_test(json_strings),
 		cmocka_unit_test(full_lines),
 	};

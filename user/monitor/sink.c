@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "monitor/sink.h"
+#include "util/time.h"
 
 #include <assert.h>
 
@@ -29,14 +30,12 @@ uint64_t kc_sinks_told(const struct kc_sinks *sinks)
 
 struct kc_when kc_sinks_now(const struct kc_sinks *sinks)
 {
-	struct timespec boot;
 	struct kc_when when;
 
 	if (sinks->when)
 		return *sinks->when;
 	clock_gettime(CLOCK_REALTIME, &when.real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	when.boot_ns = boot.tv_sec * 1000000000ULL + boot.tv_nsec;
+	when.boot_ns = kc_boot_ns();
 	return when;
 }
 

@@ -11,6 +11,7 @@
 #include "probe/probed.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* The tripwire, which is placed first, goes last: it costs nobody anything. */
 const struct kc_holder *kc_holder_to_go(const struct kc_probes *probes, size_t n)

@@ -9,7 +9,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stddef.h>
-#include <time.h>
 
 #include "probe/probes.h"
 #include "probes.skel.h"
@@ -51,14 +50,6 @@ struct kc_probes {
 _Static_assert(offsetof(struct kc_probes, next.words) ==
 		       offsetof(struct kc_probes, next.event) + sizeof(struct kc_event),
 	       "the words follow the event");
-
-static inline uint64_t kc_boot_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 /* Hits that the kernel kept from the program, since another probe was being handled. False: it does
  * not say. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "probe/probed.h"
+#include "util/time.h"
 
 /*
  * Take one event. libbpf hands out all that there are, until this fails; the event that
@@ -43,7 +44,8 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 	if (__atomic_load_n(&shared->count, __ATOMIC_RELAXED) == known->count ||
 	    !read_deep(shared, &now))
 		return false;
-	told = now.pid_tgid == known->pid_tgid && now.site == known->site;
+	told = now.pid_tgid == known->pid_tgid && now.start_ns == known->start_ns &&
+	       now.site == known->site;
 	*known = now;
 	if (told || now.left >= probes->skel->bss->config.headroom ||
 	    (probes->pid && probes->pid != now.pid_tgid >> 32) ||

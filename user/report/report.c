@@ -54,16 +54,20 @@ static int tell_recovered(struct kc_report *report)
 {
 	const struct kc_when when = kc_sinks_now(&(struct kc_sinks){});
 	char text[320];
+	int err;
 
 	snprintf(text, sizeof(text),
 		 "writing to %s works again: %" PRIu64
 		 " pieces of the report could not be written, "
 		 "%" PRIu64 " findings among them",
 		 output_name(report), report->missing.lines, report->missing.findings);
+	report->format->note(report, &when, text);
+	err = write_out(report);
+	if (err)
+		return err;
 	report->missing = (struct kc_unwritten){};
 	kc_warn("%s", text);
-	report->format->note(report, &when, text);
-	return write_out(report);
+	return 0;
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "arch/arch.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/time.h"
 
 /* include/linux/sched.h: I am a kernel thread. */
 #define PF_KTHREAD 0x00200000
@@ -163,7 +164,8 @@ void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
 	/* Asked last: if the number was given to another meanwhile, nothing of it stays. */
 	read_file(pid, tid, "stat", text, sizeof(text));
 	if (!kc_process_parse_stat(text, &stat) ||
-	    stat.start_ticks != start_ns / (1000000000 / sysconf(_SC_CLK_TCK)))
+	    stat.start_ticks !=
+		    (start_ns + kc_boot_offset_ns()) / (1000000000 / sysconf(_SC_CLK_TCK)))
 		*ret_process = (struct kc_process){};
 	else if (stat.kernel_thread)
 		ret_process->in_syscall = false;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "util/time.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+int64_t kc_boot_offset_in(const char *text)
+{
+	const char *line = strstr(text, "boottime");
+	int64_t seconds, ns;
+
+	if (!line || sscanf(line, "boottime %" SCNd64 " %" SCNd64, &seconds, &ns) != 2)
+		return 0;
+	return seconds * 1000000000 + ns;
+}
+
+int64_t kc_boot_offset_ns(void)
+{
+	kc_auto_file FILE *file = fopen("/proc/self/timens_offsets", "re");
+	char text[256] = "";
+
+	if (file)
+		text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	return kc_boot_offset_in(text);
+}
+
+uint64_t kc_boot_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - kc_boot_offset_ns();
+}
