@@ -4,24 +4,10 @@
 #define KC_MONITOR_ONRECORD_H
 
 #include "monitor/sink.h"
+#include "source/taped.h"
 
 /* Where every task's stack ends on a tape. */
 #define KC_TAPE_TOP 0xffffc90000200000ULL
-
-struct kc_tape_passed {
-	struct kc_pass pass;
-	int32_t err;
-	uint32_t pad;
-};
-
-struct kc_tape_event {
-	struct kc_first first;
-};
-
-struct kc_tape_process {
-	struct kc_whose whose;
-	struct kc_process process; /* without the pointer in it */
-};
 
 /* Its filter's comm and cgroup follow, each with its NUL; empty: not set. */
 struct kc_tape_start {

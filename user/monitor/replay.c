@@ -9,20 +9,11 @@
 #include "monitor/hearing.h"
 #include "monitor/onrecord.h"
 #include "monitor/pass.h"
-#include "probe/probes.h"
-#include "source/facts.h"
 #include "util/array.h"
 
-/* Answers are given in the order in which they were: one place in the tape for each kind. */
 struct kc_replay {
-	struct kc_source source; /* first: replay_of() */
-	struct kc_tape *tape;
-	struct kc_tape_entry *entries;
-	size_t count, capacity;
-	size_t at[KC_TAPE_NR];
+	struct kc_taped taped;
 	struct kc_session session;
-	struct kc_mem *mem, *old_mem; /* of the session's kernel, and of the one before */
-	const char *damage;
 	/* The engine, from the start on. */
 	struct kc_filter filter;
 	struct kc_sink forward; /* findings of the engine go on to `sinks` */
@@ -43,245 +34,6 @@ struct kc_replay {
 	struct kc_deep_thread *threads;
 	size_t nr_threads, threads_capacity;
 	bool stopped;
-	bool failed; /* a pass did, when it was recorded */
-};
-
-static struct kc_replay *replay_of(struct kc_source *source)
-{
-	return (struct kc_replay *)source;
-}
-
-static void blame(struct kc_replay *replay, const char *what)
-{
-	replay->damage = replay->damage ?: what;
-}
-
-/* The next entry of this kind that has at least len bytes; NULL: there is none. */
-static const struct kc_tape_entry *next_of(struct kc_replay *replay, enum kc_tape_kind kind,
-					   size_t len)
-{
-	size_t *at = &replay->at[kind];
-
-	while (*at < replay->count && replay->entries[*at].kind != kind)
-		(*at)++;
-	if (*at == replay->count || replay->entries[*at].len < len) {
-		blame(replay, "it lacks an answer that is needed");
-		return NULL;
-	}
-	return &replay->entries[(*at)++];
-}
-
-static bool is_damage(const struct kc_damage *damage)
-{
-	return damage->changed_bits <= KC_BITS_MORE && damage->found <= KC_FOUND_SMALL;
-}
-
-/* Whole records and events: do their words lie on a stack? */
-static bool is_stack(const struct kc_record *record, uint32_t thread_size)
-{
-	return record->count && record->count <= KC_STACK_WORDS && !(record->sp & 7) &&
-	       record->top > record->sp && record->top - record->sp <= thread_size;
-}
-
-/* The disk is a border, too. */
-static bool is_record(const struct kc_tape_entry *entry, uint32_t thread_size)
-{
-	const struct kc_record *record = entry->data;
-
-	if (entry->len < sizeof(*record) || !kc_record_is_whole(record, entry->len))
-		return false;
-	for (size_t i = 0; record->kind == KC_RECORD_DAMAGE && i < record->count; i++)
-		if (!is_damage((const struct kc_damage *)(record + 1) + i))
-			return false;
-	return record->kind != KC_RECORD_STACK || is_stack(record, thread_size);
-}
-
-static bool is_event(const struct kc_tape_entry *entry, uint32_t thread_size)
-{
-	const struct kc_tape_event *head = entry->data;
-	const struct kc_event *event = (const struct kc_event *)(head + 1);
-
-	return entry->len >= sizeof(*head) + sizeof(*event) &&
-	       kc_event_is_whole(event, entry->len - sizeof(*head)) && is_damage(&event->damage) &&
-	       (!event->task.count || is_stack(&event->task, thread_size));
-}
-
-/* Text is what was read of it from this entry up to the next look or event, or before. */
-static void read_text_from(struct kc_replay *replay, const struct kc_tape_entry *entry)
-{
-	const struct kc_tape_entry *end = replay->entries + replay->count;
-
-	for (entry++; entry < end; entry++)
-		if (entry->kind == KC_TAPE_PASS || entry->kind == KC_TAPE_EVENT)
-			break;
-	kc_facts_until(replay->mem, entry);
-}
-
-static int replay_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
-		       struct kc_pass *ret_pass)
-{
-	struct kc_replay *replay = replay_of(source);
-	const struct kc_tape_entry *entry = next_of(replay, KC_TAPE_PASS, sizeof(only_tid));
-	const struct kc_tape_passed *passed;
-	int err = 0;
-
-	*ret_pass = (struct kc_pass){};
-	if (!entry || *(const uint32_t *)entry->data != only_tid)
-		return -EBADMSG;
-	read_text_from(replay, entry);
-	for (size_t i = replay->at[KC_TAPE_PASS]; i < replay->count; i++) {
-		entry = &replay->entries[i];
-		if (entry->kind == KC_TAPE_PASS)
-			return -EBADMSG;
-		if (entry->kind == KC_TAPE_RECORD && !err) {
-			err = is_record(entry, replay->session.kernel->thread_size)
-				      ? fn(entry->data, arg)
-				      : -EBADMSG;
-		} else if (entry->kind == KC_TAPE_PASSED) {
-			passed = entry->data;
-			if (entry->len != sizeof(*passed))
-				return -EBADMSG;
-			*ret_pass = passed->pass;
-			replay->failed |= passed->err != 0;
-			return err ?: passed->err;
-		}
-	}
-	return -EBADMSG;
-}
-
-static int replay_cache(struct kc_source *source, const struct kc_record *record,
-			const struct kc_sleep_facts *facts)
-{
-	const struct kc_tape_entry *entry =
-		next_of(replay_of(source), KC_TAPE_CACHED, sizeof(int32_t));
-
-	(void)record;
-	(void)facts;
-	return entry ? *(const int32_t *)entry->data : 0;
-}
-
-static void replay_uncache(struct kc_source *source, uint32_t tid)
-{
-	(void)source;
-	(void)tid;
-}
-
-static void replay_nothing(struct kc_source *source)
-{
-	(void)source;
-}
-
-/* Told with the other counts. */
-static void replay_losses(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR])
-{
-	(void)source;
-	memset(ret_losses, 0, KC_LOSS_NR * sizeof(*ret_losses));
-}
-
-static bool replay_is_stale(struct kc_source *source)
-{
-	const struct kc_tape_entry *entry =
-		next_of(replay_of(source), KC_TAPE_STALE, sizeof(uint8_t));
-
-	return entry && *(const uint8_t *)entry->data;
-}
-
-/* The next kernel on the tape. */
-static int load_kernel(struct kc_replay *replay, struct kc_kernel **ret_kernel)
-{
-	const struct kc_tape_entry *entry = next_of(replay, KC_TAPE_KERNEL, 0);
-	struct kc_mem *mem;
-	int err = entry ? kc_facts_load(entry, replay->entries + replay->count - entry, ret_kernel,
-					&mem)
-			: -EBADMSG;
-
-	if (err)
-		return err;
-	kc_mem_destroy(replay->old_mem);
-	replay->old_mem = replay->mem;
-	replay->mem = mem;
-	return 0;
-}
-
-static int replay_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
-{
-	struct kc_replay *replay = replay_of(source);
-	const struct kc_tape_entry *entry = next_of(replay, KC_TAPE_RELOAD, sizeof(int32_t));
-	int32_t err = entry ? *(const int32_t *)entry->data : -EBADMSG;
-
-	return err ?: load_kernel(replay, ret_kernel);
-}
-
-static void replay_event(struct kc_source *source, const struct kc_event *event,
-			 const struct kc_first *first)
-{
-	(void)source;
-	(void)event;
-	(void)first;
-}
-
-static void replay_process(struct kc_source *source, const struct kc_whose *whose,
-			   struct kc_process *ret_process)
-{
-	const struct kc_tape_entry *entry =
-		next_of(replay_of(source), KC_TAPE_PROCESS, sizeof(struct kc_tape_process));
-	const struct kc_tape_process *process = entry ? entry->data : NULL;
-
-	*ret_process = (struct kc_process){};
-	if (!process || process->whose.tid != whose->tid ||
-	    process->whose.start_ns != whose->start_ns) {
-		blame(replay_of(source),
-		      "it has an answer about another thread than was asked for");
-		return;
-	}
-	*ret_process = process->process;
-	ret_process->executable[sizeof(ret_process->executable) - 1] = '\0';
-	ret_process->cgroup[sizeof(ret_process->cgroup) - 1] = '\0';
-	ret_process->unit[sizeof(ret_process->unit) - 1] = '\0';
-	ret_process->container_id[sizeof(ret_process->container_id) - 1] = '\0';
-	ret_process->in_syscall = *(const uint8_t *)&process->process.in_syscall == 1;
-	ret_process->syscall_name = kc_arch()->syscall_name(ret_process->syscall_nr);
-}
-
-static void replay_host(struct kc_source *source, struct kc_host *ret_host)
-{
-	kc_replay_host(replay_of(source), ret_host);
-}
-
-static void replay_now(struct kc_source *source, struct timespec *ret_time)
-{
-	const struct kc_tape_entry *entry =
-		next_of(replay_of(source), KC_TAPE_NOW, sizeof(*ret_time));
-
-	*ret_time = (struct timespec){};
-	if (entry)
-		memcpy(ret_time, entry->data, sizeof(*ret_time));
-}
-
-static uint64_t replay_number(struct kc_source *source, uint64_t next)
-{
-	const struct kc_tape_entry *entry =
-		next_of(replay_of(source), KC_TAPE_NUMBER, sizeof(next));
-
-	return entry ? *(const uint64_t *)entry->data : next;
-}
-
-static const struct kc_source_ops replay_ops = {
-	.pass = replay_pass,
-	.cache = replay_cache,
-	.uncache = replay_uncache,
-	.flush = replay_nothing,
-	.trim = replay_nothing,
-	.losses = replay_losses,
-	.is_stale = replay_is_stale,
-	.reload = replay_reload,
-	.adopted = replay_nothing,
-	.event = replay_event,
-	.process = replay_process,
-	.host = replay_host,
-	.now = replay_now,
-	.number = replay_number,
-	.free = replay_nothing,
 };
 
 static void nobody_waits(void *arg)
@@ -330,20 +82,6 @@ static void forward_free(struct kc_sink *sink)
 /* What the engine says beside findings is on the tape: it is told from there. */
 static const struct kc_sink_ops forward_ops = { .finding = forward_finding, .free = forward_free };
 
-static int read_entries(struct kc_replay *replay)
-{
-	struct kc_tape_entry entry;
-	int err = 0;
-
-	while (!err && kc_tape_next(replay->tape, &entry)) {
-		err = kc_grow(replay->entries, replay->capacity, replay->count + 1);
-		if (!err)
-			replay->entries[replay->count++] = entry;
-	}
-	replay->damage = kc_tape_damage(replay->tape);
-	return err;
-}
-
 static int by_time_written(const void *a, const void *b)
 {
 	const struct kc_tape_event *x = (*(const struct kc_tape_entry *const *)a)->data;
@@ -357,12 +95,12 @@ static int by_time_written(const void *a, const void *b)
 /* Lookers write evidence at once; events lie on the tape as the main thread took them. */
 static int sort_evidence(struct kc_replay *replay)
 {
-	for (size_t i = 0; i < replay->count; i++) {
-		const struct kc_tape_entry *entry = &replay->entries[i];
+	for (size_t i = 0; i < replay->taped.count; i++) {
+		const struct kc_tape_entry *entry = &replay->taped.entries[i];
 		const struct kc_tape_event *head = entry->data;
 
-		if (entry->kind != KC_TAPE_EVENT ||
-		    !is_event(entry, replay->session.kernel->thread_size) || !head->first.number)
+		if (entry->kind != KC_TAPE_EVENT || !kc_taped_is_event(&replay->taped, entry) ||
+		    !head->first.number)
 			continue;
 		if (kc_grow(replay->evidence, replay->evidence_capacity, replay->nr_evidence + 1))
 			return -ENOMEM;
@@ -383,12 +121,10 @@ int kc_replay_new(struct kc_tape *tape, struct kc_failure *ret_failure,
 
 	if (!replay)
 		return kc_fail_nomem(ret_failure);
-	replay->source.ops = &replay_ops;
 	replay->forward.ops = &forward_ops;
-	replay->tape = tape;
-	if (read_entries(replay))
+	if (kc_taped_open(&replay->taped, tape))
 		return kc_fail_nomem(ret_failure);
-	err = load_kernel(replay, &kernel);
+	err = kc_taped_kernel(&replay->taped, &kernel);
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -EBADMSG,
 			       "the recording is damaged from its beginning on: there is no kernel "
@@ -407,35 +143,17 @@ void kc_replay_free(struct kc_replay *replay)
 	kc_passes_free(replay->passes);
 	kc_desk_free(replay->desk);
 	kc_session_close(&replay->session);
-	kc_mem_destroy(replay->mem);
-	kc_mem_destroy(replay->old_mem);
 	free(replay->probed);
 	free(replay->functions);
 	free(replay->threads);
 	free(replay->evidence);
-	free(replay->entries);
+	kc_taped_close(&replay->taped);
 	free(replay);
-}
-
-static void terminate(char *text, size_t size)
-{
-	text[size - 1] = '\0';
 }
 
 void kc_replay_host(const struct kc_replay *replay, struct kc_host *ret_host)
 {
-	*ret_host = (struct kc_host){};
-	for (size_t i = 0; i < replay->count; i++)
-		if (replay->entries[i].kind == KC_TAPE_HOST &&
-		    replay->entries[i].len == sizeof(*ret_host)) {
-			memcpy(ret_host, replay->entries[i].data, sizeof(*ret_host));
-			break;
-		}
-	terminate(ret_host->name, sizeof(ret_host->name));
-	terminate(ret_host->release, sizeof(ret_host->release));
-	terminate(ret_host->version, sizeof(ret_host->version));
-	terminate(ret_host->machine, sizeof(ret_host->machine));
-	terminate(ret_host->boot_id, sizeof(ret_host->boot_id));
+	kc_taped_host(&replay->taped, ret_host);
 }
 
 /* The nth text behind a head of so many bytes; NULL: it is not there. */
@@ -475,19 +193,19 @@ static int start_engine(struct kc_replay *replay)
 	int err;
 
 	kc_sinks_add(&replay->inner, &replay->forward);
-	err = kc_desk_new(&replay->filter, &replay->source, &replay->inner, &replay->desk);
+	err = kc_desk_new(&replay->filter, &replay->taped.source, &replay->inner, &replay->desk);
 	if (!err)
 		err = kc_passes_new(
 			&(struct kc_passes_options){
 				.session = &replay->session,
-				.source = &replay->source,
+				.source = &replay->taped.source,
 				.desk = replay->desk,
 				.sinks = &replay->inner,
 			},
 			&replay->passes);
 	replay->hearing = (struct kc_hearing){
 		.session = &replay->session,
-		.source = &replay->source,
+		.source = &replay->taped.source,
 		.desk = replay->desk,
 		.sinks = &replay->inner,
 	};
@@ -546,7 +264,7 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 	kc_passes_coverage(replay->passes, ret_coverage);
 	ret_coverage->probes = counts->probes;
 	ret_coverage->watch = replay->watch;
-	terminate(ret_coverage->probes.deepest, sizeof(ret_coverage->probes.deepest));
+	ret_coverage->probes.deepest[sizeof(ret_coverage->probes.deepest) - 1] = '\0';
 	memcpy(ret_coverage->sweep.losses, counts->sweep_losses, sizeof(counts->sweep_losses));
 	ret_coverage->cpu_seconds = counts->cpu_seconds;
 	ret_coverage->first_pass_cpu = counts->first_pass_cpu;
@@ -554,7 +272,8 @@ static int take_counts(struct kc_replay *replay, const struct kc_tape_entry *ent
 	ret_coverage->seconds = counts->seconds;
 	replay->when = counts->when;
 	if (ret_coverage->told.findings != counts->findings)
-		blame(replay, "it leads to another number of findings than were told");
+		kc_taped_blame(&replay->taped,
+			       "it leads to another number of findings than were told");
 	return 0;
 }
 
@@ -632,9 +351,9 @@ static int hear_event(struct kc_replay *replay, const struct kc_tape_entry *entr
 {
 	const struct kc_tape_event *head = entry->data;
 
-	if (!is_event(entry, replay->session.kernel->thread_size) || !replay->desk)
+	if (!kc_taped_is_event(&replay->taped, entry) || !replay->desk)
 		return MALFORMED;
-	read_text_from(replay, entry);
+	kc_taped_read_from(&replay->taped, entry);
 	if (head->first.number)
 		tell_evidence_until(replay, head->first.after);
 	return kc_event_handle(&replay->hearing, (const struct kc_event *)(head + 1), &head->first);
@@ -645,7 +364,7 @@ static int run_pass(struct kc_replay *replay)
 {
 	int err = kc_passes_run(replay->passes);
 
-	return replay->failed && err != -EBADMSG ? 0 : err;
+	return replay->taped.failed && err != -EBADMSG ? 0 : err;
 }
 
 static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *entry,
@@ -688,16 +407,16 @@ int kc_replay_run(struct kc_replay *replay, struct kc_sinks *sinks,
 	*ret_replayed = (struct kc_replayed){};
 	replay->sinks = sinks;
 	sinks->when = &replay->when;
-	for (size_t i = 0; !err && !replay->stopped && i < replay->count; i++)
-		err = replay_entry(replay, &replay->entries[i], &ret_replayed->coverage);
+	for (size_t i = 0; !err && !replay->stopped && i < replay->taped.count; i++)
+		err = replay_entry(replay, &replay->taped.entries[i], &ret_replayed->coverage);
 	if (err == MALFORMED) {
-		blame(replay, "an entry makes no sense");
+		kc_taped_blame(&replay->taped, "an entry makes no sense");
 		err = 0;
 	}
 	if (!replay->stopped)
-		blame(replay, "its end is missing");
+		kc_taped_blame(&replay->taped, "its end is missing");
 	if (!replay->stopped && replay->passes)
 		kc_passes_coverage(replay->passes, &ret_replayed->coverage);
-	ret_replayed->damage = replay->damage;
+	ret_replayed->damage = replay->taped.damage;
 	return err;
 }

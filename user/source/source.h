@@ -3,7 +3,7 @@
  * Where all comes from that the monitor takes from a kernel: records of passes, second looks
  * at one thread, what changed of the kernel itself, facts about host and processes, the time of a
  * finding. A live kernel (live.c), one that is written down meanwhile (monitor/record.c), or what
- * was written down (monitor/replay.c).
+ * was written down (source/taped.h).
  *
  * The main thread calls. An answer that may differ from one call to the next is asked for
  * through here, or a recording can't be replayed.
