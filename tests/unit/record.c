@@ -12,6 +12,7 @@
 #include "fake_watch.h"
 #include "monitor/record.h"
 #include "monitor/replay.h"
+#include "monitor/unseen.h"
 #include "report/report.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -119,8 +120,14 @@ static void watch_something(void)
 	run();
 	kc_passes_coverage(passes, &coverage);
 	assert_int_equal(kc_sinks_stats(&sinks, &coverage), 0);
-	threads[0].record.flags |= KC_RECORD_END_GONE;
+	/* A notice before a finding, in one pass. */
+	threads[0].ran = true;
+	for (int i = 1; i < KC_RESTLESS_LOOKS; i++)
+		run();
 	threads[2].words[SLOT] = 0;
+	run();
+	threads[0].ran = false;
+	threads[0].record.flags |= KC_RECORD_END_GONE;
 	run();
 	hear(events, new_event(1002, 7004));
 	assert_int_equal(kc_events_stop(events), 0);
@@ -182,7 +189,7 @@ static void told_again(void **state)
 	assert_int_equal(changing.reloads, 1);
 	assert_int_equal(count(told, "\"type\":\"finding\""), 5);
 	assert_int_equal(count(told, "\"type\":\"evidence\""), 4);
-	assert_int_equal(count(told, "\"type\":\"notice\""), 2);
+	assert_int_equal(count(told, "\"type\":\"notice\""), 3);
 	assert_int_equal(count(told, "\"type\":\"stats\""), 2); /* and at the end */
 	assert_int_equal(count(told, "\"type\":\"stop\""), 1);
 	again = replay(&len, &replayed);

@@ -2,7 +2,9 @@
 /*
  * What a watch takes from a kernel, written to a tape: a source that asks another one and notes
  * the answers, and a sink that notes what is told beside findings. monitor/replay.h reads
- * it.
+ * it. What belongs to a report's file alone is not on the tape: the start again where logs were
+ * rotated, the line after a full disk, and evidence of whose event nothing more came, but for the
+ * notice of it.
  *
  * Copies of stacks are scrubbed already; addresses of stacks and of kernel code are moved to
  * where no boot has put them.

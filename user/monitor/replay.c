@@ -25,6 +25,7 @@ struct kc_replay {
 	/* Events with evidence, in the order in which it was written. */
 	const struct kc_tape_entry **evidence;
 	size_t nr_evidence, evidence_capacity, next_evidence;
+	size_t next;		      /* notices among the entries before this one were told */
 	struct kc_watch_counts watch; /* as told last */
 	/* Told before the start, and before the stop. */
 	struct kc_probed *probed;
@@ -64,14 +65,57 @@ static void tell_evidence(struct kc_replay *replay)
 	tell_evidence_until(replay, kc_sinks_told(replay->sinks));
 }
 
+/* The nth text behind a head of so many bytes; NULL: it is not there. */
+static const char *text_of(const struct kc_tape_entry *entry, size_t head, size_t nth)
+{
+	const char *text = (const char *)entry->data + head,
+		   *end = (const char *)entry->data + entry->len;
+
+	if (entry->len <= head || end[-1])
+		return NULL;
+	while (nth-- && text < end)
+		text += strlen(text) + 1;
+	return text < end ? text : NULL;
+}
+
+/* Of damage in an entry. */
+#define MALFORMED -EBADMSG
+
+static int tell_notice(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	const char *text = text_of(entry, sizeof(replay->when), 0);
+
+	if (!text)
+		return MALFORMED;
+	memcpy(&replay->when, entry->data, sizeof(replay->when));
+	tell_evidence(replay);
+	return kc_sinks_notice(replay->sinks, text);
+}
+
+/* What a pass has told before this finding: all that lies before the last answer. */
+static int tell_notices(struct kc_replay *replay)
+{
+	const struct kc_taped *taped = &replay->taped;
+	size_t end = 0;
+	int err = 0;
+
+	for (size_t kind = 0; kind < KC_TAPE_NR; kind++)
+		end = taped->at[kind] > end ? taped->at[kind] : end;
+	for (; !err && replay->next < end; replay->next++)
+		if (taped->entries[replay->next].kind == KC_TAPE_NOTICE)
+			err = tell_notice(replay, &taped->entries[replay->next]);
+	return err;
+}
+
 static int forward_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 			   const struct kc_finding *finding)
 {
 	struct kc_replay *replay =
 		(struct kc_replay *)((char *)sink - offsetof(struct kc_replay, forward));
+	int err = tell_notices(replay);
 
 	tell_evidence(replay);
-	return kc_sinks_finding(replay->sinks, kernel, finding);
+	return err ?: kc_sinks_finding(replay->sinks, kernel, finding);
 }
 
 static void forward_free(struct kc_sink *sink)
@@ -156,22 +200,6 @@ void kc_replay_host(const struct kc_replay *replay, struct kc_host *ret_host)
 	kc_taped_host(&replay->taped, ret_host);
 }
 
-/* The nth text behind a head of so many bytes; NULL: it is not there. */
-static const char *text_of(const struct kc_tape_entry *entry, size_t head, size_t nth)
-{
-	const char *text = (const char *)entry->data + head,
-		   *end = (const char *)entry->data + entry->len;
-
-	if (entry->len <= head || end[-1])
-		return NULL;
-	while (nth-- && text < end)
-		text += strlen(text) + 1;
-	return text < end ? text : NULL;
-}
-
-/* Of damage in an entry. */
-#define MALFORMED -EBADMSG
-
 static int add_probed(struct kc_replay *replay, const struct kc_tape_entry *entry)
 {
 	const struct kc_tape_probed *row = entry->data;
@@ -231,6 +259,7 @@ static int tell_start(struct kc_replay *replay, const struct kc_tape_entry *entr
 	if (err)
 		return err;
 	replay->when = head->when;
+	tell_evidence(replay);
 	return kc_sinks_start(replay->sinks, &(struct kc_start){
 						     .filter = &replay->filter,
 						     .period = head->period,
@@ -238,17 +267,6 @@ static int tell_start(struct kc_replay *replay, const struct kc_tape_entry *entr
 						     .nr_probed = replay->nr_probed,
 						     .tripwire = head->tripwire,
 					     });
-}
-
-static int tell_notice(struct kc_replay *replay, const struct kc_tape_entry *entry)
-{
-	const char *text = text_of(entry, sizeof(replay->when), 0);
-
-	if (!text)
-		return MALFORMED;
-	memcpy(&replay->when, entry->data, sizeof(replay->when));
-	tell_evidence(replay);
-	return kc_sinks_notice(replay->sinks, text);
 }
 
 /* Counted again, or as it was. */
@@ -367,6 +385,17 @@ static int run_pass(struct kc_replay *replay)
 	return replay->taped.failed && err != -EBADMSG ? 0 : err;
 }
 
+/* Unless it was told since a finding came after it, in the same pass. */
+static int tell_next(struct kc_replay *replay, const struct kc_tape_entry *entry)
+{
+	size_t at = entry - replay->taped.entries;
+
+	if (at < replay->next)
+		return 0;
+	replay->next = at + 1;
+	return tell_notice(replay, entry);
+}
+
 static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *entry,
 			struct kc_coverage *ret_coverage)
 {
@@ -383,7 +412,7 @@ static int replay_entry(struct kc_replay *replay, const struct kc_tape_entry *en
 	case KC_TAPE_START:
 		return tell_start(replay, entry);
 	case KC_TAPE_NOTICE:
-		return tell_notice(replay, entry);
+		return tell_next(replay, entry);
 	case KC_TAPE_WATCH:
 		return take_watch(replay, entry);
 	case KC_TAPE_STATS:
