@@ -101,6 +101,7 @@ static int check_audit(void *given, struct kc_failure *ret_failure)
 static int audit(const struct audit_options *options, struct kc_session *session,
 		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
+	struct kc_host host;
 	struct kc_report *report;
 	struct kc_source *source kc_auto(kc_cleanup_source) = NULL;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
@@ -122,7 +123,8 @@ static int audit(const struct audit_options *options, struct kc_session *session
 		ret_failure, &source);
 	if (err)
 		return err;
-	err = kc_open_report(options->output, options->json, source, ret_failure, &report);
+	kc_source_host(source, &host);
+	err = kc_open_report(options->output, options->json, &host, ret_failure, &report);
 	if (err)
 		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));

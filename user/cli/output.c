@@ -5,14 +5,11 @@
 
 #include "util/log.h"
 
-int kc_open_report(const char *path, bool json, struct kc_source *source,
+int kc_open_report(const char *path, bool json, const struct kc_host *host,
 		   struct kc_failure *ret_failure, struct kc_report **ret_report)
 {
-	struct kc_host host;
-	int err;
+	int err = kc_report_new(path, json, host, ret_report);
 
-	kc_source_host(source, &host);
-	err = kc_report_new(path, json, &host, ret_report);
 	if (!err)
 		return 0;
 	return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write to %s: %s", path ?: "stdout",
@@ -23,8 +20,11 @@ int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_source *sour
 		  struct kc_failure *ret_failure, struct kc_sinks *sinks)
 {
 	struct kc_report *report;
-	int err = kc_open_report(path, json, source, ret_failure, &report);
+	struct kc_host host;
+	int err;
 
+	kc_source_host(source, &host);
+	err = kc_open_report(path, json, &host, ret_failure, &report);
 	if (err)
 		return err;
 	kc_report_endure(report);

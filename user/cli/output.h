@@ -7,7 +7,7 @@
 #include "util/error.h"
 
 /* kc_report_new(), and why it failed. */
-int kc_open_report(const char *path, bool json, struct kc_source *source,
+int kc_open_report(const char *path, bool json, const struct kc_host *host,
 		   struct kc_failure *ret_failure, struct kc_report **ret_report);
 
 /*

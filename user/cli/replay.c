@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/common.h"
+#include "cli/output.h"
 #include "monitor/record.h"
 #include "monitor/replay.h"
 #include "report/report.h"
@@ -34,10 +35,9 @@ static int tell_again(const struct replay_options *options, struct kc_replay *re
 	int err;
 
 	kc_replay_host(replay, &host);
-	err = kc_report_new(options->output, options->json, &host, &report);
+	err = kc_open_report(options->output, options->json, &host, ret_failure, &report);
 	if (err)
-		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write to %s: %s",
-			       options->output ?: "stdout", kc_strerror(err));
+		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));
 	err = kc_replay_run(replay, &sinks, &replayed);
 	if (err)
