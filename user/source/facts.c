@@ -37,6 +37,7 @@ const uint32_t kc_facts_layouts = sizeof(struct tape_kernel) + sizeof(struct tap
 struct function {
 	uint64_t addr;
 	uint8_t *bytes;
+	size_t len;
 };
 
 struct kc_facts {
@@ -145,6 +146,7 @@ static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8
 	put_text(facts, sym, bytes);
 	free(function->bytes);
 	function->bytes = kc_take(bytes);
+	function->len = sym->size;
 }
 
 /* Neither vmlinux's nor a known module's: what the kernel made since it runs, or nothing. */
@@ -154,9 +156,22 @@ static bool may_be_generated(const struct kc_facts *facts, uint64_t addr)
 	       !kc_kernel_is_text(facts->kernel, addr);
 }
 
+static bool keep_bytes(struct function *function, const uint8_t *bytes, size_t len)
+{
+	uint8_t *kept = malloc(len);
+
+	if (!kept)
+		return false;
+	memcpy(kept, bytes, len);
+	free(function->bytes);
+	function->bytes = kept;
+	function->len = len;
+	return true;
+}
+
 /*
  * Code that has no extent: what was read of it, from an instruction on and as far as
- * kc_ahead() may decode it. What may lie there later, in the place of the first, is not kept.
+ * kc_ahead() may decode it; and what lies there later, in the place of the first.
  */
 static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_t *read, size_t len)
 {
@@ -164,13 +179,11 @@ static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_
 	kc_auto_free uint8_t *bytes = NULL;
 	uint64_t at;
 
-	if (!function || function->bytes)
+	if (!function || (len <= function->len && !memcmp(function->bytes, read, len)))
 		return;
 	bytes = malloc(len);
-	function->bytes = malloc(len);
-	if (!bytes || !function->bytes)
+	if (!bytes || !keep_bytes(function, read, len))
 		return;
-	memcpy(function->bytes, read, len);
 	memcpy(bytes, read, len);
 	move_code(facts, bytes, len, KC_MAX_INSN, addr);
 	at = kc_rebase(&facts->rebase, addr);
