@@ -212,7 +212,7 @@ void kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 		    const struct kc_stack *stack, const struct kc_frame *from)
 {
 	struct kc_unwound unwound;
-	size_t renewed = 0;
+	size_t renewed = 0, turns = 0;
 	bool goes_on;
 
 	do {
@@ -222,5 +222,5 @@ void kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 			renew_frame(plans, &unwound.frames[renewed]);
 		/* A call after all: what lies beyond it has not been looked at yet. */
 		goes_on = goes_on && kc_plans_renew_site(plans, unwound.end_pc);
-	} while (goes_on);
+	} while (goes_on && ++turns < KC_MAX_FRAMES);
 }
