@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "source/live.h"
 
@@ -119,6 +120,10 @@ static int see_reopened(struct kc_sink *sink, const struct kc_when *when,
 	(void)when;
 	assert_non_null(start);
 	seen.reopened++;
+	if (seen.next_fd) {
+		close(seen.fd);
+		seen.fd = seen.next_fd;
+	}
 	return 0;
 }
 

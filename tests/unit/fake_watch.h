@@ -22,6 +22,7 @@ struct seen {
 	size_t syncs, reopened;
 	double waited; /* for this output, seconds */
 	int fd;	       /* of it; -1: none */
+	int next_fd;   /* ... when it is opened again; 0: the same */
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
 	uint64_t intact; /* how often the last one's function was seen with an intact slot */

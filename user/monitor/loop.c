@@ -74,13 +74,14 @@ static int wait_and_handle(const struct kc_loop *loop, int signals, const struct
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = loop->events ? kc_events_fd(loop->events) : -1, .events = POLLIN },
-		{ .fd = kc_sinks_fd(loop->sinks) }, /* an error is told unasked */
+		{}, /* the output: an error is told unasked */
 	};
 	int err = 0, ready;
 
 	do {
 		struct timespec left = left_until(until);
 
+		fds[2].fd = kc_sinks_fd(loop->sinks); /* another one, once it was opened again */
 		ready = ppoll(fds, kc_countof(fds), &left, NULL);
 		if (ready < 0 && errno != EINTR)
 			return -errno;
