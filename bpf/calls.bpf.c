@@ -178,7 +178,7 @@ int kc_return(struct pt_regs *ctx)
 	expected = bpf_map_lookup_elem(&returns, &key);
 	if (!expected) {
 		if (is_early(task, point))
-			count->early++;
+			count->early += is_wanted();
 		else
 			count->unmatched += is_wanted();
 		return 0;

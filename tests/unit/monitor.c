@@ -185,6 +185,10 @@ static void thread_that_never_rested(void **state)
 	struct kc_coverage coverage;
 
 	(void)state;
+	threads[0].running = true; /* at every look */
+	threads[1].running = true; /* at the first one */
+	run(0);
+	threads[1].running = false;
 	ran(&threads[1], 2);
 	coverage = covered();
 	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_CLEAN);

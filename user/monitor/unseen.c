@@ -51,9 +51,7 @@ int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct
 	struct kc_restless *thread = find_restless(unseen, record);
 	bool running = record->flags & KC_RECORD_RUNNING;
 
-	/* One that is always running is the probes' business. */
-	if (!thread && running)
-		return 0;
+	/* One that is always running is the probes' business: it has no looks. */
 	if (!thread) {
 		if (kc_grow(unseen->restless, unseen->capacity, unseen->count + 1))
 			return -ENOMEM;
