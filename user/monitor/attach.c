@@ -180,7 +180,6 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 	return 0;
 }
 
-/* panic() on every kernel; where it only hands on to vpanic(), both go through it. */
 /* As attach_all(), of one function. */
 void kc_attach_again(struct kc_attach *attach, const struct kc_choice *choice, size_t i)
 {
@@ -196,6 +195,7 @@ void kc_attach_again(struct kc_attach *attach, const struct kc_choice *choice, s
 	kc_probes_arm_returns(attach->probes, attached->returns);
 }
 
+/* panic() on every kernel; where it only hands on to vpanic(), both go through it. */
 static void attach_tripwire(struct kc_attach *attach)
 {
 	const struct kc_sym *sym;

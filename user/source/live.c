@@ -127,9 +127,16 @@ static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 
 	live->reloaded_hash = kc_modules_hash();
 	err = kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
-	if (!err)
-		kc_overlay_forget(live->mem, *ret_kernel);
-	return err;
+	if (err)
+		return err;
+	/* Symbols of one set of modules and the list of another: none may be taken for the other's.
+	 */
+	if (kc_modules_hash() != live->reloaded_hash) {
+		kc_kernel_free(*ret_kernel);
+		return -EAGAIN;
+	}
+	kc_overlay_forget(live->mem, *ret_kernel);
+	return 0;
 }
 
 static void live_adopted(struct kc_source *source)

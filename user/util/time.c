@@ -32,14 +32,22 @@ static bool is_own(void)
 	       !strcmp(own, childrens);
 }
 
-int64_t kc_boot_offset_ns(void)
+static int64_t offset;
+
+/* Of a process with threads it can't change: read before there are any. */
+__attribute__((constructor)) static void read_offset(void)
 {
 	kc_auto_file FILE *file = fopen("/proc/self/timens_offsets", "re");
 	char text[256] = "";
 
 	if (file && is_own())
 		text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	return kc_boot_offset_in(text);
+	offset = kc_boot_offset_in(text);
+}
+
+int64_t kc_boot_offset_ns(void)
+{
+	return offset;
 }
 
 uint64_t kc_boot_ns(void)
@@ -47,5 +55,5 @@ uint64_t kc_boot_ns(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - kc_boot_offset_ns();
+	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec - offset;
 }
