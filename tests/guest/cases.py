@@ -242,7 +242,7 @@ def recorded(kernel):
 def calls(kernel, seconds=3):
     """Many calls through probed functions, a known depth, and bad choices."""
     guest = Guest(kernel, f"sh /calls.sh {seconds}", files=["calls.sh"],
-                  timeout=3 * seconds + 180)
+                  timeout=3 * seconds + 600)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     need(not guest.events("finding"), "a false alarm", guest)
     stats = guest.events("stats")[-1]
@@ -416,7 +416,7 @@ def said(guest, name, status, *words):
 
 def quiet(kernel):
     """The negative twin, and clear words for bad input."""
-    guest = Guest(kernel, "sh /quiet.sh", files=["quiet.sh"], timeout=600)
+    guest = Guest(kernel, "sh /quiet.sh", files=["quiet.sh"])
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
 
@@ -476,7 +476,7 @@ def quiet(kernel):
 def endures(kernel):
     """A disk that is full for a while, a file that is moved away, a stop: told, counted, and the
     watch goes on. It ends when nobody reads, or the terminal is gone."""
-    guest = Guest(kernel, "sh /endures.sh", files=["endures.sh"], timeout=600)
+    guest = Guest(kernel, "sh /endures.sh", files=["endures.sh"])
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
 
@@ -530,7 +530,7 @@ def endures(kernel):
 
 def prove(kernel, count=100):
     """Guard plans proved by running: at each check, slot against canary."""
-    guest = Guest(kernel, f"sh /prove.sh {count}", files=["prove.sh"], timeout=600)
+    guest = Guest(kernel, f"sh /prove.sh {count}", files=["prove.sh"])
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     runs = re.findall(r"^functions (\d+), checks probed (\d+), refused \d+, functions hit (\d+), "
@@ -577,7 +577,7 @@ def undisturbed(guest):
 def soak(kernel, seconds=12, *options):
     """Every sleeping task of a busy guest: unwound, or a reason; no false alarm."""
     guest = Guest(kernel, f"sh /soak.sh {seconds}", *options, files=["soak.sh"],
-                  timeout=seconds * 3 + 120)
+                  timeout=seconds * 3 + 600)
     coverage, reasons = undisturbed(guest)
     need(coverage["stale_passes"] == 0, str(coverage), guest)
     need(sum(reasons.values()) * 1000 < coverage["tasks_checked"], f"too many: {reasons}", guest)
@@ -659,7 +659,7 @@ def patched(kernel):
 def foreign(kernel):
     """Others' kprobes, there first, as breakpoints and as jumps: plans as without, every check
     probed and compared, no notice; and the same of two watches at once."""
-    guest = Guest(kernel, "sh /foreign.sh", files=["foreign.sh"], timeout=600)
+    guest = Guest(kernel, "sh /foreign.sh", files=["foreign.sh"])
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     placed = guest.value(r"^placed: (\d+), [1-9]")
@@ -685,7 +685,7 @@ def foreign(kernel):
 def frames(kernel):
     """Damage to any slot, return address or stack end of any thread is found, and no
     other: a stale copy of the canary on the stack is nobody's slot."""
-    guest = Guest(kernel, "sh /frames.sh", files=["frames.sh"], timeout=600)
+    guest = Guest(kernel, "sh /frames.sh", files=["frames.sh"])
     need(guest.status == 0, f"status {guest.status}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
 
@@ -741,7 +741,7 @@ def leak(kernel):
 def traps(kernel, seconds=20, *options):
     """No false alarm, whatever the tasks do; see tests/apps/traps.c."""
     guest = Guest(kernel, f"sh /traps.sh {seconds}", *options, files=["traps.sh"],
-                  timeout=seconds * 3 + 300)
+                  timeout=seconds * 3 + 600)
     coverage, reasons = undisturbed(guest)
     need(int(guest.value(r"^CPU 1 went and came: (\d+)") or 0) > 3, "no CPU hotplug", guest)
     for trap in ("threads ended", "processes of fork bombs", "execs", "zombies", "page faults",
@@ -754,7 +754,7 @@ def traps(kernel, seconds=20, *options):
 def interrupted(kernel):
     """Stacks that go on behind a retpoline, or behind a probe's trampoline: verified in full."""
     guest = Guest(kernel, "sh /interrupted.sh", "--append", "preempt=full spectre_v2=on",
-                  files=["interrupted.sh"], timeout=600)
+                  files=["interrupted.sh"])
     coverage, reasons = undisturbed(guest)
     need(not set(reasons) & {TABLES_END, NO_TABLES, EARLY}, f"not verifiable: {reasons}", guest)
     through = len(re.findall(r"followed through code without unwind tables from", guest.output))

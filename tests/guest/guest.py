@@ -14,16 +14,32 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SPLAT = re.compile(r"\] (WARNING:|BUG:|Oops|general protection|kernel BUG|-+\[ cut here)")
 
 
+class Events(list):
+    """JSON lines of a guest, which are shown if one that a case asks for is not among them."""
+
+    def __init__(self, guest):
+        super().__init__()
+        self.guest = guest
+
+    def __getitem__(self, index):
+        if isinstance(index, int) and not -len(self) <= index < len(self):
+            raise AssertionError(f"{len(self)} events of the kind\n{self.guest.tail()}")
+        return super().__getitem__(index)
+
+
 class Guest:
     """The end of a guest: status, lines of its output, the console's log."""
 
-    def __init__(self, kernel, command, *options, files=(), timeout=240):
+    # A guest may be as slow as a busy machine makes it; only one that hangs meets the timeout.
+    def __init__(self, kernel, command, *options, files=(), timeout=600):
         # A text patch that another CPU sees half done is the emulator's fault
         # (see tests/vm/run), whenever it strikes: such a guest is run again.
         for _ in range(3):
             self.run(kernel, command, options, files, timeout)
             if "int3: 0000" not in self.log:
                 break
+        if self.status in (124, 125):
+            raise AssertionError(f"the guest came to no end, status {self.status}\n{self.tail()}")
 
     def disk_file(self, image, path):
         """A file on a disk image that outlived its guest."""
@@ -63,7 +79,7 @@ class Guest:
         # panic may still cut it off there.
         if self.status == 126 and not self.output.endswith("\n"):
             lines = lines[:-1]
-        found = []
+        found = Events(self)
         for line in lines:
             if line.startswith(prefix + "{"):
                 event = json.loads(line[len(prefix):])
