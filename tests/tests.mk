@@ -22,7 +22,7 @@ $(B)/tests/decoded: tests/apps/decoded.c $(wildcard $(B)/obj/arch/*.o) | all
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
 UNIT_SOURCES := $(filter-out user/cli/% user/probe/%,$(SOURCES))
 FAKES := fake fake_probe fake_host fake_watch text
-WRAP := -Wl,--wrap=clock_gettime,--wrap=nanosleep,--wrap=stat,--wrap=write,--wrap=fdatasync
+WRAP := -Wl,--wrap=clock_gettime,--wrap=nanosleep,--wrap=stat,--wrap=write,--wrap=ftruncate,--wrap=fdatasync
 UNIT_OBJECTS := $(UNIT_SOURCES:user/%.c=$(B)/asan/%.o) $(FAKES:%=$(B)/asan/tests/%.o)
 UNITS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(filter-out tests/unit/fake%.c,$(wildcard tests/unit/*.c)))
 

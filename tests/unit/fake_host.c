@@ -16,10 +16,13 @@ int __wrap_stat(const char *path, struct stat *status);
 
 ssize_t __real_write(int fd, const void *data, size_t len);
 ssize_t __wrap_write(int fd, const void *data, size_t len);
+int __real_ftruncate(int fd, off_t size);
+int __wrap_ftruncate(int fd, off_t size);
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 
 void (*fake_on_short_write)(void);
+void (*fake_on_truncate)(void);
 void (*fake_on_sync)(int fd);
 
 static _Atomic unsigned int passed; /* seconds */
@@ -96,6 +99,16 @@ ssize_t __wrap_write(int fd, const void *data, size_t len)
 	fake_on_short_write = NULL;
 	call();
 	return wrote;
+}
+
+int __wrap_ftruncate(int fd, off_t size)
+{
+	void (*call)(void) = fake_on_truncate;
+
+	fake_on_truncate = NULL;
+	if (call)
+		call();
+	return __real_ftruncate(fd, size);
 }
 
 int __wrap_fdatasync(int fd)

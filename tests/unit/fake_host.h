@@ -25,8 +25,10 @@ void fake_module_is(uint64_t inode);
 /* How often this program has called nanosleep(). */
 uint64_t fake_naps(void);
 
-/* Called once, when a write() could write a part only; and before each fdatasync(). */
+/* Called once, when a write() could write a part only and before an ftruncate(); and before each
+ * fdatasync(). */
 extern void (*fake_on_short_write)(void);
+extern void (*fake_on_truncate)(void);
 extern void (*fake_on_sync)(int fd);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,7 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	seen.last = finding->anomaly;
 	seen.intact = finding->seen_intact;
 	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
+	seen.unwritten += seen.full;
 	if (seen.on_finding)
 		seen.on_finding();
 	while (seen.stop) {
@@ -120,6 +122,8 @@ static int see_reopened(struct kc_sink *sink, const struct kc_when *when,
 	(void)when;
 	assert_non_null(start);
 	seen.reopened++;
+	if (seen.unopened && seen.unopened--)
+		return -EAGAIN;
 	if (seen.next_fd) {
 		close(seen.fd);
 		seen.fd = seen.next_fd;
@@ -130,7 +134,7 @@ static int see_reopened(struct kc_sink *sink, const struct kc_when *when,
 static void count_wait(struct kc_sink *sink, struct kc_unwritten *unwritten, double *waited)
 {
 	(void)sink;
-	(void)unwritten;
+	unwritten->lines += seen.unwritten;
 	*waited += seen.waited;
 }
 

@@ -20,6 +20,9 @@ struct seen {
 	struct kc_sink sink;
 	size_t findings, notices, stats;
 	size_t syncs, reopened;
+	size_t unopened;    /* so many more times it can't be opened again */
+	uint64_t unwritten; /* lines; one more for each finding if the disk is full */
+	bool full;
 	double waited; /* for this output, seconds */
 	int fd;	       /* of it; -1: none */
 	int next_fd;   /* ... when it is opened again; 0: the same */

@@ -372,6 +372,18 @@ static void hang_up_reopens(void **state)
 	assert_int_equal(seen.reopened, 1);
 }
 
+/* Tried after each pass until it can be opened, and not from there on. */
+static void hang_up_in_vain(void **state)
+{
+	(void)state;
+	in_pass = hang_up_at_2;
+	seen.unopened = 2;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(why, "stopped");
+	assert_int_equal(passed, 5);
+	assert_int_equal(seen.reopened, 3);
+}
+
 /* The file that was moved away is closed, which is no error of the output. */
 static void hang_up_twice(void)
 {
@@ -569,14 +581,14 @@ static void with_probes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ends_by_signal),	 TEST(ends_by_duration),  TEST(ends_within_a_period),
-		TEST(ends_by_a_sink),	 TEST(ends_by_a_notice),  TEST(ends_by_stats),
-		TEST(dear_passes),	 TEST(dear_now_and_then), TEST(nobody_to_watch),
-		TEST(on_the_edge),	 TEST(growing_back_off),  TEST(gap_of_a_stop),
-		TEST(gap_of_the_output), TEST(gap_of_something),  TEST(gap_at_the_end),
-		TEST(other_output),	 TEST(late_is_no_gap),	  TEST(hang_up_reopens),
-		TEST(reader_that_left),	 TEST(flood_of_events),	  TEST(events_while_waiting),
-		TEST(event_that_fails),	 TEST(with_probes),
+		TEST(ends_by_signal),	    TEST(ends_by_duration),  TEST(ends_within_a_period),
+		TEST(ends_by_a_sink),	    TEST(ends_by_a_notice),  TEST(ends_by_stats),
+		TEST(dear_passes),	    TEST(dear_now_and_then), TEST(nobody_to_watch),
+		TEST(on_the_edge),	    TEST(growing_back_off),  TEST(gap_of_a_stop),
+		TEST(gap_of_the_output),    TEST(gap_of_something),  TEST(gap_at_the_end),
+		TEST(other_output),	    TEST(late_is_no_gap),    TEST(hang_up_reopens),
+		TEST(hang_up_in_vain),	    TEST(reader_that_left),  TEST(flood_of_events),
+		TEST(events_while_waiting), TEST(event_that_fails),  TEST(with_probes),
 	};
 
 	alarm(300); /* a loop that does not end is a failure, too */

@@ -367,6 +367,23 @@ static void evidence_without_proof(void **state)
 	assert_string_equal(seen.notice, "evidence 1 is no finding: its own copy of the stack does "
 					 "not bear it out");
 	assert_int_equal(fake_held(KC_HELD_TOLD), 7);
+	assert_int_equal(seen.syncs, 1);
+	kc_events_free(events);
+}
+
+/* A full disk, which is endured: the CPU is not told that the finding is on it. */
+static void full_disk_at_an_event(void **state)
+{
+	struct kc_events *events = start_events();
+
+	(void)state;
+	seen.full = true;
+	fake_send(new_event(1000, 950));
+	while (!seen.evidence)
+		nap();
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_not_equal(fake_held(KC_HELD_TOLD), 950);
 	kc_events_free(events);
 }
 
@@ -487,6 +504,7 @@ int main(void)
 		TEST(inbox_overflows),
 		TEST(evidence_without_proof),
 		TEST(sink_fails_at_an_event),
+		TEST(full_disk_at_an_event),
 		cmocka_unit_test(counters),
 		cmocka_unit_test(what_forbids_status_0),
 	};

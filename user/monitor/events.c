@@ -192,6 +192,25 @@ static int tell_dropped(struct kc_events *events)
 	return kc_sinks_notice(events->with.sinks, text);
 }
 
+static uint64_t count_unwritten(const struct kc_events *events)
+{
+	struct kc_unwritten unwritten;
+
+	kc_sinks_count(events->with.sinks, &unwritten);
+	return unwritten.lines;
+}
+
+/* A disk that is full is endured: what it kept from the report is no reason to let a CPU go. */
+static int handle(struct kc_events *events, const struct parcel *parcel)
+{
+	uint64_t before = count_unwritten(events);
+	int err = kc_event_handle(&events->hearing, &parcel->event, &parcel->first);
+
+	if (!err && count_unwritten(events) == before)
+		kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
+	return err;
+}
+
 int kc_events_handle(struct kc_events *events)
 {
 	int first_err = tell_dropped(events);
@@ -208,9 +227,7 @@ int kc_events_handle(struct kc_events *events)
 
 		if (!parcel->ready)
 			break; /* the looker will wake us */
-		err = kc_event_handle(&events->hearing, &parcel->event, &parcel->first);
-		if (!err)
-			kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
+		err = handle(events, parcel);
 		first_err = first_err ?: err;
 		events->taken++;
 	}

@@ -100,8 +100,8 @@ int kc_event_handle(struct kc_hearing *hearing, const struct kc_event *event,
 			hearing->sinks, &event->task,
 			kc_place_text(hearing->session->kernel, kc_event_site(event), place),
 			&hearing->told);
-	/* One sink that failed is no reason not to sync another. */
-	if (filed == KC_FILED_WRITTEN || filed < 0)
+	/* One sink that failed is no reason not to sync another; a CPU may be held for it. */
+	if (filed == KC_FILED_WRITTEN || filed < 0 || first->number)
 		err = kc_sinks_sync(hearing->sinks) ?: err;
 	return err;
 }

@@ -57,19 +57,28 @@ static struct timespec left_until(const struct timespec *until)
 	return left.tv_sec < 0 ? (struct timespec){} : left;
 }
 
+/* What can't be opened for now is tried again after the next pass. */
+static int reopen(struct kc_loop *loop)
+{
+	int err = kc_sinks_reopen(loop->sinks, loop->start);
+
+	loop->reopening = err == -EAGAIN;
+	return loop->reopening ? 0 : err;
+}
+
 /* 1: one that ends the watch, which stays pending: who writes must know of it. Or a sink's error.
  */
-static int take_signal(const struct kc_loop *loop)
+static int take_signal(struct kc_loop *loop)
 {
 	const struct timespec no_time = {};
 
 	if (sigtimedwait(&loop->reopen, NULL, &no_time) < 0)
 		return 1;
-	return kc_sinks_reopen(loop->sinks, loop->start);
+	return reopen(loop);
 }
 
 /* Handle events until `until`: 0. 1: a signal asks us to end; or -errno of what failed. */
-static int wait_and_handle(const struct kc_loop *loop, int signals, const struct timespec *until)
+static int wait_and_handle(struct kc_loop *loop, int signals, const struct timespec *until)
 {
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
@@ -172,6 +181,8 @@ static int look(struct kc_loop *loop, struct due *due)
 
 	if (!err && loop->events)
 		err = kc_events_handle(loop->events);
+	if (!err && loop->reopening)
+		err = reopen(loop);
 	return err ?: remark(loop, due);
 }
 

@@ -19,6 +19,7 @@ struct kc_loop {
 	/* These end it; blocked in every thread, and so are those of `reopen` and SIGCONT. */
 	const sigset_t *signals;
 	sigset_t reopen;	      /* these have outputs opened again */
+	bool reopening;		      /* its own: one of them could not be, and will be tried */
 	const struct kc_start *start; /* what outputs are told first */
 	struct kc_mem *mem;	      /* an overlay: see kc_overlay_unwalked(); NULL: none */
 	struct kc_passes *passes;

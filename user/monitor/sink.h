@@ -101,7 +101,9 @@ struct kc_sink_ops {
 		    const char *why);
 	/* Returns when all that was written is on the disk; keeps nobody from writing. */
 	int (*sync)(struct kc_sink *sink);
-	/* The file may have been moved away: open it again, and in a new one tell the start again.
+	/*
+	 * The file may have been moved away: open it again, and in a new one tell the start again.
+	 * -EAGAIN: not for now, and writing goes on as it was; to be called again.
 	 */
 	int (*reopen)(struct kc_sink *sink, const struct kc_when *when,
 		      const struct kc_start *start);

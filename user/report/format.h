@@ -20,6 +20,7 @@ struct kc_report {
 	struct kc_outlet outlet;
 	bool opened;		       /* the outlet is */
 	bool endures;		       /* a full disk */
+	bool reopening;		       /* it could not be opened again, and will be tried */
 	struct kc_unwritten unwritten; /* in all ... */
 	struct kc_unwritten missing;   /* ... and since writing failed; 0: it works */
 	double waited;		       /* seconds in which the main thread wrote */

@@ -5,16 +5,29 @@
 
 struct glance {
 	struct kc_sink sink;
-	bool all; /* notices and the end, too: the report does not say them here */
+	char finding[352]; /* "": none that is to be told */
+	bool all;	   /* notices and the end, too: the report does not say them here */
 };
 
 static int glance_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 			  const struct kc_finding *finding)
 {
+	struct glance *glance = (struct glance *)sink;
 	char text[320];
 
-	(void)sink;
-	kc_info("FINDING %lu: %s", finding->seq, kc_finding_text(kernel, finding, text));
+	snprintf(glance->finding, sizeof(glance->finding), "FINDING %lu: %s", finding->seq,
+		 kc_finding_text(kernel, finding, text));
+	return 0;
+}
+
+/* A terminal may be stopped: not before the report is on the disk. */
+static int glance_sync(struct kc_sink *sink)
+{
+	struct glance *glance = (struct glance *)sink;
+
+	if (glance->finding[0])
+		kc_info("%s", glance->finding);
+	glance->finding[0] = '\0';
 	return 0;
 }
 
@@ -47,6 +60,7 @@ struct kc_sink *kc_glance_new(bool all)
 {
 	static const struct kc_sink_ops ops = {
 		.finding = glance_finding,
+		.sync = glance_sync,
 		.notice = glance_notice,
 		.stop = glance_stop,
 		.free = glance_free,

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -20,29 +21,58 @@
 /* How long a looker waits for a pipe or a terminal, and who writes where text is taken back. */
 #define PATIENCE_MS 200
 
-/*
- * Who has counted itself while the file was the current one has it until it is done: see
- * exchange(). *ret_nth: so many have begun. Who waits too long for text that is taken back writes
- * all the same: a first record must not hang on another thread.
- */
-static struct kc_outlet_file *begin_writing(struct kc_outlet *outlet, unsigned int *ret_nth,
-					    bool *ret_alone)
-{
+/* One who writes to a regular file. */
+struct turn {
 	struct kc_outlet_file *file;
-	unsigned int current;
+	unsigned int current; /* which one the file is of all there were */
+	unsigned int nth;     /* writer of this file */
+	bool alone;	      /* at the beginning */
+	bool uncertain;	      /* what is written may be cut off by another */
+};
+
+static struct kc_outlet_file *file_at(struct kc_outlet *outlet, unsigned int current)
+{
+	return &outlet->files[current % kc_countof(outlet->files)];
+}
+
+/* Who takes its text back looks at the file's end, as 2 * nth, then cuts it off. */
+#define CUTTING 1U
+
+/*
+ * A first record must not hang on another thread: who waits too long for it forbids it to cut
+ * anything off; or, if it is at that, writes all the same and counts on nothing.
+ */
+static void wait_for_taker(struct turn *turn)
+{
+	struct kc_outlet_file *file = turn->file;
+	unsigned int by;
+
+	for (int ms = 0; file->taking_back && ms < PATIENCE_MS; ms++)
+		poll(NULL, 0, 1);
+	by = file->taking_back;
+	if (by && !(by & CUTTING) && atomic_compare_exchange_strong(&file->taking_back, &by, 0))
+		by = 0;
+	turn->uncertain = by;
+}
+
+/* Who has counted itself while the file was the current one has it until it is done: see
+ * exchange().
+ */
+static struct turn begin_writing(struct kc_outlet *outlet)
+{
+	struct turn turn = {};
 
 	for (;;) {
-		current = outlet->current;
-		file = &outlet->files[current];
-		*ret_alone = ++file->writers == 1;
-		if (current == outlet->current)
+		turn.current = outlet->current;
+		turn.file = file_at(outlet, turn.current);
+		turn.alone = ++turn.file->writers == 1;
+		if (turn.current == outlet->current)
 			break;
-		file->writers--;
+		turn.file->writers--;
 	}
-	*ret_nth = ++file->begun;
-	for (int ms = 0; outlet->taking_back && ms < PATIENCE_MS; ms++)
-		poll(NULL, 0, 1);
-	return file;
+	turn.nth = ++turn.file->begun;
+	wait_for_taker(&turn);
+	return turn;
 }
 
 static bool is_last(int fd, size_t done, off_t *ret_end)
@@ -56,21 +86,34 @@ static bool is_last(int fd, size_t done, off_t *ret_end)
 /*
  * Take the last `done` bytes out of the file again, the beginning of a line that a full disk has
  * cut off. Only if it is certain that they are ours and the file's last ones: nobody else has
- * begun to write since the `nth` did, which was alone, it is a file description of our own, and
- * the file ends where our write has ended.
+ * begun to write since we did, who were alone, it is a file description of our own, the
+ * file ends where our write has ended, and nobody has tired of waiting for us.
  */
-static bool take_back(struct kc_outlet *outlet, struct kc_outlet_file *file, int fd, size_t done,
-		      unsigned int nth)
+static bool take_back(const struct turn *turn, int fd, size_t done)
 {
-	bool nobody = false, taken = false;
+	struct kc_outlet_file *file = turn->file;
+	unsigned int nobody = 0, us = 2 * turn->nth;
+	bool taken = false;
 	off_t end;
 
-	if (!outlet->path || !atomic_compare_exchange_strong(&outlet->taking_back, &nobody, true))
+	if (!turn->alone || !atomic_compare_exchange_strong(&file->taking_back, &nobody, us))
 		return false;
-	if (file->writers == 1 && file->begun == nth && is_last(fd, done, &end))
+	if (file->writers == 1 && file->begun == turn->nth && is_last(fd, done, &end) &&
+	    atomic_compare_exchange_strong(&file->taking_back, &us, us | CUTTING)) {
 		taken = !ftruncate(fd, end - done) && lseek(fd, end - done, SEEK_SET) >= 0;
-	outlet->taking_back = false;
+		us |= CUTTING;
+	}
+	atomic_compare_exchange_strong(&file->taking_back, &us, 0);
 	return taken;
+}
+
+/* Is there half a line in front of what begins here? */
+static bool is_within_line(const struct kc_outlet_file *file, off_t start)
+{
+	char last = '\n';
+
+	return file->read_fd >= 0 && start > 0 && pread(file->read_fd, &last, 1, start - 1) == 1 &&
+	       last != '\n';
 }
 
 /* What stays cut off is a line of its own: the next text, whoever's, begins another. */
@@ -82,24 +125,38 @@ static int end_cut_line(struct kc_outlet_file *file, int fd)
 	return -errno;
 }
 
-/* To a regular file. urgent: by the lookers' descriptor, and to the disk. */
-static int write_to_file(struct kc_outlet *outlet, bool urgent, const char *text, size_t len)
+/* All of it, on lines of its own. */
+static int write_whole(const struct kc_outlet *outlet, const struct turn *turn, int fd,
+		       const char *text, size_t len)
 {
-	struct kc_outlet_file *file;
-	unsigned int nth;
+	const bool own = outlet->path || fd != turn->file->fd; /* a file description */
 	size_t done = 0;
-	bool alone;
-	int fd, err;
+	int err = end_cut_line(turn->file, fd) ?: kc_write_all(fd, text, len, &done);
 
-	file = begin_writing(outlet, &nth, &alone);
-	fd = urgent ? file->urgent_fd : file->fd;
-	err = end_cut_line(file, fd) ?: kc_write_all(fd, text, len, &done);
-	if (err && done && !(alone && take_back(outlet, file, fd, done, nth)))
-		file->cut = true;
-	if (!err && urgent && fdatasync(fd))
-		err = -errno;
-	file->writers--;
-	return err;
+	if (err && done && !(outlet->path && take_back(turn, fd, done)))
+		turn->file->cut = true;
+	if (err || !own || !is_within_line(turn->file, lseek(fd, 0, SEEK_CUR) - (off_t)len))
+		return err;
+	return kc_write_all(fd, text, len, NULL); /* ours has ended that line */
+}
+
+/*
+ * To a regular file. A looker: by its own descriptor, and to the disk. Returns which file it was,
+ * of all there were.
+ */
+static unsigned int write_to_file(struct kc_outlet *outlet, int looker, const char *text,
+				  size_t len, int *ret_err)
+{
+	struct turn turn = begin_writing(outlet);
+	int fd = looker < 0 ? turn.file->fd : turn.file->urgent_fd[looker];
+
+	*ret_err = write_whole(outlet, &turn, fd, text, len);
+	if (!*ret_err && looker >= 0 && fdatasync(fd))
+		*ret_err = -errno;
+	if (!*ret_err && turn.uncertain)
+		*ret_err = -ETIMEDOUT;
+	turn.file->writers--;
+	return turn.current;
 }
 
 /* Signals are blocked in a watch: is one pending that asks us to end? */
@@ -120,8 +177,11 @@ static int is_asked_to_end(const void *arg)
 
 static void close_file(struct kc_outlet_file *file)
 {
-	if (file->urgent_fd != file->fd)
-		close(file->urgent_fd);
+	for (size_t i = 0; i < KC_LOOKERS; i++)
+		if (file->urgent_fd[i] != file->fd)
+			close(file->urgent_fd[i]);
+	if (file->read_fd >= 0)
+		close(file->read_fd);
 	close(file->fd);
 	file->fd = -1;
 }
@@ -129,7 +189,7 @@ static void close_file(struct kc_outlet_file *file)
 /* The file that was exchanged, when nobody is at it any more. False: somebody is. */
 static bool retire(struct kc_outlet *outlet)
 {
-	struct kc_outlet_file *file = &outlet->files[!outlet->current];
+	struct kc_outlet_file *file = file_at(outlet, outlet->current + 1);
 
 	if (file->writers)
 		return false;
@@ -144,7 +204,8 @@ int kc_outlet_write(struct kc_outlet *outlet, const char *text, size_t len)
 
 	if (outlet->regular) {
 		retire(outlet);
-		return write_to_file(outlet, false, text, len);
+		write_to_file(outlet, -1, text, len, &err);
+		return err;
 	}
 	pthread_mutex_lock(&outlet->lock);
 	err = kc_stream_write(&outlet->stream, text, len, is_asked_to_end, outlet);
@@ -171,24 +232,23 @@ static int write_to_stream(struct kc_outlet *outlet, const char *text, size_t le
 	return err;
 }
 
-int kc_outlet_write_urgent(struct kc_outlet *outlet, const char *text, size_t len)
+int kc_outlet_write_urgent(struct kc_outlet *outlet, unsigned int looker, const char *text,
+			   size_t len)
 {
-	unsigned int current;
 	int err;
 
 	if (!outlet->regular)
 		return write_to_stream(outlet, text, len);
 	/* Where logs were rotated meanwhile the file that is kept has it, too. */
-	do {
-		current = outlet->current;
-		err = write_to_file(outlet, true, text, len);
-	} while (!err && current != outlet->current);
+	while (write_to_file(outlet, looker, text, len, &err) != outlet->current)
+		;
 	return err;
 }
 
 int kc_outlet_fd(const struct kc_outlet *outlet)
 {
-	return outlet->regular ? outlet->files[outlet->current].fd : outlet->stream.fd;
+	return outlet->regular ? outlet->files[outlet->current % kc_countof(outlet->files)].fd
+			       : outlet->stream.fd;
 }
 
 int kc_outlet_sync(const struct kc_outlet *outlet)
@@ -238,18 +298,6 @@ static int open_path(const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* One that a panic or a full disk has cut off. */
-static bool ends_within_line(int fd, const struct stat *status)
-{
-	kc_auto_fd int again = -1;
-	char last = '\n';
-
-	if (!S_ISREG(status->st_mode) || !status->st_size)
-		return false;
-	again = open_again(fd, O_RDONLY);
-	return again >= 0 && pread(again, &last, 1, status->st_size - 1) == 1 && last != '\n';
-}
-
 static void warn_if_public(const char *path, const struct stat *status)
 {
 	if (path && S_ISREG(status->st_mode) && status->st_mode & (S_IRGRP | S_IROTH))
@@ -272,10 +320,15 @@ static int open_output(struct kc_outlet *outlet)
 	return fd == -ENXIO ? -EINTR : fd;
 }
 
+/* What is there may end within a line, which a panic or a full disk has cut off. */
 static void take_file(struct kc_outlet_file *file, int fd, const struct stat *status)
 {
-	file->urgent_fd = fcntl(fd, F_GETFL) & O_APPEND ? open_urgent(fd) : fd;
-	file->cut = ends_within_line(fd, status);
+	bool appends = fcntl(fd, F_GETFL) & O_APPEND;
+
+	for (size_t i = 0; i < KC_LOOKERS; i++)
+		file->urgent_fd[i] = appends ? open_urgent(fd) : fd;
+	file->read_fd = appends ? open_again(fd, O_RDONLY) : -1;
+	file->cut = is_within_line(file, status->st_size);
 	file->fd = fd;
 }
 
@@ -303,7 +356,7 @@ void kc_outlet_close(struct kc_outlet *outlet)
 {
 	retire(outlet);
 	if (outlet->regular)
-		close_file(&outlet->files[outlet->current]);
+		close_file(file_at(outlet, outlet->current));
 	else
 		kc_stream_close(&outlet->stream);
 	pthread_mutex_destroy(&outlet->lock);
@@ -319,8 +372,8 @@ static bool exchange(struct kc_outlet *outlet, int fd, const struct stat *status
 {
 	if (!retire(outlet))
 		return false;
-	take_file(&outlet->files[!outlet->current], fd, status);
-	outlet->current = !outlet->current;
+	take_file(file_at(outlet, outlet->current + 1), fd, status);
+	outlet->current++;
 	for (int ms = 0; ms < PATIENCE_MS && !retire(outlet); ms++)
 		poll(NULL, 0, 1);
 	return true;

@@ -5,9 +5,10 @@
  *
  * The main thread writes, and lookers do, maybe at once. To a regular file without a lock: the
  * kernel lets no other write in between. What a full disk has cut off in the middle is taken out
- * of the file again; who wants to write waits for that, 200 ms at most. Where logs are rotated a
- * second file takes the place of the first: who has begun with one ends with it, and who has
- * written evidence to the old one writes it to the new one, too, which may alone be kept.
+ * of the file again; who wants to write waits for that, 200 ms at most. Who finds his text behind
+ * half a line of another's writes it again, on a line of its own. Where logs are rotated a second
+ * file takes the place of the first: who has begun with one ends with it, and who has written
+ * evidence to the old one writes it to the new one, too, which may alone be kept.
  */
 #ifndef KC_REPORT_OUTLET_H
 #define KC_REPORT_OUTLET_H
@@ -16,14 +17,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "monitor/lookers.h"
 #include "util/stream.h"
 
 struct kc_outlet_file {
-	int fd;
-	int urgent_fd; /* the lookers' */
+	int fd;			   /* the main thread's */
+	int urgent_fd[KC_LOOKERS]; /* each a file description of its own, if there can be one */
+	int read_fd;		   /* -1: it can't be read, or is not ours alone */
 	_Atomic bool cut;
-	_Atomic unsigned int writers; /* that are at it now ... */
-	_Atomic unsigned int begun;   /* ... and all there were */
+	_Atomic unsigned int writers;	  /* that are at it now ... */
+	_Atomic unsigned int begun;	  /* ... and all there were */
+	_Atomic unsigned int taking_back; /* by which of those, and how far: see take_back() */
 };
 
 struct kc_outlet {
@@ -31,8 +35,7 @@ struct kc_outlet {
 	bool regular;	  /* a file: synced after each finding */
 	/* A regular file, and the one before it as long as somebody is at it: */
 	struct kc_outlet_file files[2];
-	_Atomic unsigned int current;
-	_Atomic bool taking_back;
+	_Atomic unsigned int current; /* how many there were before it */
 	/* What is not: */
 	struct kc_stream stream;
 	pthread_mutex_t lock;
@@ -48,8 +51,12 @@ void kc_outlet_close(struct kc_outlet *outlet);
  */
 int kc_outlet_write(struct kc_outlet *outlet, const char *text, size_t len);
 
-/* A looker's: written and synced within a time that a held CPU has. 0 or -errno. */
-int kc_outlet_write_urgent(struct kc_outlet *outlet, const char *text, size_t len);
+/*
+ * A looker's: written and synced within a time that a held CPU has. 0 or -errno; -ETIMEDOUT: it
+ * may be there, but that is not certain.
+ */
+int kc_outlet_write_urgent(struct kc_outlet *outlet, unsigned int looker, const char *text,
+			   size_t len);
 
 /* To poll() for errors; another one after kc_outlet_reopen(). */
 int kc_outlet_fd(const struct kc_outlet *outlet);

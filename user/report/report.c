@@ -162,7 +162,7 @@ static int report_write_evidence(struct kc_sink *sink, unsigned int looker)
 	struct kc_report *report = report_of(sink);
 	const struct kc_line *line = &report->urgent[looker];
 
-	return kc_outlet_write_urgent(&report->outlet, line->text, line->len);
+	return kc_outlet_write_urgent(&report->outlet, looker, line->text, line->len);
 }
 
 static int report_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
@@ -188,6 +188,10 @@ static int report_stop(struct kc_sink *sink, const struct kc_when *when,
 {
 	struct kc_report *report = report_of(sink);
 
+	if (report->reopening)
+		kc_warn("%s could not be opened again to the end: what was written since is in the "
+			"file that was there before",
+			output_name(report));
 	report->endures = false; /* there is no later */
 	report->format->stop(report, when, coverage, depths, why);
 	return commit(report) ?: report_sync(sink);
@@ -199,9 +203,15 @@ static int report_reopen(struct kc_sink *sink, const struct kc_when *when,
 	struct kc_report *report = report_of(sink);
 	int opened = kc_outlet_reopen(&report->outlet);
 
-	if (opened < 0)
-		kc_warn("cannot open %s again: %s; writing goes on to the file as it was",
+	if (opened < 0 && !report->reopening)
+		kc_warn("cannot open %s again: %s; writing goes on to the file as it was, and it is "
+			"tried after each pass",
 			output_name(report), kc_strerror(opened));
+	if (opened >= 0 && report->reopening)
+		kc_info("%s is open again", output_name(report));
+	report->reopening = opened < 0;
+	if (opened < 0)
+		return -EAGAIN;
 	return opened > 0 ? report_start(sink, when, start) : 0;
 }
 
