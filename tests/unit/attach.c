@@ -454,6 +454,61 @@ static void module_is_loaded_again(void **state)
 	assert_int_equal(counts().failed, 5);
 }
 
+/* Since the kernel was learned: what we know of it is not what lies there. */
+static void module_was_loaded_again(void **state)
+{
+	struct kc_probed probed[4];
+
+	(void)state;
+	snprintf(choice[1].name, sizeof(choice[1].name), "several_ways_out [fakemod]");
+	learn_module(6);
+	place();
+	assert_asked("new panic check return entry entry+ arm");
+	assert_non_null(strstr(notices, "not probed: several_ways_out [fakemod]: its module was "
+					"unloaded since the kernel was learned\n"));
+	assert_int_equal(kc_attach_probed(attach, probed), 2);
+	assert_int_equal(counts().failed, 3);
+	learn_module(7);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked(" return return return alone+ arm:3");
+	assert_int_equal(counts().failed, 3);
+}
+
+/* ... or while its probes were placed. */
+static void module_goes_meanwhile(void **state)
+{
+	(void)state;
+	snprintf(choice[1].name, sizeof(choice[1].name), "several_ways_out [fakemod]");
+	fake_probing.module_goes = true;
+	learn_module(7);
+	place();
+	assert_asked("new panic check return entry entry+ arm");
+	fake_module_is(7);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_asked(" return return return alone+ arm:3 remove:3 remove:1");
+	assert_int_equal(counts().attached, 5);
+	/* At the end of a watch nothing is placed. */
+	fake_module_is(8);
+	learn_module(8);
+	assert_int_equal(kc_attach_check_gone(attach), 0);
+	assert_asked("");
+}
+
+/* Returns that take all calls for early ones are as good as none. */
+static void never_armed(void **state)
+{
+	(void)state;
+	snprintf(choice[1].name, sizeof(choice[1].name), "several_ways_out [fakemod]");
+	learn_module(7);
+	place();
+	fake_probing.never_armed = true;
+	fake_module_is(8);
+	learn_module(8);
+	assert_int_equal(kc_attach_check_modules(attach), 0);
+	assert_non_null(strstr(notices, "not probed: a return of several_ways_out [fakemod]: "));
+	assert_int_equal(counts().failed, 2 + 3 + 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -470,6 +525,9 @@ int main(void)
 		TEST(module_comes_back),
 		TEST(module_comes_back_barred),
 		TEST(module_comes_back_without_it),
+		TEST(module_was_loaded_again),
+		TEST(module_goes_meanwhile),
+		TEST(never_armed),
 	};
 
 	return RUN(tests);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "fake_host.h"
 #include "probe/cgroup.h"
 #include "probe/kmem.h"
 #include "probe/loss.h"
@@ -313,10 +314,11 @@ void kc_probes_hold(struct kc_probes *probes, uint64_t ns, uint64_t max_ns)
 	note(" hold:%lu/%lu", ns, max_ns);
 }
 
-void kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns)
+int kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns)
 {
 	(void)probes;
 	note(" arm:%u", returns.count);
+	return fake_probing.never_armed ? -ENOENT : 0;
 }
 
 void kc_probes_remove(struct kc_probes *probes, struct kc_points *points)
@@ -335,6 +337,8 @@ static int attach(struct kc_probes *probes, const char *what, uint64_t addr,
 	if (fake_probing.no_files)
 		return -EMFILE;
 	note(" %s", what);
+	if (fake_probing.module_goes)
+		fake_module_is(0);
 	if (!points->count)
 		points->first = probes->nr_points;
 	points->count++;

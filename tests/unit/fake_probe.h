@@ -43,7 +43,8 @@ struct kc_probes *fake_probes(void);
 struct fake_probing {
 	int load_err;	  /* what kc_probes_new() fails with */
 	uint64_t refused; /* no probe is allowed here */
-	bool no_guard, no_files;
+	bool no_guard, no_files, never_armed;
+	bool module_goes;			   /* when a probe is placed */
 	struct kc_point_count counts[FAKE_POINTS]; /* by point, in the order of attaching */
 	struct kc_depth depths[FAKE_POINTS];	   /* by function */
 	struct kc_thread_depth threads[FAKE_POINTS];

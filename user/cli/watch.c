@@ -131,7 +131,7 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 	/* The watch ends here; that probes are removed is no part of it. */
 	kc_loop_coverage(loop, &ended);
 	if (loop->attach && !err)
-		err = kc_attach_check_modules(loop->attach) ?: kc_attach_check_alive(loop->attach);
+		err = kc_attach_check_gone(loop->attach) ?: kc_attach_check_alive(loop->attach);
 	if (loop->attach)
 		kc_attach_stop(loop->attach);
 	if (loop->events) {

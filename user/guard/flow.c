@@ -231,6 +231,22 @@ static struct kc_flow_state state_after(struct kc_flow *flow, const struct kc_fl
 	return state;
 }
 
+/*
+ * Compiled code jumps to compiled code. What leads elsewhere was patched in: an optimized probe's
+ * detour, of which it is not known what it has replaced.
+ */
+static bool is_detour(const struct kc_flow *flow, const struct kc_insn *insn)
+{
+	const struct kc_ksyms *ksyms = flow->kernel->ksyms;
+	const struct kc_sym *sym;
+
+	if (insn->flow != KC_FLOW_JUMP || !insn->target ||
+	    insn->target - flow->sym->addr < flow->sym->size)
+		return false;
+	sym = kc_ksyms_find(ksyms, insn->target);
+	return !sym || kc_sym_is_generated(ksyms, sym);
+}
+
 static void follow(struct kc_flow *flow, uint32_t i)
 {
 	struct kc_insn insn = flow->insns[i].insn; /* the array may move below */
@@ -244,6 +260,7 @@ static void follow(struct kc_flow *flow, uint32_t i)
 		arrive(flow,
 		       edges[e].target == KC_EDGE_NEXT ? insn.addr + insn.len : edges[e].target,
 		       &in);
+	flow->torn |= is_detour(flow, &insn);
 	if (insn.flow == KC_FLOW_CALL)
 		falls_through = !flow->fail || insn.target != flow->fail;
 	/* A static key's jump was a nop yesterday and may be one tomorrow. */

@@ -39,7 +39,7 @@ static const char *const reason_texts[] = {
 	[KC_PLAN_DISAGREES] = "a check compares something other than the sealed slot",
 	[KC_PLAN_COLD_ORPHAN] = "a .cold part that no parent was seen to enter",
 	[KC_PLAN_NO_MEMORY] = "out of memory",
-	[KC_PLAN_TORN] = "a breakpoint lies in its text that is no kprobe's",
+	[KC_PLAN_TORN] = "its text is patched, by a breakpoint or a jump that is no kprobe's",
 };
 _Static_assert(kc_countof(reason_texts) == KC_PLAN_NR_REASONS, "a text for each reason");
 

@@ -158,8 +158,10 @@ static void follow_heads(struct kc_kprobes *kprobes)
 	uint64_t heads[BUCKETS];
 
 	for (int i = 0; !kprobes->failed && i < TRIES; i++) {
-		if (kc_mem_read(kprobes->mem, kprobes->table.addr, heads, sizeof(heads)))
-			return;
+		if (kc_mem_read(kprobes->mem, kprobes->table.addr, heads, sizeof(heads))) {
+			kprobes->walked = false;
+			break;
+		}
 		if (kprobes->walked && !memcmp(heads, kprobes->heads, sizeof(heads)))
 			return;
 		memcpy(kprobes->heads, heads, sizeof(heads));

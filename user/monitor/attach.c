@@ -58,16 +58,30 @@ uint64_t kc_attached_module(const char *module)
 }
 
 static void name_function(struct kc_attached *attached, const struct kc_choice *choice,
-			  const struct kc_ksyms *ksyms)
+			  const struct kc_kernel *kernel)
 {
-	const char *module = choice->refused ? NULL : kc_sym_module(ksyms, choice->plan->sym);
+	const char *module =
+		choice->refused ? NULL : kc_sym_module(kernel->ksyms, choice->plan->sym);
 
 	memcpy(attached->name, choice->name, sizeof(attached->name));
 	memcpy(attached->instead_of, choice->instead_of, sizeof(attached->instead_of));
 	if (!module)
 		return;
 	snprintf(attached->module, sizeof(attached->module), "%s", module);
-	attached->module_id = kc_attached_module(module);
+	if (!kc_attached_learned(kernel, module, &attached->module_id) || !attached->module_id)
+		attached->module_id = kc_attached_module(module);
+	attached->gone = kc_attached_module(module) != attached->module_id;
+}
+
+static void note_gone(struct kc_attach *attach, const struct kc_choice *choice)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text),
+		 "not probed: %s: its module was unloaded since the kernel was learned",
+		 choice->name);
+	kc_sinks_notice(attach->sinks, text);
+	attach->failed++;
 }
 
 /* Findings and the kernel's own words will have the other name. */
@@ -155,18 +169,20 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 	for (size_t i = 0; i < choices->count; i++) {
 		const struct kc_choice *choice = &choices->choices[i];
 
-		name_function(&attach->functions[i], choice, attach->session->kernel->ksyms);
+		name_function(&attach->functions[i], choice, attach->session->kernel);
 		if (*choice->alias)
 			note_alias(attach, choice);
 		if (choice->refused)
 			note_refusal(attach, choice);
+		else if (attach->functions[i].gone)
+			note_gone(attach, choice);
 		else if (choice->plan->reason == KC_PLAN_OK)
 			attach_checks(attach, choice, &attach->functions[i]);
 	}
 	for (size_t i = 0; i < choices->count; i++) {
 		const struct kc_choice *choice = &choices->choices[i];
 
-		if (!choice->refused)
+		if (!choice->refused && !attach->functions[i].gone)
 			entries[*attach->functions[i].module ? --module : count++] =
 				(struct kc_entry){
 					.addr = choice->plan->sym->addr,
@@ -185,6 +201,7 @@ void kc_attach_again(struct kc_attach *attach, const struct kc_choice *choice, s
 {
 	struct kc_attached *attached = &attach->functions[i];
 	struct kc_entry entry = { .addr = choice->plan->sym->addr, .depth = i };
+	int err;
 
 	attached->reloads++;
 	keep_text(attach->session, choice);
@@ -192,7 +209,9 @@ void kc_attach_again(struct kc_attach *attach, const struct kc_choice *choice, s
 		attach_checks(attach, choice, attached);
 	entry.call = attach_returns(attach, choice, i);
 	attach_entries(attach, &entry, 1, false);
-	kc_probes_arm_returns(attach->probes, attached->returns);
+	err = kc_probes_arm_returns(attach->probes, attached->returns);
+	if (err)
+		note_failure(attach, choice->name, "a return", err);
 }
 
 /* panic() on every kernel; where it only hands on to vpanic(), both go through it. */
@@ -283,7 +302,7 @@ int kc_attach_place(struct kc_attach *attach)
 	kc_attach_note_barred(attach);
 	if (kc_seconds_of(CLOCK_MONOTONIC) - start > LONG)
 		kc_info("placing the probes took %.0f s", kc_seconds_of(CLOCK_MONOTONIC) - start);
-	return err;
+	return err ?: kc_attach_check_gone(attach);
 }
 
 void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max)

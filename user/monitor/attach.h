@@ -55,6 +55,9 @@ bool kc_attach_has_tripwire(const struct kc_attach *attach);
  */
 int kc_attach_check_modules(struct kc_attach *attach);
 
+/* The first half of it alone: nothing is placed. */
+int kc_attach_check_gone(struct kc_attach *attach);
+
 /*
  * Does the kernel run probes at all? Told when that changes, and counted. 0 or a sink's error.
  */

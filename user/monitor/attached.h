@@ -58,6 +58,9 @@ void kc_attach_again(struct kc_attach *attach, const struct kc_choice *choice, s
 /* Which loading of a module this is: sysfs numbers its folders anew. 0: not loaded. */
 uint64_t kc_attached_module(const char *module);
 
+/* ... and of which the symbols and the text are that we know; 0: not known. False: of none. */
+bool kc_attached_learned(const struct kc_kernel *kernel, const char *module, uint64_t *ret_load);
+
 size_t kc_attached_points(const struct kc_attached *attached);
 
 /* What its probes have counted, those before a reload included. */

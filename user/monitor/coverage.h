@@ -79,7 +79,7 @@ enum kc_counter_flag {
 	  "pieces of the report, or lines beside it, that could not be written")     \
 	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                   \
 	  "findings that could not be written")                                      \
-	X(unwalked, "unwalked", KC_TELL,                                             \
+	X(unwalked, "unwalked", KC_TELL_BLIND,                                       \
 	  "times that the kernel's list of probes, with what they have replaced, was unreadable")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;

@@ -7,13 +7,23 @@
 #include "monitor/attached.h"
 #include "util/log.h"
 
+bool kc_attached_learned(const struct kc_kernel *kernel, const char *module, uint64_t *ret_load)
+{
+	for (size_t i = 0; i < kernel->nr_modules; i++) {
+		if (strcmp(kernel->modules[i].name, module) != 0)
+			continue;
+		*ret_load = kernel->modules[i].load;
+		return true;
+	}
+	return false;
+}
+
 /* Do we know the symbols and the text of this loading of the module? */
 static bool is_learned(const struct kc_kernel *kernel, const char *module, uint64_t id)
 {
-	for (size_t i = 0; i < kernel->nr_modules; i++)
-		if (!strcmp(kernel->modules[i].name, module))
-			return !kernel->modules[i].load || kernel->modules[i].load == id;
-	return false;
+	uint64_t load;
+
+	return kc_attached_learned(kernel, module, &load) && (!load || load == id);
 }
 
 /*
@@ -76,11 +86,9 @@ static uint64_t id_of_return(const struct kc_attach *attach, const struct kc_att
 		       : 0;
 }
 
-/* All go before any comes back: its place may have been another's. */
-int kc_attach_check_modules(struct kc_attach *attach)
+int kc_attach_check_gone(struct kc_attach *attach)
 {
-	int spare[SPARE], err = 0;
-	bool aside = false;
+	int err = 0;
 
 	for (size_t i = 0; !err && i < attach->nr_functions; i++) {
 		struct kc_attached *attached = &attach->functions[i];
@@ -89,6 +97,18 @@ int kc_attach_check_modules(struct kc_attach *attach)
 		    kc_attached_module(attached->module) != attached->module_id)
 			err = let_go(attach, attached);
 	}
+	return err;
+}
+
+/*
+ * All go before any comes back: its place may have been another's. And it may be another's when
+ * they are placed.
+ */
+int kc_attach_check_modules(struct kc_attach *attach)
+{
+	int spare[SPARE], err = kc_attach_check_gone(attach);
+	bool aside = false;
+
 	for (size_t i = 0; !err && i < attach->nr_functions; i++) {
 		uint64_t id = id_of_return(attach, &attach->functions[i]);
 
@@ -102,5 +122,5 @@ int kc_attach_check_modules(struct kc_attach *attach)
 	if (aside)
 		kc_attach_give_back(spare);
 	kc_attach_note_barred(attach);
-	return err;
+	return err ?: aside ? kc_attach_check_gone(attach) : 0;
 }

@@ -300,20 +300,22 @@ void kc_probes_arm(struct kc_probes *probes, bool armed)
 			 __ATOMIC_RELEASE);
 }
 
-void kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns)
+int kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns)
 {
-	int fd = bpf_map__fd(probes->skel->maps.points);
+	int fd = bpf_map__fd(probes->skel->maps.points), first_err = 0;
 	uint64_t now = kc_boot_ns();
 
 	for (; returns.count; returns.count--) {
 		const struct kc_place *place = &probes->places[returns.first];
 		struct kc_point point;
 
-		/* If it can't be said, calls are taken for early ones for ever. */
-		if (!bpf_map_lookup_elem(fd, &place->addr, &point)) {
-			point.since_ns = now;
-			bpf_map_update_elem(fd, &place->addr, &point, BPF_EXIST);
-		}
+		int err = bpf_map_lookup_elem(fd, &place->addr, &point);
+
+		point.since_ns = now;
+		if (!err)
+			err = bpf_map_update_elem(fd, &place->addr, &point, BPF_EXIST);
+		first_err = first_err ?: err;
 		returns.first = place->next;
 	}
+	return first_err;
 }

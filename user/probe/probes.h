@@ -51,7 +51,7 @@ void kc_probes_arm(struct kc_probes *probes, bool armed);
  * The same of the entry of these returns' function, which were attached while others were armed:
  * of such a one calls that nobody saw begin are early until then.
  */
-void kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns);
+int kc_probes_arm_returns(struct kc_probes *probes, struct kc_points returns);
 
 /*
  * From here on a CPU that is about to panic is held as struct kc_hold says; 0, as in the
