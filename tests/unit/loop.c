@@ -299,6 +299,18 @@ static void gap_of_the_output(void **state)
 	check_gap("the output took that long, a disk or whoever reads it");
 }
 
+static void place_probes(void)
+{
+	kc_pace_probed(&loop.pace, 20);
+}
+
+static void gap_of_probes(void **state)
+{
+	(void)state;
+	in_gap = place_probes;
+	check_gap("modules came or went, and probes with them");
+}
+
 static void gap_of_something(void **state)
 {
 	(void)state;
@@ -581,14 +593,15 @@ static void with_probes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ends_by_signal),	    TEST(ends_by_duration),  TEST(ends_within_a_period),
-		TEST(ends_by_a_sink),	    TEST(ends_by_a_notice),  TEST(ends_by_stats),
-		TEST(dear_passes),	    TEST(dear_now_and_then), TEST(nobody_to_watch),
-		TEST(on_the_edge),	    TEST(growing_back_off),  TEST(gap_of_a_stop),
-		TEST(gap_of_the_output),    TEST(gap_of_something),  TEST(gap_at_the_end),
-		TEST(other_output),	    TEST(late_is_no_gap),    TEST(hang_up_reopens),
-		TEST(hang_up_in_vain),	    TEST(reader_that_left),  TEST(flood_of_events),
-		TEST(events_while_waiting), TEST(event_that_fails),  TEST(with_probes),
+		TEST(ends_by_signal),	 TEST(ends_by_duration),     TEST(ends_within_a_period),
+		TEST(ends_by_a_sink),	 TEST(ends_by_a_notice),     TEST(ends_by_stats),
+		TEST(dear_passes),	 TEST(dear_now_and_then),    TEST(nobody_to_watch),
+		TEST(on_the_edge),	 TEST(growing_back_off),     TEST(gap_of_a_stop),
+		TEST(gap_of_the_output), TEST(gap_of_something),     TEST(gap_of_probes),
+		TEST(gap_at_the_end),	 TEST(other_output),	     TEST(late_is_no_gap),
+		TEST(hang_up_reopens),	 TEST(hang_up_in_vain),	     TEST(reader_that_left),
+		TEST(flood_of_events),	 TEST(events_while_waiting), TEST(event_that_fails),
+		TEST(with_probes),
 	};
 
 	alarm(300); /* a loop that does not end is a failure, too */

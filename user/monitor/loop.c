@@ -11,6 +11,7 @@
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+#include "util/time.h"
 
 #define STATS_EVERY 10.0 /* seconds */
 #define ALIVE_EVERY 1.0
@@ -153,6 +154,15 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 	ret_coverage->watch.unwritten_findings = unwritten.findings;
 }
 
+static int check_modules(struct kc_loop *loop)
+{
+	double began = kc_seconds_of(CLOCK_MONOTONIC);
+	int err = kc_attach_check_modules(loop->attach);
+
+	kc_pace_probed(&loop->pace, kc_seconds_of(CLOCK_MONOTONIC) - began);
+	return err;
+}
+
 /* After a pass: what is worth a word. 0 or a sink's error. */
 static int remark(struct kc_loop *loop, struct due *due)
 {
@@ -165,7 +175,7 @@ static int remark(struct kc_loop *loop, struct due *due)
 	if (!err)
 		err = kc_pace_end(&loop->pace, &coverage);
 	if (!err && loop->attach)
-		err = kc_attach_check_modules(loop->attach);
+		err = check_modules(loop);
 	if (!err && loop->attach && take_turn(&due->alive, ALIVE_EVERY, coverage.seconds))
 		err = kc_attach_check_alive(loop->attach);
 	if (!err && take_turn(&due->stats, STATS_EVERY, coverage.seconds)) {

@@ -66,7 +66,7 @@ static void raise_priority(void)
 }
 
 /* What took more than half of the time that was too long. */
-static const char *cause(double late, bool stopped, double queued, double waited)
+static const char *cause(double late, bool stopped, double queued, double waited, double probing)
 {
 	if (stopped)
 		return "kcanary was stopped by a signal";
@@ -74,6 +74,8 @@ static const char *cause(double late, bool stopped, double queued, double waited
 		return "other tasks had the CPUs";
 	if (waited > late / 2)
 		return "the output took that long, a disk or whoever reads it";
+	if (probing > late / 2)
+		return "modules came or went, and probes with them";
 	return "the cause is not known";
 }
 
@@ -106,11 +108,18 @@ int kc_pace_begin(struct kc_pace *pace)
 	late = took - promised;
 	if (pace->began && late > TOLERANCE && late > pace->period / 1000.0)
 		err = tell_gap(pace, took, late,
-			       cause(late, stopped, queued - pace->queued, waited - pace->waited));
+			       cause(late, stopped, queued - pace->queued, waited - pace->waited,
+				     pace->probing));
 	pace->began = time;
 	pace->queued = queued;
 	pace->waited = waited;
+	pace->probing = 0;
 	return err;
+}
+
+void kc_pace_probed(struct kc_pace *pace, double seconds)
+{
+	pace->probing += seconds;
 }
 
 static double cheapest(const struct kc_pace *pace)

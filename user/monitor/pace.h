@@ -28,6 +28,7 @@ struct kc_pace {
 	double began, cost;	       /* seconds */
 	double queued;		       /* seconds that this thread had waited for a CPU by then */
 	double waited;		       /* ... and for its output */
+	double probing;		       /* ... and that it took to place and remove probes since */
 	struct kc_watch_counts counts; /* gaps and slowed_ms */
 };
 
@@ -38,6 +39,9 @@ void kc_pace_init(struct kc_pace *pace, unsigned int asked, unsigned int max_cpu
 /* A pass begins, or would if the watch went on: tell of a gap that ends here. 0 or a sink's error.
  */
 int kc_pace_begin(struct kc_pace *pace);
+
+/* Probes went with their module, or came back with it, which took so many seconds. */
+void kc_pace_probed(struct kc_pace *pace, double seconds);
 
 /* A pass is over: when to run the next one. 0 or a sink's error. */
 int kc_pace_end(struct kc_pace *pace, const struct kc_coverage *coverage);
