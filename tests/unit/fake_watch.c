@@ -108,6 +108,28 @@ static int see_stats(struct kc_sink *sink, const struct kc_when *when,
 	return seen.stats_err;
 }
 
+static int see_start(struct kc_sink *sink, const struct kc_when *when, const struct kc_start *start)
+{
+	(void)sink;
+	(void)when;
+	(void)start;
+	seen.starts++;
+	return 0;
+}
+
+static int see_stop(struct kc_sink *sink, const struct kc_when *when,
+		    const struct kc_coverage *coverage, const struct kc_depths *depths,
+		    const char *why)
+{
+	(void)sink;
+	(void)when;
+	(void)depths;
+	seen.stops++;
+	seen.end = *coverage;
+	snprintf(seen.why, sizeof(seen.why), "%s", why);
+	return seen.stop_err;
+}
+
 static int see_sync(struct kc_sink *sink)
 {
 	(void)sink;
@@ -150,6 +172,8 @@ static void forget(struct kc_sink *sink)
 }
 
 static const struct kc_sink_ops sink_ops = {
+	.start = see_start,
+	.stop = see_stop,
 	.finding = see,
 	.word_evidence = word_evidence,
 	.write_evidence = write_evidence,
@@ -304,12 +328,8 @@ void put_to_sleep(struct fake_thread *thread, uint32_t tid)
 static void start_engine(struct kc_source *from)
 {
 	assert_int_equal(kc_desk_new(&no_filter, from, &sinks, &desk), 0);
-	assert_int_equal(kc_passes_new(&(struct kc_passes_options){ .session = &session,
-								    .source = from,
-								    .desk = desk,
-								    .sinks = &sinks },
-				       &passes),
-			 0);
+	assert_int_equal(
+		kc_passes_new(&(struct kc_engine){ &session, from, desk, &sinks }, &passes), 0);
 }
 
 void fake_watch_through(struct kc_source *other)
@@ -401,13 +421,13 @@ struct kc_events *start_events(void)
 {
 	struct kc_events *events;
 
-	assert_int_equal(kc_events_start(&(struct kc_events_options){ .session = &session,
-								      .probes = fake_probes(),
-								      .source = source,
-								      .desk = desk,
-								      .sinks = &sinks,
-								      .hold_off = 5 },
-					 &events),
+	assert_int_equal(kc_events_start(
+				 &(struct kc_events_options){
+					 .engine = { &session, source, desk, &sinks },
+					 .probes = fake_probes(),
+					 .hold_off = 5,
+				 },
+				 &events),
 			 0);
 	return events;
 }

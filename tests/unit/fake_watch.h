@@ -18,7 +18,7 @@
 /* A sink that remembers. */
 struct seen {
 	struct kc_sink sink;
-	size_t findings, notices, stats;
+	size_t findings, notices, stats, starts, stops;
 	size_t syncs, reopened;
 	size_t unopened;    /* so many more times it can't be opened again */
 	uint64_t unwritten; /* lines; one more for each finding if the disk is full */
@@ -29,8 +29,9 @@ struct seen {
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
 	uint64_t intact; /* how often the last one's function was seen with an intact slot */
-	char place[64], notice[320];
-	int err, notice_err, stats_err; /* what the next ones end with */
+	char place[64], notice[320], why[32];	  /* why: of the stop */
+	struct kc_coverage end;			  /* ... and its totals */
+	int err, notice_err, stats_err, stop_err; /* what the next ones end with */
 	_Atomic size_t evidence;
 	_Atomic bool numbered[1024]; /* evidence was seen with this number */
 	void (*on_finding)(void);

@@ -129,14 +129,7 @@ static int audit(const struct audit_options *options, struct kc_session *session
 		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));
 	if (kc_desk_new(&options->filter, source, &sinks, &desk) ||
-	    kc_passes_new(
-		    &(struct kc_passes_options){
-			    .session = session,
-			    .source = source,
-			    .desk = desk,
-			    .sinks = &sinks,
-		    },
-		    &passes))
+	    kc_passes_new(&(struct kc_engine){ session, source, desk, &sinks }, &passes))
 		return kc_fail_nomem(ret_failure);
 	err = kc_sinks_start(&sinks, &(struct kc_start){ .filter = &options->filter });
 	if (!err)

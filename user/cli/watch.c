@@ -9,9 +9,8 @@
 #include "cli/common.h"
 #include "cli/output.h"
 #include "cli/rights.h"
-#include "monitor/lookers.h"
-#include "monitor/loop.h"
 #include "monitor/record.h"
+#include "monitor/watch.h"
 #include "source/live.h"
 #include "util/log.h"
 
@@ -120,48 +119,6 @@ static const struct kc_option record_rows[] = {
 	{},
 };
 
-static int conclude(const struct kc_loop *loop, int err, const char *why,
-		    struct kc_failure *ret_failure, enum kc_exit *ret_status)
-{
-	struct kc_coverage coverage, ended;
-	int written;
-
-	if (!err)
-		err = kc_passes_end(loop->passes);
-	/* The watch ends here; that probes are removed is no part of it. */
-	kc_loop_coverage(loop, &ended);
-	if (loop->attach && !err)
-		err = kc_attach_check_gone(loop->attach) ?: kc_attach_check_alive(loop->attach);
-	if (loop->attach)
-		kc_attach_stop(loop->attach);
-	if (loop->events) {
-		int failed = kc_events_stop(loop->events);
-
-		err = err ?: failed;
-	}
-	kc_loop_coverage(loop, &coverage);
-	coverage.seconds = ended.seconds;
-	coverage.cpu_seconds = ended.cpu_seconds;
-	written = kc_sinks_stop(loop->sinks, &coverage,
-				loop->attach ? kc_attach_depths(loop->attach) : NULL,
-				err ? "failed" : why);
-	if (written == -EPIPE)
-		written = 0;		   /* who does not want to read the end has left */
-	kc_loop_coverage(loop, &coverage); /* maybe not all of that was written */
-	if (err && written)
-		return kc_fail(ret_failure, KC_EXIT_FAILED, err,
-			       "the watch ended: %s; the report could not be written: %s",
-			       kc_strerror(err), kc_strerror(written));
-	if (err)
-		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "the watch ended: %s",
-			       kc_strerror(err));
-	if (written)
-		return kc_fail(ret_failure, KC_EXIT_FAILED, written,
-			       "the report could not be written: %s", kc_strerror(written));
-	*ret_status = kc_coverage_exit(&coverage);
-	return 0;
-}
-
 /* Options that contradict each other. */
 static int check_watch(void *given, struct kc_failure *ret_failure)
 {
@@ -225,19 +182,6 @@ static void print_choices(const struct kc_choices *choices)
 	       choices->points);
 }
 
-/* What the watch is about, once probes are placed; probed has room for all of them. */
-static struct kc_start start_of(const struct watch_options *options, const struct kc_attach *attach,
-				struct kc_probed *probed)
-{
-	return (struct kc_start){
-		.filter = &options->filter,
-		.period = options->period,
-		.probed = probed,
-		.nr_probed = attach ? kc_attach_probed(attach, probed) : 0,
-		.tripwire = attach && kc_attach_has_tripwire(attach),
-	};
-}
-
 /*
  * Before there are threads, which inherit it. SIGHUP comes when logs are rotated, or when the
  * terminal that the output goes to is gone, unless somebody (nohup) has had it ignored.
@@ -262,81 +206,15 @@ static void block_signals(const struct watch_options *options, sigset_t *ret_end
 	sigprocmask(SIG_BLOCK, &all, NULL);
 }
 
-/* Probes placed, events looked at, CPUs held: in this order. */
-static int arm(const struct watch_options *options, const struct kc_choices *choices,
-	       struct kc_session *session, struct kc_source *source, struct kc_desk *desk,
-	       struct kc_sinks *sinks, struct kc_failure *ret_failure,
-	       struct kc_attach **ret_attach, struct kc_events **ret_events)
-{
-	unsigned int hold_off = kc_lookers_are_possible() ? options->hold_off : 0;
-	int err;
-
-	if (hold_off != options->hold_off)
-		kc_debug("one CPU: it is not held, nobody could write meanwhile");
-	err = kc_attach_new(
-		&(struct kc_attach_options){
-			.session = session,
-			.choices = choices,
-			.sinks = sinks,
-			.pid = options->filter.pid,
-			.by_thread = options->filter.tid || options->filter.comm ||
-				     options->filter.cgroup,
-			.headroom = options->headroom,
-		},
-		ret_failure, ret_attach);
-	if (err)
-		return err;
-	if (kc_attach_place(*ret_attach))
-		return kc_fail_nomem(ret_failure);
-	err = kc_events_start(
-		&(struct kc_events_options){
-			.session = session,
-			.probes = kc_attach_probes(*ret_attach),
-			.source = source,
-			.desk = desk,
-			.sinks = sinks,
-			.hold_off = hold_off,
-		},
-		ret_events);
-	if (err)
-		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot start a thread");
-	kc_attach_activate(*ret_attach, hold_off, options->hold_max);
-	return 0;
-}
-
-static int new_passes(struct kc_session *session, struct kc_source *source, struct kc_desk *desk,
-		      struct kc_sinks *sinks, struct kc_failure *ret_failure,
-		      struct kc_passes **ret_passes)
-{
-	const struct kc_passes_options options = {
-		.session = session,
-		.source = source,
-		.desk = desk,
-		.sinks = sinks,
-	};
-
-	return kc_passes_new(&options, ret_passes) ? kc_fail_nomem(ret_failure) : 0;
-}
-
 static int watch(const struct watch_options *options, struct kc_session *session,
 		 struct kc_recorder *recorder, const struct kc_choices *choices,
 		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
 	struct kc_source *live kc_auto(kc_cleanup_source) = NULL, *source;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
-	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
-	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
-	struct kc_attach *attach kc_auto(kc_cleanup_attach) = NULL;
-	struct kc_events *events kc_auto(kc_cleanup_events) = NULL;
-	kc_auto_free struct kc_probed *probed = calloc(choices->count + 1, sizeof(*probed));
-	struct kc_start start;
-	struct kc_loop loop;
-	const char *why = "failed";
 	sigset_t end, reopen;
 	int err;
 
-	if (!probed)
-		return kc_fail_nomem(ret_failure);
 	block_signals(options, &end, &reopen);
 	kc_tell_rights(!options->no_probes);
 	err = kc_live_new(
@@ -356,34 +234,23 @@ static int watch(const struct watch_options *options, struct kc_session *session
 		return err;
 	if (recorder)
 		kc_sinks_add(&sinks, kc_recorder_sink(recorder));
-	if (kc_desk_new(&options->filter, source, &sinks, &desk))
-		return kc_fail_nomem(ret_failure);
-	if (!options->no_probes)
-		err = arm(options, choices, session, source, desk, &sinks, ret_failure, &attach,
-			  &events);
-	/* The watch begins here; that probes are placed is no part of it. */
-	err = err ?: new_passes(session, source, desk, &sinks, ret_failure, &passes);
-	if (attach && err)
-		kc_attach_stop(attach); /* before the events that nobody will look at */
-	if (err)
-		return err;
-	start = start_of(options, attach, probed);
-	loop = (struct kc_loop){
-		.filter = &options->filter,
-		.period = options->period,
-		.max_cpu = options->max_cpu,
-		.duration = options->duration,
-		.signals = &end,
-		.reopen = reopen,
-		.start = &start,
-		.mem = session->mem,
-		.passes = passes,
-		.attach = attach,
-		.events = events,
-		.sinks = &sinks,
-	};
-	err = kc_loop_run(&loop, &why);
-	return conclude(&loop, err, why, ret_failure, ret_status);
+	return kc_watch(
+		&(struct kc_watch_options){
+			.session = session,
+			.source = source,
+			.sinks = &sinks,
+			.filter = &options->filter,
+			.choices = options->no_probes ? NULL : choices,
+			.headroom = options->headroom,
+			.hold_off = options->hold_off,
+			.hold_max = options->hold_max,
+			.period = options->period,
+			.max_cpu = options->max_cpu,
+			.duration = options->duration,
+			.end = &end,
+			.reopen = &reopen,
+		},
+		ret_failure, ret_status);
 }
 
 /* Before the first plan is made: what it is made of belongs into the recording. */

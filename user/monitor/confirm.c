@@ -8,7 +8,7 @@
 
 /* What the confirming passes over one suspect found. */
 struct evidence {
-	const struct kc_confirm *with;
+	const struct kc_engine *with;
 	struct kc_sleep sleep;
 	bool copied;
 	struct kc_record record;
@@ -131,7 +131,7 @@ static const struct kc_damage *damage_of(const struct evidence *evidence, uint64
 static int file(const struct evidence *evidence, struct kc_damaged damaged, size_t frame,
 		const struct kc_damage *damage)
 {
-	const struct kc_confirm *with = evidence->with;
+	const struct kc_engine *with = evidence->with;
 	struct kc_finding finding = {
 		.boot_ns = evidence->record.boot_ns,
 		.engine = "sweep",
@@ -191,18 +191,18 @@ static int file_proven(const struct evidence *evidence)
 	return err ?: proven;
 }
 
-int kc_confirm(const struct kc_confirm *confirm, const struct kc_sleep *sleep)
+int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep)
 {
 	kc_auto_free struct evidence *evidence = calloc(1, sizeof(*evidence));
 	int err;
 
 	if (!evidence)
 		return -ENOMEM;
-	evidence->with = confirm;
+	evidence->with = engine;
 	evidence->sleep = *sleep;
 	err = look_again(evidence);
 	/* Code that moved while we looked makes our own slots doubtful. */
-	if (err || kc_source_is_stale(confirm->source))
+	if (err || kc_source_is_stale(engine->source))
 		return err;
 	return file_proven(evidence);
 }

@@ -11,9 +11,7 @@
 #ifndef KC_MONITOR_CONFIRM_H
 #define KC_MONITOR_CONFIRM_H
 
-#include "monitor/case.h"
-#include "monitor/session.h"
-#include "source/source.h"
+#include "monitor/engine.h"
 
 /* One sleep of one thread. */
 struct kc_sleep {
@@ -28,19 +26,11 @@ static inline struct kc_sleep kc_sleep_of(const struct kc_record *record)
 	return (struct kc_sleep){ record->tid, record->start_ns, record->switches, record->sp };
 }
 
-/* What a confirmation works with; all borrowed. */
-struct kc_confirm {
-	struct kc_session *session;
-	struct kc_source *source;
-	struct kc_desk *desk;
-	struct kc_sinks *sinks; /* synced after each finding */
-};
-
 /*
  * Look again, and file what is proved. Returns how many anomalies were proved: 0 means
  * that the thread ran, or the kernel's code changed; or -errno.
  */
-int kc_confirm(const struct kc_confirm *confirm, const struct kc_sleep *sleep);
+int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep);
 
 /* The address of a stack's end, which is what KC_ANOMALY_STACK_END is about. */
 static inline uint64_t kc_stack_end(const struct kc_session *session,

@@ -84,13 +84,13 @@ static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int
 	struct held held = { events->with.probes, &parcel->event };
 
 	kc_probes_tell(held.probes, held.event, KC_HELD_SEEN);
-	evidence.first.number = kc_desk_number(events->with.desk);
+	evidence.first.number = kc_desk_number(events->with.engine.desk);
 	clock_gettime(CLOCK_REALTIME, &evidence.first.time);
-	evidence.first.after = kc_sinks_told(events->with.sinks);
+	evidence.first.after = kc_sinks_told(events->with.engine.sinks);
 	/* It may be in the file all the same, and not on the disk: the number stays its own. */
 	parcel->first = evidence.first;
-	if (!kc_sinks_evidence(events->with.sinks, events->with.session, &evidence, tell_safe,
-			       &held))
+	if (!kc_sinks_evidence(events->with.engine.sinks, events->with.engine.session, &evidence,
+			       tell_safe, &held))
 		return true;
 	events->late++;
 	return false;
@@ -148,12 +148,7 @@ int kc_events_start(const struct kc_events_options *options, struct kc_events **
 	if (!events)
 		return -ENOMEM;
 	events->with = *options;
-	events->hearing = (struct kc_hearing){
-		.session = options->session,
-		.source = options->source,
-		.desk = options->desk,
-		.sinks = options->sinks,
-	};
+	events->hearing = (struct kc_hearing){ .with = options->engine };
 	pthread_mutex_init(&events->ring, NULL);
 	events->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (events->wake < 0)
@@ -189,14 +184,14 @@ static int tell_dropped(struct kc_events *events)
 		 "evidence %lu, and maybe some before it, is all there is: events came faster than "
 		 "they were handled",
 		 number);
-	return kc_sinks_notice(events->with.sinks, text);
+	return kc_sinks_notice(events->with.engine.sinks, text);
 }
 
 static uint64_t count_unwritten(const struct kc_events *events)
 {
 	struct kc_unwritten unwritten;
 
-	kc_sinks_count(events->with.sinks, &unwritten);
+	kc_sinks_count(events->with.engine.sinks, &unwritten);
 	return unwritten.lines;
 }
 

@@ -15,21 +15,17 @@
 #ifndef KC_MONITOR_EVENTS_H
 #define KC_MONITOR_EVENTS_H
 
-#include "monitor/case.h"
-#include "monitor/session.h"
+#include "monitor/engine.h"
 #include "probe/probes.h"
 
 struct kc_events;
 
 /* All borrowed. */
 struct kc_events_options {
-	struct kc_session *session;
+	struct kc_engine engine;
 	struct kc_probes *probes;
-	struct kc_source *source;
-	struct kc_desk *desk;
-	struct kc_sinks *sinks;
-	unsigned int
-		hold_off; /* ms after which a held CPU that nobody has seen goes on; 0: none is */
+	/* ms after which a held CPU that nobody has seen goes on; 0: none is */
+	unsigned int hold_off;
 };
 
 /* Look at events from here on, in threads of their own. Signals are blocked by the caller. 0 or

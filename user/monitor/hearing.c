@@ -37,7 +37,7 @@ static int tell_outcome(const struct kc_hearing *hearing, uint64_t number, int f
 	else
 		snprintf(text, sizeof(text), "evidence %lu is no finding: %s", number,
 			 why_not(filed));
-	return kc_sinks_notice(hearing->sinks, text);
+	return kc_sinks_notice(hearing->with.sinks, text);
 }
 
 /* What nobody knows of yet is proved from freshly read text, too. */
@@ -45,7 +45,7 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 		       struct kc_checked_stack *checked, struct kc_finding *ret_finding,
 		       struct kc_damaged *ret_damaged)
 {
-	struct kc_session *session = hearing->session;
+	struct kc_session *session = hearing->with.session;
 	bool proved = kc_event_prove(session->kernel, session->plans, &session->seen, event,
 				     checked, ret_finding);
 
@@ -57,7 +57,7 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 				?: event->task.count ? event->task.sp
 						     : event->site,
 	};
-	return kc_desk_knows(hearing->desk, &event->task, *ret_damaged) ||
+	return kc_desk_knows(hearing->with.desk, &event->task, *ret_damaged) ||
 	       !kc_event_renew(session->plans, event) ||
 	       kc_event_prove(session->kernel, session->plans, &session->seen, event, checked,
 			      ret_finding);
@@ -67,7 +67,7 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 static int file_event(const struct kc_hearing *hearing, const struct kc_event *event,
 		      const struct kc_first *first, uint64_t *ret_seq)
 {
-	struct kc_session *session = hearing->session;
+	struct kc_session *session = hearing->with.session;
 	struct kc_checked_stack checked;
 	struct kc_finding finding;
 	struct kc_damaged damaged;
@@ -76,10 +76,10 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	*ret_seq = 0;
 	if (!prove_anew(hearing, event, &checked, &finding, &damaged))
 		return NOT_PROVED;
-	kc_source_now(hearing->source, &finding.time);
+	kc_source_now(hearing->with.source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;
-	filed = kc_desk_file(hearing->desk, session->kernel, event, damaged, &finding);
+	filed = kc_desk_file(hearing->with.desk, session->kernel, event, damaged, &finding);
 	*ret_seq = finding.seq;
 	return filed;
 }
@@ -91,17 +91,17 @@ int kc_event_handle(struct kc_hearing *hearing, const struct kc_event *event,
 	uint64_t seq;
 	int filed, err;
 
-	kc_source_event(hearing->source, event, first);
+	kc_source_event(hearing->with.source, event, first);
 	filed = file_event(hearing, event, first, &seq);
 	hearing->unproven += filed == NOT_PROVED || filed == KC_FILED_NOBODYS;
 	err = filed < 0 ? filed : tell_outcome(hearing, first->number, filed, seq);
 	if (!err && filed == NOT_PROVED && !first->number)
 		err = kc_tell_unproven(
-			hearing->sinks, &event->task,
-			kc_place_text(hearing->session->kernel, kc_event_site(event), place),
+			hearing->with.sinks, &event->task,
+			kc_place_text(hearing->with.session->kernel, kc_event_site(event), place),
 			&hearing->told);
 	/* One sink that failed is no reason not to sync another; a CPU may be held for it. */
 	if (filed == KC_FILED_WRITTEN || filed < 0 || first->number)
-		err = kc_sinks_sync(hearing->sinks) ?: err;
+		err = kc_sinks_sync(hearing->with.sinks) ?: err;
 	return err;
 }

@@ -3,15 +3,10 @@
 #ifndef KC_MONITOR_HEARING_H
 #define KC_MONITOR_HEARING_H
 
-#include "monitor/case.h"
-#include "monitor/session.h"
+#include "monitor/engine.h"
 
-/* All borrowed but the count. */
 struct kc_hearing {
-	struct kc_session *session;
-	struct kc_source *source;
-	struct kc_desk *desk;
-	struct kc_sinks *sinks;
+	struct kc_engine with;
 	unsigned int told; /* notices of events not proved */
 	uint64_t unproven; /* events that proved nothing, or that nobody could be found for */
 };

@@ -17,10 +17,7 @@ struct suspect {
 };
 
 struct kc_passes {
-	struct kc_session *session;
-	struct kc_source *source;
-	struct kc_desk *desk;
-	struct kc_confirm confirm;
+	struct kc_engine with;
 	struct kc_pass pass; /* the last one over all tasks */
 	struct kc_sweep_counts counts;
 	double first_cpu, cpu; /* seconds of CPU that the first and the last pass took */
@@ -33,19 +30,15 @@ struct kc_passes {
 	void *on_checked_arg;
 };
 
-int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes)
+int kc_passes_new(const struct kc_engine *engine, struct kc_passes **ret_passes)
 {
 	struct kc_passes *passes = calloc(1, sizeof(*passes));
 
 	if (!passes)
 		return -ENOMEM;
-	passes->session = options->session;
-	passes->source = options->source;
-	passes->desk = options->desk;
+	passes->with = *engine;
 	passes->started = kc_seconds_of(CLOCK_MONOTONIC);
 	passes->started_cpu = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-	passes->confirm = (struct kc_confirm){ options->session, options->source, options->desk,
-					       options->sinks };
 	*ret_passes = passes;
 	return 0;
 }
@@ -79,7 +72,7 @@ static int tell_unproven(struct kc_passes *passes, const struct kc_record *recor
 			 const char *place)
 {
 	passes->counts.unproven++;
-	return kc_tell_unproven(passes->confirm.sinks, record, place, &passes->unseen.told);
+	return kc_tell_unproven(passes->with.sinks, record, place, &passes->unseen.told);
 }
 
 /* Where on the stack the return addresses lie that were followed; how many. */
@@ -121,7 +114,7 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
 		    checked->frames[i].status == KC_CHECK_INTACT)
 			slots[facts.nr_slots++] = checked->frames[i].slot;
-	facts.nr_returns = find_returns(passes->session->kernel, record, checked, returns);
+	facts.nr_returns = find_returns(passes->with.session->kernel, record, checked, returns);
 	for (size_t i = 0; i < facts.nr_returns; i++) {
 		uint64_t word;
 
@@ -129,7 +122,7 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 			return;
 		facts.returns_hash = kc_hash_word(facts.returns_hash, word);
 	}
-	if (kc_source_cache(passes->source, record, &facts))
+	if (kc_source_cache(passes->with.source, record, &facts))
 		passes->counts.uncached++;
 }
 
@@ -138,7 +131,7 @@ static bool is_news(struct kc_passes *passes, const struct kc_record *record,
 		    const struct kc_damaged *damaged, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!kc_desk_knows(passes->desk, record, damaged[i]))
+		if (!kc_desk_knows(passes->with.desk, record, damaged[i]))
 			return true;
 	return false;
 }
@@ -150,7 +143,7 @@ static int on_damaged(struct kc_passes *passes, const struct kc_record *record, 
 	if (is_news(passes, record, damaged, count))
 		return suspect(passes, record, place);
 	if (count)
-		kc_desk_count_repeated(passes->desk);
+		kc_desk_count_repeated(passes->with.desk);
 	return 0;
 }
 
@@ -165,8 +158,9 @@ static int on_damage_record(struct kc_passes *passes, const struct kc_record *re
 		if (damage[i].changed_bytes)
 			damaged[count++] = (struct kc_damaged){ KC_ANOMALY_SLOT, damage[i].slot };
 	if (record->flags & KC_RECORD_END_GONE)
-		damaged[count++] = (struct kc_damaged){ KC_ANOMALY_STACK_END,
-							kc_stack_end(passes->session, record) };
+		damaged[count++] =
+			(struct kc_damaged){ KC_ANOMALY_STACK_END,
+					     kc_stack_end(passes->with.session, record) };
 	/* It differed at the first read alone, in one and the same sleep. */
 	if (!count)
 		return tell_unproven(passes, record, KNOWN_STACK);
@@ -177,7 +171,7 @@ static int on_damage_record(struct kc_passes *passes, const struct kc_record *re
 static void explain_stack(const struct kc_passes *passes, const struct kc_record *record,
 			  const struct kc_checked_stack *checked)
 {
-	const struct kc_kernel *kernel = passes->session->kernel;
+	const struct kc_kernel *kernel = passes->with.session->kernel;
 	char place[160], end[160];
 
 	if (kc_log_get_level() < KC_LOG_DEBUG)
@@ -211,13 +205,13 @@ static const char *place_of(const struct kc_passes *passes, const struct kc_chec
 		return "(no frame)";
 	while (i + 1 < checked->count && checked->frames[i].status != KC_CHECK_DAMAGED)
 		i++;
-	return kc_frame_text(passes->session->kernel, &checked->frames[i].frame, place);
+	return kc_frame_text(passes->with.session->kernel, &checked->frames[i].frame, place);
 }
 
 static int on_ran(struct kc_passes *passes, const struct kc_record *record)
 {
-	int told = kc_unseen_ran(&passes->unseen, passes->confirm.sinks, record,
-				 passes->counts.passes);
+	int told =
+		kc_unseen_ran(&passes->unseen, passes->with.sinks, record, passes->counts.passes);
 
 	passes->counts.restless += told > 0;
 	return told < 0 ? told : 0;
@@ -235,7 +229,7 @@ static int on_record(const struct kc_record *record, void *arg)
 		return on_ran(passes, record);
 	if (record->kind == KC_RECORD_DAMAGE)
 		return on_damage_record(passes, record);
-	kc_session_check(passes->session, record, &checked);
+	kc_session_check(passes->with.session, record, &checked);
 	kc_coverage_add_stack(&passes->counts, &checked);
 	explain_stack(passes, record, &checked);
 	cache_sleep(passes, record, &checked);
@@ -245,10 +239,10 @@ static int on_record(const struct kc_record *record, void *arg)
 		if (err)
 			return err;
 	}
-	count = kc_damaged_in(passes->session, record, &checked, damaged);
+	count = kc_damaged_in(passes->with.session, record, &checked, damaged);
 	/* Of a stack that was not verified in full nothing can be said to be mended. */
 	if (!is_blind(&checked))
-		kc_desk_seen(passes->desk, record, damaged, count);
+		kc_desk_seen(passes->with.desk, record, damaged, count);
 	return on_damaged(passes, record, place_of(passes, &checked, place), damaged, count);
 }
 
@@ -259,7 +253,7 @@ static int confirm_suspects(struct kc_passes *passes)
 	for (size_t i = 0; !err && i < passes->nr_suspects; i++) {
 		const struct suspect *suspect = &passes->suspects[i];
 		const struct kc_sleep sleep = kc_sleep_of(&suspect->record);
-		int proven = kc_confirm(&passes->confirm, &sleep);
+		int proven = kc_confirm(&passes->with, &sleep);
 
 		err = proven ? (proven < 0 ? proven : 0)
 			     : tell_unproven(passes, &suspect->record, suspect->place);
@@ -281,15 +275,15 @@ static void refresh(struct kc_passes *passes)
 	struct kc_kernel *kernel;
 	int err;
 
-	if (!kc_source_is_stale(passes->source))
+	if (!kc_source_is_stale(passes->with.source))
 		return;
-	err = kc_source_reload(passes->source, &kernel);
+	err = kc_source_reload(passes->with.source, &kernel);
 	if (!err)
-		err = kc_session_adopt(passes->session, kernel);
+		err = kc_session_adopt(passes->with.session, kernel);
 	if (!err) {
-		kc_source_adopted(passes->source);
+		kc_source_adopted(passes->with.source);
 		kc_debug("modules changed: learned the kernel again");
-		kc_source_flush(passes->source);
+		kc_source_flush(passes->with.source);
 		passes->failed_reloads = 0;
 		return;
 	}
@@ -308,8 +302,8 @@ int kc_passes_run(struct kc_passes *passes)
 	int err;
 
 	refresh(passes);
-	kc_plans_next_pass(passes->session->plans);
-	err = kc_source_pass(passes->source, 0, on_record, passes, pass);
+	kc_plans_next_pass(passes->with.session->plans);
+	err = kc_source_pass(passes->with.source, 0, on_record, passes, pass);
 	if (err)
 		return err;
 	kc_unseen_passed(&passes->unseen, counts->passes);
@@ -322,7 +316,7 @@ int kc_passes_run(struct kc_passes *passes)
 	counts->checked += pass->copied + pass->cached;
 	counts->verified += pass->cached_slots;
 	err = confirm_suspects(passes);
-	kc_source_trim(passes->source);
+	kc_source_trim(passes->with.source);
 	passes->cpu = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
 	if (counts->passes == 1)
 		passes->first_cpu = passes->cpu;
@@ -331,7 +325,7 @@ int kc_passes_run(struct kc_passes *passes)
 
 int kc_passes_end(struct kc_passes *passes)
 {
-	int told = kc_unseen_end(&passes->unseen, passes->confirm.sinks);
+	int told = kc_unseen_end(&passes->unseen, passes->with.sinks);
 
 	passes->counts.restless += told > 0 ? told : 0;
 	return told < 0 ? told : 0;
@@ -351,8 +345,8 @@ void kc_passes_observe(struct kc_passes *passes, kc_checked_fn fn, void *arg)
 void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_coverage)
 {
 	ret_coverage->sweep = passes->counts;
-	kc_source_losses(passes->source, ret_coverage->sweep.losses);
-	kc_desk_counts(passes->desk, &ret_coverage->told, &ret_coverage->told_by_probes);
+	kc_source_losses(passes->with.source, ret_coverage->sweep.losses);
+	kc_desk_counts(passes->with.desk, &ret_coverage->told, &ret_coverage->told_by_probes);
 	ret_coverage->first_pass_cpu = passes->first_cpu;
 	ret_coverage->pass_cpu = passes->cpu;
 	ret_coverage->cpu_seconds = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - passes->started_cpu;

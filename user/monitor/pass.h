@@ -12,16 +12,8 @@
 
 struct kc_passes;
 
-/* All borrowed. */
-struct kc_passes_options {
-	struct kc_session *session;
-	struct kc_source *source;
-	struct kc_desk *desk;
-	struct kc_sinks *sinks;
-};
-
 /* 0 or -ENOMEM. */
-int kc_passes_new(const struct kc_passes_options *options, struct kc_passes **ret_passes);
+int kc_passes_new(const struct kc_engine *engine, struct kc_passes **ret_passes);
 void kc_passes_free(struct kc_passes *passes);
 KC_DEFINE_AUTO(passes, struct kc_passes, kc_passes_free)
 

@@ -222,22 +222,13 @@ static int start_engine(struct kc_replay *replay)
 
 	kc_sinks_add(&replay->inner, &replay->forward);
 	err = kc_desk_new(&replay->filter, &replay->taped.source, &replay->inner, &replay->desk);
-	if (!err)
-		err = kc_passes_new(
-			&(struct kc_passes_options){
-				.session = &replay->session,
-				.source = &replay->taped.source,
-				.desk = replay->desk,
-				.sinks = &replay->inner,
-			},
-			&replay->passes);
-	replay->hearing = (struct kc_hearing){
+	replay->hearing.with = (struct kc_engine){
 		.session = &replay->session,
 		.source = &replay->taped.source,
 		.desk = replay->desk,
 		.sinks = &replay->inner,
 	};
-	return err;
+	return err ?: kc_passes_new(&replay->hearing.with, &replay->passes);
 }
 
 static int tell_start(struct kc_replay *replay, const struct kc_tape_entry *entry)
