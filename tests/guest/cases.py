@@ -630,8 +630,10 @@ def modules(kernel):
     need(len([n for n in guest.events("notice", "again:out: ")
               if n["text"].startswith("probed again: ")]) == 18, "again: notices", guest)
     stats = guest.events("stats", "again:out: ")[-1]["probes"]
-    first = guest.events("stats", "again:out: ")[0]["probes"]
-    need(stats["attached"] == first["attached"], f"{first} {stats}", guest)
+    placed = guest.events("start", "again:out: ")[0]["watch"]["probes"]
+    # An entry's for each function, and the tripwire.
+    need(stats["attached"] == 1 + sum(1 + f["checks"] + f["returns"] for f in placed),
+         f"{placed} {stats}", guest)
     need(stats["comparisons"] + (stats["missed"] or 0) >= 600, str(stats), guest)
     # Calls that were under way when probes came back are no missed ones.
     need(stats["unmatched_returns"] <= (stats["missed"] or 0), str(stats), guest)
