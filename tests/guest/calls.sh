@@ -28,7 +28,7 @@ kcanary watch -f 'vfs_*' -d 1
 echo "too many: status $?"
 kcanary watch -f nosuchfunction -d 1
 echo "unknown: status $?"
-kcanary watch -f __stack_chk_fail -f bpf_ringbuf_output -d 1
+kcanary watch -f __stack_chk_fail -f bpf_ringbuf_output -f panic -d 1
 echo "refused: status $?"
 kcanary watch -f trace_event_raw_event_sched_switch -f hrtimer_nanosleep -d 1 -j >some
 echo "some: status $?"

@@ -288,6 +288,7 @@ def calls(kernel, seconds=3):
             ("unknown", "2", "no function that can be probed is named 'nosuchfunction'"),
             ("refused", "4", "the kernel allows no probes there"),
             ("refused", "4", "bpf_ringbuf_output: kcanary's own probes run through it"),
+            ("refused", "4", "panic: kcanary has a probe of its own there"),
             ("dry-run", "0", "probes, an entry's for each function among them"),
             ("preset", "2", "there is no preset 'nosuch'")):
         need(guest.value(rf"^{name}: status (\d+)$") == status and words in guest.output,

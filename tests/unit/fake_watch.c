@@ -157,6 +157,7 @@ static void count_wait(struct kc_sink *sink, struct kc_unwritten *unwritten, dou
 {
 	(void)sink;
 	unwritten->lines += seen.unwritten;
+	unwritten->findings += seen.unwritten;
 	*waited += seen.waited;
 }
 

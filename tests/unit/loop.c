@@ -106,6 +106,7 @@ static void ends_by_duration(void **state)
 	assert_int_equal(kc_loop_run(&loop, &why), 0);
 	assert_string_equal(why, "time is up");
 	assert_int_equal(passed, 4);
+	assert_int_equal(loop.pace.counts.gaps, 1); /* those two hours */
 }
 
 /* The end comes before the next pass would: one more pass, then. */

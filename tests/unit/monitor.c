@@ -385,6 +385,17 @@ static void full_disk_at_an_event(void **state)
 	assert_int_equal(seen.findings, 1);
 	assert_int_not_equal(fake_held(KC_HELD_TOLD), 950);
 	kc_events_free(events);
+	/* Nor when there is room again for a word that it is seen again. */
+	seen.full = false;
+	events = start_events();
+	fake_send(new_event(1000, 951));
+	while (seen.evidence < 2)
+		nap();
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 1);
+	assert_non_null(strstr(seen.notice, "is of finding 1, seen again"));
+	assert_int_not_equal(fake_held(KC_HELD_TOLD), 951);
+	kc_events_free(events);
 }
 
 /* A sink that fails ends the watch, and the CPU is not told that it may go on sooner. */

@@ -647,6 +647,27 @@ static void rotated_badly(void **state)
 	assert_true(parsed.evidence_of[3]);
 }
 
+/* Somebody has removed the file, and tells nobody. */
+static void removed(void **state)
+{
+	(void)state;
+	open_report(path);
+	kc_report_endure(report);
+	assert_int_equal(write_finding(1), 0);
+	assert_false(kc_sinks_gone(&sinks));
+	assert_int_equal(unlink(path), 0);
+	assert_true(kc_sinks_gone(&sinks));
+	assert_int_equal(write_evidence(0, 2), -ENOENT);
+	assert_int_equal(write_finding(3), 0);
+	assert_int_equal(count_unwritten().findings, 1);
+	assert_int_equal(reopen(), 0);
+	assert_false(kc_sinks_gone(&sinks));
+	assert_int_equal(write_evidence(0, 4), 0);
+	parse(read_file());
+	assert_int_equal(parsed.starts, 1);
+	assert_true(parsed.evidence_of[4]);
+}
+
 static int screen_end;	/* of a pipe that is stderr */
 static int told_before; /* bytes on it when the report is synced; -1: it was not */
 
@@ -958,6 +979,7 @@ int main(void)
 		TEST(full_and_two_lookers),
 		TEST(full_and_taken_back_slowly),
 		TEST(told_when_synced),
+		TEST(removed),
 		TEST(full_and_shared),
 		TEST(full_pipe),
 		TEST(fifo),

@@ -11,7 +11,8 @@
 #include "kernel/overlay.h"
 #include "kernel/text.h"
 
-extern const char simple[], simple_call[], simple_check[], simple_fails[], through_rbp[];
+extern const char simple[], simple_call[], simple_check[], simple_fails[], through_rbp[],
+	traced_room[];
 
 /* The kernel's heap, with the table at its beginning. Structs lie as this says. */
 #define HEAP  0xffff888000000000ULL
@@ -223,10 +224,43 @@ static void jumps(void **state)
 	jump(0, addr, 0xe9);
 	assert_int_equal(kc_mem_read(mem, addr - 1, bytes, sizeof(bytes)), 0);
 	assert_memory_equal(bytes, (const void *)(addr - 1), sizeof(bytes));
-	/* Nobody's jump is left as it is: where it leads no compiler has put anything. */
+	/* Nobody's jump is left as it is. */
 	put_number(0, layout.detour, 0);
 	anew();
-	assert_int_equal(plan_of("simple")->reason, KC_PLAN_TORN);
+	assert_int_equal(plan_of("simple")->nr_checks, 0);
+}
+
+/* A tracer's, where the function begins: its code comes back. */
+static void tracers_jump(void **state)
+{
+	const uint64_t made = fake->kernel.text_end + 0x100000;
+	uint8_t bytes[KC_MAX_PATCH];
+
+	(void)state;
+	kc_arch()->make_jump((uint64_t)traced_room, made, bytes);
+	patch(0, (uint64_t)traced_room, bytes, 5);
+	assert_int_equal(plan_of("traced")->reason, KC_PLAN_OK);
+	assert_int_equal(plan_of("traced")->nr_checks, 1);
+	/* Not so to compiled code, which is a tail call. */
+	kc_arch()->make_jump((uint64_t)traced_room, (uint64_t)simple, bytes);
+	patch(0, (uint64_t)traced_room, bytes, 5);
+	anew();
+	assert_int_equal(plan_of("traced")->reason, KC_PLAN_NO_SEAL);
+}
+
+/* Its struct is where that of one lay that has gone, in the same list: nothing else tells. */
+static void same_place(void **state)
+{
+	(void)state;
+	describe(0, (uint64_t)simple, 0);
+	breakpoint(0, (uint64_t)simple);
+	head(5, node(0));
+	assert_planned();
+	describe(0, (uint64_t)simple_check, 0);
+	breakpoint(0, (uint64_t)simple_check);
+	kc_overlay_next_pass(mem);
+	anew();
+	assert_planned();
 }
 
 /* Those of a module that is gone, and ftrace's, have replaced nothing. */
@@ -533,6 +567,8 @@ int main(void)
 		TEST(read_again),
 		TEST(guard_under_breakpoints),
 		TEST(walked_once),
+		TEST(tracers_jump),
+		TEST(same_place),
 	};
 
 	return RUN(tests);

@@ -84,6 +84,25 @@ simple_check:
 simple_fails:
 	call	__stack_chk_fail
 
+FUNC traced			/* the same, with room for a tracer's call */
+	endbr64
+	.globl	traced_room
+traced_room:
+	.byte	0x0f, 0x1f, 0x44, 0x00, 0x00
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	call	other
+	mov	0x10(%rsp), %rdx
+	sub	%gs:0x28, %rdx
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
 FUNC several_ways_out		/* not guarded: two returns, a tail call */
 	test	%edi, %edi
 	je	1f

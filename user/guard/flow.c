@@ -232,19 +232,15 @@ static struct kc_flow_state state_after(struct kc_flow *flow, const struct kc_fl
 }
 
 /*
- * Compiled code jumps to compiled code. What leads elsewhere was patched in: an optimized probe's
- * detour, of which it is not known what it has replaced.
+ * Where a function begins a tracer may have put a jump to code that it has made, which comes
+ * back: CONFIG_DYNAMIC_FTRACE_WITH_JMP, v6.19; it was a call before.
  */
-static bool is_detour(const struct kc_flow *flow, const struct kc_insn *insn)
+static bool comes_back(const struct kc_flow *flow, const struct kc_insn *insn)
 {
-	const struct kc_ksyms *ksyms = flow->kernel->ksyms;
-	const struct kc_sym *sym;
-
-	if (insn->flow != KC_FLOW_JUMP || !insn->target ||
-	    insn->target - flow->sym->addr < flow->sym->size)
-		return false;
-	sym = kc_ksyms_find(ksyms, insn->target);
-	return !sym || kc_sym_is_generated(ksyms, sym);
+	return insn->flow == KC_FLOW_JUMP &&
+	       (insn->addr == flow->sym->addr ||
+		insn->addr == flow->sym->addr + kc_arch()->landing_pad) &&
+	       insn->target && !kc_kernel_is_text(flow->kernel, insn->target);
 }
 
 static void follow(struct kc_flow *flow, uint32_t i)
@@ -260,11 +256,10 @@ static void follow(struct kc_flow *flow, uint32_t i)
 		arrive(flow,
 		       edges[e].target == KC_EDGE_NEXT ? insn.addr + insn.len : edges[e].target,
 		       &in);
-	flow->torn |= is_detour(flow, &insn);
 	if (insn.flow == KC_FLOW_CALL)
 		falls_through = !flow->fail || insn.target != flow->fail;
 	/* A static key's jump was a nop yesterday and may be one tomorrow. */
-	if (insn.flow == KC_FLOW_JUMP && nr_edges)
+	if ((insn.flow == KC_FLOW_JUMP && nr_edges) || comes_back(flow, &insn))
 		falls_through = true;
 	if (falls_through)
 		arrive(flow, insn.addr + insn.len, &out);

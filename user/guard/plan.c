@@ -39,7 +39,7 @@ static const char *const reason_texts[] = {
 	[KC_PLAN_DISAGREES] = "a check compares something other than the sealed slot",
 	[KC_PLAN_COLD_ORPHAN] = "a .cold part that no parent was seen to enter",
 	[KC_PLAN_NO_MEMORY] = "out of memory",
-	[KC_PLAN_TORN] = "its text is patched, by a breakpoint or a jump that is no kprobe's",
+	[KC_PLAN_TORN] = "a breakpoint lies in its text that is no kprobe's",
 };
 _Static_assert(kc_countof(reason_texts) == KC_PLAN_NR_REASONS, "a text for each reason");
 
@@ -378,8 +378,7 @@ static bool renew(struct kc_plans *plans, const struct kc_sym *sym, int tries)
 	return true;
 }
 
-/* Is it about one moment's text, and not about the function? */
-static bool may_change(const struct kc_plan *plan)
+bool kc_plan_may_change(const struct kc_plan *plan)
 {
 	return plan->reason == KC_PLAN_TORN || plan->reason == KC_PLAN_UNREADABLE;
 }
@@ -395,7 +394,7 @@ static const struct kc_plan *find_or_make(struct kc_plans *plans, const struct k
 		return parent;
 	if (!*entry)
 		*entry = make(plans, sym, KC_TEXT_TRIES);
-	else if (may_change(&(*entry)->plan) && (*entry)->pass != plans->pass)
+	else if (kc_plan_may_change(&(*entry)->plan) && (*entry)->pass != plans->pass)
 		renew(plans, sym, 1);
 	return *entry ? &(*entry)->plan : &plans->no_memory;
 }

@@ -87,6 +87,9 @@ struct kc_plan {
 
 struct kc_plans;
 
+/* Is it about one moment's text, and not about the function? Then it is made again. */
+bool kc_plan_may_change(const struct kc_plan *plan);
+
 /*
  * The kernel is borrowed. Plans are made on demand and kept, but for what text in the middle of a
  * patch could not tell. Several threads may ask.

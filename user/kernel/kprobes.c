@@ -244,6 +244,7 @@ void kc_kprobes_next_pass(struct kc_kprobes *kprobes)
 {
 	pthread_mutex_lock(&kprobes->lock);
 	kprobes->failed = false;
+	kprobes->walked = false; /* a new probe may lie where one was that has gone */
 	pthread_mutex_unlock(&kprobes->lock);
 }
 

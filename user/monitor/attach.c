@@ -302,7 +302,9 @@ int kc_attach_place(struct kc_attach *attach)
 	kc_attach_note_barred(attach);
 	if (kc_seconds_of(CLOCK_MONOTONIC) - start > LONG)
 		kc_info("placing the probes took %.0f s", kc_seconds_of(CLOCK_MONOTONIC) - start);
-	return err ?: kc_attach_check_gone(attach);
+	if (!err)
+		kc_attach_check_gone(attach);
+	return err;
 }
 
 void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max)

@@ -80,6 +80,9 @@ static const char *why_refused(const struct kc_session *session, const struct kc
 		return "no code any more (__init)";
 	if (is_own_path(kc_sym_name(ksyms, sym)))
 		return "kcanary's own probes run through it";
+	if (!strcmp(kc_sym_name(ksyms, sym), "panic") ||
+	    !strcmp(kc_sym_name(ksyms, sym), kc_arch()->getsid))
+		return "kcanary has a probe of its own there";
 	if (is_blacklisted(sym->addr))
 		return "the kernel allows no probes there (noinstr, or on its kprobes blacklist)";
 	return NULL;

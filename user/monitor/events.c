@@ -187,21 +187,25 @@ static int tell_dropped(struct kc_events *events)
 	return kc_sinks_notice(events->with.engine.sinks, text);
 }
 
-static uint64_t count_unwritten(const struct kc_events *events)
+static struct kc_unwritten count_unwritten(const struct kc_events *events)
 {
 	struct kc_unwritten unwritten;
 
 	kc_sinks_count(events->with.engine.sinks, &unwritten);
-	return unwritten.lines;
+	return unwritten;
 }
 
-/* A disk that is full is endured: what it kept from the report is no reason to let a CPU go. */
+/*
+ * A disk that is full is endured: what it kept from the report is no reason to let a CPU go. Nor is
+ * what says that this is a finding of before, if one of those was kept from it.
+ */
 static int handle(struct kc_events *events, const struct parcel *parcel)
 {
-	uint64_t before = count_unwritten(events);
+	struct kc_unwritten before = count_unwritten(events), after;
 	int err = kc_event_handle(&events->hearing, &parcel->event, &parcel->first);
 
-	if (!err && count_unwritten(events) == before)
+	after = count_unwritten(events);
+	if (!err && after.lines == before.lines && !after.findings)
 		kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_TOLD);
 	return err;
 }

@@ -191,7 +191,7 @@ static int look(struct kc_loop *loop, struct due *due)
 
 	if (!err && loop->events)
 		err = kc_events_handle(loop->events);
-	if (!err && loop->reopening)
+	if (!err && (loop->reopening || kc_sinks_gone(loop->sinks)))
 		err = reopen(loop);
 	return err ?: remark(loop, due);
 }
@@ -213,7 +213,7 @@ static int look_on(struct kc_loop *loop, int signals, const char **ret_why)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (loop->duration && !is_before(&now, &end)) {
 			*ret_why = "time is up";
-			return 0;
+			return kc_pace_begin(&loop->pace);
 		}
 		/* A pass that took longer than the period: no burst to catch up. */
 		next = after_ms(next, loop->pace.period);

@@ -50,6 +50,8 @@ void kc_pace_init(struct kc_pace *pace, unsigned int asked, unsigned int max_cpu
 		.max_cpu = max_cpu,
 		.sinks = sinks,
 		.period = asked,
+		.began = kc_seconds_of(CLOCK_MONOTONIC),
+		.queued = read_queued(),
 	};
 }
 
@@ -106,7 +108,7 @@ int kc_pace_begin(struct kc_pace *pace)
 	if (promised < pace->cost)
 		promised = pace->cost;
 	late = took - promised;
-	if (pace->began && late > TOLERANCE && late > pace->period / 1000.0)
+	if (late > TOLERANCE && late > pace->period / 1000.0)
 		err = tell_gap(pace, took, late,
 			       cause(late, stopped, queued - pace->queued, waited - pace->waited,
 				     pace->probing));

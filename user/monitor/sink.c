@@ -125,6 +125,14 @@ int kc_sinks_reopen(struct kc_sinks *sinks, const struct kc_start *start)
 	return each(sinks, reopen, &when, start);
 }
 
+bool kc_sinks_gone(struct kc_sinks *sinks)
+{
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->sinks[i]->ops->gone && sinks->sinks[i]->ops->gone(sinks->sinks[i]))
+			return true;
+	return false;
+}
+
 double kc_sinks_count(struct kc_sinks *sinks, struct kc_unwritten *ret_unwritten)
 {
 	double waited = 0;

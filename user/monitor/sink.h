@@ -107,6 +107,8 @@ struct kc_sink_ops {
 	 */
 	int (*reopen)(struct kc_sink *sink, const struct kc_when *when,
 		      const struct kc_start *start);
+	/* Is the file gone that it writes to? To be opened again, then. */
+	bool (*gone)(struct kc_sink *sink);
 	/* Add what could not be written so far, and the seconds that writing has taken. */
 	void (*count)(struct kc_sink *sink, struct kc_unwritten *unwritten, double *waited);
 	/* Where poll() tells that the reader has left. */
@@ -151,6 +153,7 @@ int kc_sinks_stats(struct kc_sinks *sinks, const struct kc_coverage *coverage);
 int kc_sinks_stop(struct kc_sinks *sinks, const struct kc_coverage *coverage,
 		  const struct kc_depths *depths, const char *why);
 int kc_sinks_sync(struct kc_sinks *sinks);
+bool kc_sinks_gone(struct kc_sinks *sinks);
 int kc_sinks_reopen(struct kc_sinks *sinks, const struct kc_start *start);
 
 /* What could not be written so far; returns the seconds that writing has taken. */

@@ -77,6 +77,9 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 
 		err = err ?: failed;
 	}
+	/* As in the loop: who reads has left, or somebody asks us to end. */
+	if (err == -EPIPE || err == -EINTR)
+		err = 0;
 	kc_loop_coverage(loop, &coverage);
 	coverage.seconds = ended.seconds;
 	coverage.cpu_seconds = ended.cpu_seconds;

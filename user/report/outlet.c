@@ -137,7 +137,18 @@ static int write_whole(const struct kc_outlet *outlet, const struct turn *turn, 
 		turn->file->cut = true;
 	if (err || !own || !is_within_line(turn->file, lseek(fd, 0, SEEK_CUR) - (off_t)len))
 		return err;
-	return kc_write_all(fd, text, len, NULL); /* ours has ended that line */
+	/* Ours has ended that line. */
+	err = kc_write_all(fd, text, len, &done);
+	if (err && done)
+		turn->file->cut = true;
+	return err;
+}
+
+static bool is_nameless(const struct kc_outlet *outlet, int fd)
+{
+	struct stat status;
+
+	return outlet->path && !fstat(fd, &status) && !status.st_nlink;
 }
 
 /*
@@ -155,6 +166,8 @@ static unsigned int write_to_file(struct kc_outlet *outlet, int looker, const ch
 		*ret_err = -errno;
 	if (!*ret_err && turn.uncertain)
 		*ret_err = -ETIMEDOUT;
+	if (!*ret_err && is_nameless(outlet, fd))
+		*ret_err = -ENOENT;
 	turn.file->writers--;
 	return turn.current;
 }
@@ -254,6 +267,11 @@ int kc_outlet_fd(const struct kc_outlet *outlet)
 int kc_outlet_sync(const struct kc_outlet *outlet)
 {
 	return outlet->regular && fdatasync(kc_outlet_fd(outlet)) ? -errno : 0;
+}
+
+bool kc_outlet_is_gone(const struct kc_outlet *outlet)
+{
+	return outlet->regular && is_nameless(outlet, kc_outlet_fd(outlet));
 }
 
 bool kc_outlet_may_recover(const struct kc_outlet *outlet, int err)

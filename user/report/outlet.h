@@ -64,6 +64,9 @@ int kc_outlet_fd(const struct kc_outlet *outlet);
 /* 0 when all is on the disk, or there is none. */
 int kc_outlet_sync(const struct kc_outlet *outlet);
 
+/* Has somebody removed the file? What is written there is gone with the process. */
+bool kc_outlet_is_gone(const struct kc_outlet *outlet);
+
 /* After this error, may it go better later? */
 bool kc_outlet_may_recover(const struct kc_outlet *outlet, int err);
 

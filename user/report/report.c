@@ -215,6 +215,11 @@ static int report_reopen(struct kc_sink *sink, const struct kc_when *when,
 	return opened > 0 ? report_start(sink, when, start) : 0;
 }
 
+static bool report_gone(struct kc_sink *sink)
+{
+	return kc_outlet_is_gone(&report_of(sink)->outlet);
+}
+
 static void report_count(struct kc_sink *sink, struct kc_unwritten *unwritten, double *waited)
 {
 	const struct kc_report *report = report_of(sink);
@@ -251,6 +256,7 @@ static const struct kc_sink_ops report_ops = {
 	.stop = report_stop,
 	.sync = report_sync,
 	.reopen = report_reopen,
+	.gone = report_gone,
 	.count = report_count,
 	.fd = report_fd,
 	.free = report_free,
