@@ -18,6 +18,7 @@
 #define SCRATCH_HEAD struct kc_record head
 #include "scratch.bpf.h"
 #include "slots.bpf.h"
+#include "walk.bpf.h"
 #include "word.bpf.h"
 
 #define TASK_DEAD 0x80
@@ -31,6 +32,7 @@ __u64 losses[KC_LOSS_NR];
 struct scratch_map scratch SEC(".maps");
 
 struct kc_sweep_config config;
+struct kc_walk_config walking;
 struct kc_pass pass;
 
 struct {
@@ -40,6 +42,14 @@ struct {
 	__type(key, __u32);	/* tid */
 	__type(value, struct kc_task_slots);
 } slots SEC(".maps");
+
+/* Threads that something was found of: what becomes of it only a copy tells. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* tid */
+	__type(value, __u32);
+} followed SEC(".maps");
 
 struct damage_record {
 	struct kc_record head;
@@ -227,6 +237,29 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	return SAID;
 }
 
+/* By frame rules. What does not come out complete and intact is user space's to look at. */
+static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task_struct *task,
+					       struct kc_record *head, __u64 stack)
+{
+	bool compared = config.walk == KC_WALK_COMPARED;
+	__u64 differing = 0;
+	enum walk_end end;
+	__u32 count = 0;
+
+	if (config.follows && bpf_map_lookup_elem(&followed, &head->tid))
+		return CHANGED;
+	end = walk(head->sp, head->top, task->stack_canary, &differing, &count);
+	if (compared && end == WALK_COMPLETE)
+		head->flags |= KC_RECORD_WALKED | (differing ? KC_RECORD_WALK_DIFFERS : 0);
+	if (compared || end != WALK_COMPLETE || differing)
+		return CHANGED;
+	if (!same_sleep(task, head, stack))
+		return say_ran(seq, task, head, &pass.moved);
+	pass.cached++;
+	pass.cached_slots += count;
+	return SAID;
+}
+
 /* Index of the lowest word of the piece that was ever written; PIECE: none. */
 __attribute__((noinline)) int lowest_used(__u32 first)
 {
@@ -365,9 +398,13 @@ int kc_sweep(struct bpf_iter__task *ctx)
 		head.flags |= KC_RECORD_END_GONE;
 
 	cached = bpf_map_lookup_elem(&slots, &head.tid);
-	if (cached && cached->start_ns == head.start_ns && cached->switches == head.switches &&
-	    cached->sp == head.sp)
+	if (config.walk == KC_WALK_COMPARED)
+		outcome = walk_stack(seq, task, &head, stack);
+	else if (cached && cached->start_ns == head.start_ns && cached->switches == head.switches &&
+		 cached->sp == head.sp)
 		outcome = check_slots(seq, task, &head, cached, stack);
+	else if (config.walk && !(head.flags & KC_RECORD_END_GONE))
+		outcome = walk_stack(seq, task, &head, stack);
 	if (outcome == CHANGED)
 		outcome = copy_stack(seq, task, &head, stack);
 	if (outcome == SAID)

@@ -24,12 +24,14 @@ typedef uint8_t __kc_u8;
 typedef uint16_t __kc_u16;
 typedef uint32_t __kc_u32;
 typedef uint64_t __kc_u64;
+typedef int32_t __kc_s32;
 typedef int64_t __kc_s64;
 #else
 typedef __u8 __kc_u8;
 typedef __u16 __kc_u16;
 typedef __u32 __kc_u32;
 typedef __u64 __kc_u64;
+typedef __s32 __kc_s32;
 typedef __s64 __kc_s64;
 #endif
 
@@ -109,6 +111,8 @@ enum kc_record_flag {
 	KC_RECORD_KTHREAD = 1,
 	KC_RECORD_END_GONE = 2, /* the stack's lowest word is not KC_STACK_END_MAGIC */
 	KC_RECORD_RUNNING = 4,	/* RAN: on a CPU when the pass came to it */
+	KC_RECORD_WALKED = 8,	/* STACK, of a comparison: the walk by rules was complete ... */
+	KC_RECORD_WALK_DIFFERS = 16, /* ... and a slot on its way differed */
 };
 
 /* What was found in a slot instead of the canary, told without telling it. */
@@ -167,6 +171,52 @@ static inline __kc_u64 kc_hash_word(__kc_u64 hash, __kc_u64 word)
 	return (hash ^ word) * 0x100000001b3ULL; /* FNV-1a's prime */
 }
 
+/*
+ * Frame rules: what it takes to go from a frame to its caller's, and where its slot is. Derived
+ * once by user space, from the unwind tables and the guard plan, for each place that a frame was
+ * seen at; with them a stack is walked in the kernel. Key: kc_rule_key().
+ */
+enum kc_rule_from { /* 0: none */
+		    KC_RULE_SP = 1,
+		    KC_RULE_BP = 2,
+		    KC_RULE_AT_BP = 3, /* *(bp + offset) */
+		    KC_RULE_CFA = 4,
+};
+
+enum kc_rule_caller {
+	KC_RULE_RETURN = 1,	  /* a return address right below the CFA */
+	KC_RULE_REGS = 2,	  /* struct pt_regs at the CFA */
+	KC_RULE_REGS_PARTIAL = 3, /* ... of which only what the processor saved is there */
+	KC_RULE_END = 4,	  /* nothing: a task's stack begins here */
+};
+
+struct kc_rule {
+	__kc_s32 cfa_offset, bp_offset, slot_offset;
+	__kc_u8 cfa;	/* SP, BP, AT_BP */
+	__kc_u8 caller; /* enum kc_rule_caller */
+	__kc_u8 bp;	/* where the caller's lies: CFA, BP; 0: in BP itself */
+	__kc_u8 slot;	/* SP, BP, CFA; 0: the frame has none now */
+	__kc_u8 begins; /* a task that has not begun yet is here: the pc is exact */
+	__kc_u8 pad[3];
+};
+
+/* Rules of return addresses, and of places where something was interrupted, are told apart. */
+static inline __kc_u64 kc_rule_key(__kc_u64 pc, int exact)
+{
+	return exact ? pc & ~(1ULL << 63) : pc;
+}
+
+#define KC_MAX_RULES (1 << 13)
+
+/* What a walk needs to know of this kernel: where things lie in its structs, bytes. */
+struct kc_walk_config {
+	__kc_u32 inactive_size, inactive_bp, inactive_ret;
+	__kc_u32 regs_size, regs_pc, regs_mode, regs_sp, regs_bp;
+	__kc_u32 top_padding;
+	__kc_u32 begins_at_regs; /* 1: nothing else may lie between user mode's and a stack's begin
+				  */
+};
+
 /* Totals of one pass; user space clears them before it. */
 struct kc_pass {
 	__kc_u64 tasks;	       /* that matched the filter */
@@ -181,6 +231,12 @@ struct kc_pass {
 	__kc_u64 damaged;      /* damage records */
 };
 
+enum kc_walk_how {
+	KC_WALK_NEVER = 0,    /* each stack is copied */
+	KC_WALK_INSTEAD = 1,  /* what is complete and intact that way is not */
+	KC_WALK_COMPARED = 2, /* it is all the same: for tests, which compare */
+};
+
 /* Which tasks, and what the kernel side needs to know of this kernel. */
 struct kc_sweep_config {
 	__kc_u32 pid;	     /* 0: all */
@@ -190,6 +246,8 @@ struct kc_sweep_config {
 	__kc_u32 only_tid;   /* 0: all; confirming pass of one thread */
 	__kc_u32 self;	     /* pid of kcanary, never swept: it is running */
 	__kc_u32 high_water; /* 1: look how deep each stack has ever been */
+	__kc_u32 walk;	     /* enum kc_walk_how */
+	__kc_u32 follows;    /* 1: some threads are to be copied in any case */
 	__kc_u32 pass;
 	__kc_u64 cgroup; /* id in the unified hierarchy: the inode of its folder */
 	__kc_u64 thread_size;
@@ -421,8 +479,10 @@ static inline int kc_hidden_near(__kc_u64 word, struct kc_damage *damage)
 _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
 _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_slots layout");
+_Static_assert(sizeof(struct kc_rule) == 20, "kc_rule layout");
+_Static_assert(sizeof(struct kc_walk_config) == 40, "kc_walk_config layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
-_Static_assert(sizeof(struct kc_sweep_config) == 80, "kc_sweep_config layout");
+_Static_assert(sizeof(struct kc_sweep_config) == 88, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_point) == 32, "kc_point layout");
 _Static_assert(sizeof(struct kc_point_count) == 72, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");

@@ -153,6 +153,33 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 	return 0;
 }
 
+void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid)
+{
+	(void)sweep;
+	thread_of(tid)->followed = true;
+}
+
+static uint64_t keys[64];
+static size_t nr_keys;
+
+size_t fake_rules(void)
+{
+	return nr_keys;
+}
+
+int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule)
+{
+	(void)sweep;
+	(void)rule;
+	for (size_t i = 0; i < nr_keys; i++)
+		if (keys[i] == key)
+			return 0;
+	if (nr_keys == sizeof(keys) / sizeof(keys[0]))
+		return -E2BIG;
+	keys[nr_keys++] = key;
+	return 0;
+}
+
 void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid)
 {
 	(void)sweep;
@@ -169,6 +196,7 @@ uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss)
 void kc_sweep_flush(struct kc_sweep *sweep)
 {
 	(void)sweep;
+	nr_keys = 0;
 	for (size_t i = 0; i < nr_threads; i++)
 		threads[i].cached = false;
 }

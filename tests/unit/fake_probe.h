@@ -16,7 +16,7 @@ struct fake_thread {
 	uint64_t words[FAKE_WORDS]; /* record.sp .. record.top; KC_CANARY_MARK is its canary */
 	bool restless;		    /* runs between any two passes */
 	bool ran, running;	    /* while it is read; all the time */
-	bool cached;
+	bool cached, followed;
 	struct kc_record cached_as;
 	uint64_t slots[KC_TASK_SLOTS];
 	size_t nr_slots;
@@ -24,6 +24,9 @@ struct fake_thread {
 
 /* Swept from the next pass on; the test owns them. */
 void fake_threads(struct fake_thread *threads, size_t count);
+
+/* How many rules were learned since the last flush; each once. */
+size_t fake_rules(void);
 
 /* Called at the start of each pass over all threads, and over one; NULL: nothing is. */
 extern void (*fake_on_pass)(void), (*fake_on_look)(void);

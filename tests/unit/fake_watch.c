@@ -201,6 +201,18 @@ static int changing_cache(struct kc_source *it, const struct kc_record *record,
 	return kc_source_cache(changing.live, record, facts);
 }
 
+static void changing_follow(struct kc_source *it, uint32_t tid)
+{
+	(void)it;
+	kc_source_follow(changing.live, tid);
+}
+
+static int changing_learn(struct kc_source *it, uint64_t key, const struct kc_rule *rule)
+{
+	(void)it;
+	return kc_source_learn(changing.live, key, rule);
+}
+
 static void changing_uncache(struct kc_source *it, uint32_t tid)
 {
 	(void)it;
@@ -294,6 +306,8 @@ static const struct kc_source_ops changing_ops = {
 	.pass = changing_pass,
 	.cache = changing_cache,
 	.uncache = changing_uncache,
+	.follow = changing_follow,
+	.learn = changing_learn,
 	.flush = changing_flush,
 	.trim = changing_trim,
 	.losses = changing_losses,

@@ -43,6 +43,9 @@ static void damage_is_told_once(void **state)
 	assert_int_equal(seen.syncs, 1);
 	assert_int_equal(seen.last, KC_ANOMALY_SLOT);
 	assert_string_equal(seen.place, "simple");
+	/* What becomes of it only copies tell. */
+	assert_true(threads[1].followed);
+	assert_false(threads[0].followed);
 	for (int i = 0; i < 10; i++)
 		run(0);
 	assert_int_equal(seen.findings, 1);
@@ -88,7 +91,9 @@ static void misread_text_proves_nothing(void **state)
 	run(0);
 	assert_int_equal(seen.findings, 0);
 	assert_int_equal(covered().sweep.unproven, 3);
+	assert_int_equal(fake_rules(), 0);
 	run(0);
+	assert_int_equal(fake_rules(), 2); /* of simple(), and of what was interrupted */
 	assert_int_equal(covered().sweep.unproven, 3);
 	assert_int_equal(seen.findings, 0);
 	/* What is damaged is still found. */
@@ -117,11 +122,14 @@ static void misread_text_proves_no_event(void **state)
 	struct kc_event *event = new_event(1000, 7);
 
 	(void)state;
+	run(0);
+	assert_int_equal(fake_rules(), 2);
 	event->damage.slot = SP + 8;
 	misread_slot(0);
-	kc_plans_at(session.plans, event->site);
+	kc_plans_renew(session.plans, event->site);
 	fake_on_read = NULL;
 	kc_events_free(hear_in_vain(event));
+	assert_int_equal(fake_rules(), 0);
 }
 
 /* A thread that runs between the looks proves nothing; it is counted, and no status 0. */

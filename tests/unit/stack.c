@@ -7,7 +7,15 @@
 
 #include "fake.h"
 #include "kc_record.h"
-#include "stack/check.h"
+#include "stack/rule.h"
+#include "word.bpf.h"
+
+static __always_inline bool is_user_mode(__kc_u64 cs)
+{
+	return cs & 3;
+}
+
+#include "frames.bpf.h"
 
 #define BASE  0xffffc90000103000ULL
 #define WORDS 1024 /* top at BASE + 0x2000 */
@@ -21,6 +29,9 @@ static uint64_t words[WORDS];
 static struct kc_stack stack;
 static struct kc_seen seen;
 
+static size_t nr_rules; /* of this picture */
+static size_t walked;
+
 /* Where the next word pushed from the bottom of the picture goes. */
 static size_t at;
 
@@ -32,6 +43,7 @@ static void push(uint64_t word)
 /* An inactive_task_frame that returns to pc, with bp. */
 static void begin(uint64_t pc, uint64_t bp)
 {
+	nr_rules = 0;
 	memset(words, 0, sizeof(words));
 	stack = (struct kc_stack){ BASE, BASE + sizeof(words), words };
 	at = 0;
@@ -53,11 +65,82 @@ static void frame_of_simple(uint64_t slot, uint64_t caller)
 	push(caller);
 }
 
+/* What the kernel side is told, and what it makes of the same stack: see bpf/walk.bpf.h. */
+struct kc_walk_config walking;
+
+static struct {
+	uint64_t key;
+	struct kc_rule rule;
+} rules[KC_MAX_FRAMES];
+
+static bool read_word(uint64_t addr, uint64_t *ret_word)
+{
+	return kc_stack_word(&stack, addr, ret_word);
+}
+
+static const struct kc_rule *rule_of(uint64_t key)
+{
+	for (size_t i = 0; i < nr_rules; i++)
+		if (rules[i].key == key)
+			return &rules[i].rule;
+	return NULL;
+}
+
+static void learn_rules(const struct kc_checked_stack *checked)
+{
+	for (size_t i = 0; i < checked->count; i++) {
+		uint64_t key;
+
+		if (kc_rule_of(&fake->kernel, &checked->frames[i], &key, &rules[nr_rules].rule) &&
+		    !rule_of(key))
+			rules[nr_rules++].key = key;
+	}
+}
+
+static enum walk_end walk(struct walk *it)
+{
+	enum walk_end end = WALK_GOES_ON;
+
+	*it = (struct walk){
+		.from = stack.sp,
+		.top = stack.top,
+		.sp = stack.sp + walking.inactive_size,
+		.canary = KC_CANARY_MARK,
+	};
+	read_word(stack.sp + walking.inactive_bp, &it->bp);
+	read_word(stack.sp + walking.inactive_ret, &it->pc);
+	for (uint32_t i = 0; i < KC_MAX_FRAMES && end == WALK_GOES_ON; i++)
+		end = walk_on(it, i);
+	return end;
+}
+
+/* Complete is a walk of which user space says so, with the same slots; and each of those is. */
+static void compare_walk(const struct kc_checked_stack *checked)
+{
+	bool whole = checked->end == KC_UNWIND_COMPLETE && !checked->through_code;
+	enum walk_end end;
+	struct walk it;
+
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		whole &= !checked->blind[i];
+	walking = kc_walk_config_of(&fake->kernel);
+	if (whole)
+		learn_rules(checked);
+	end = walk(&it);
+	assert_int_equal(end == WALK_COMPLETE, whole);
+	if (!whole)
+		return;
+	assert_int_equal(it.slots, checked->intact + checked->damaged);
+	assert_int_equal(it.differing != 0, checked->damaged > 0);
+	walked++;
+}
+
 static struct kc_checked_stack check(void)
 {
 	struct kc_checked_stack checked;
 
 	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &checked);
+	compare_walk(&checked);
 	return checked;
 }
 

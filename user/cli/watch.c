@@ -25,7 +25,7 @@ struct watch_options {
 	unsigned int max_cpu;  /* percent of one CPU that passes may take */
 	unsigned int verbose;
 	bool json;
-	bool no_probes, dry_run;
+	bool no_probes, dry_run, compare_walks;
 	struct kc_texts functions;
 	const char *preset;
 	unsigned int max_probes;
@@ -94,6 +94,8 @@ static const struct kc_option shared_rows[] = {
 	KC_ROW_DURATION(struct watch_options, 1 << 30, "end after this time"),
 	{ "sweep", 's', "MS", KC_NUMBER(struct watch_options, period, 10, 3600 * 1000),
 	  .help = "time from one pass to the next" },
+	{ "compare-walks", 0, NULL, KC_FLAG(struct watch_options, compare_walks),
+	  .help = "copy each stack, and compare what the kernel side makes of it; for tests" },
 	{ "max-cpu", 0, "PERCENT", KC_NUMBER(struct watch_options, max_cpu, 1, 100),
 	  .help = "of one CPU that passes may take before they are made less often" },
 	KC_ROW_JSON(struct watch_options, "text"),
@@ -220,6 +222,7 @@ static int watch(const struct watch_options *options, struct kc_session *session
 	err = kc_live_new(
 		&(struct kc_live_options){
 			.filter = options->filter,
+			.walk = options->compare_walks ? KC_WALK_COMPARED : KC_WALK_INSTEAD,
 			.mem = session->mem,
 			.kernel = session->kernel,
 			.modules_hash = session->modules_hash,
@@ -247,6 +250,7 @@ static int watch(const struct watch_options *options, struct kc_session *session
 			.period = options->period,
 			.max_cpu = options->max_cpu,
 			.duration = options->duration,
+			.compare_walks = options->compare_walks,
 			.end = &end,
 			.reopen = &reopen,
 		},

@@ -48,7 +48,9 @@ static void take_copy(struct evidence *evidence, const struct kc_record *record)
 {
 	evidence->record = *record;
 	memcpy(evidence->words, record + 1, record->count * sizeof(uint64_t));
-	kc_session_renew(evidence->with->session, record);
+	/* What the kernel side was told of other stacks rests on the same text. */
+	if (kc_session_renew(evidence->with->session, record))
+		kc_source_flush(evidence->with->source);
 	kc_session_check(evidence->with->session, record, &evidence->checked);
 	evidence->copied = true;
 }

@@ -57,9 +57,12 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 				?: event->task.count ? event->task.sp
 						     : event->site,
 	};
-	return kc_desk_knows(hearing->with.desk, &event->task, *ret_damaged) ||
-	       !kc_event_renew(session->plans, event) ||
-	       kc_event_prove(session->kernel, session->plans, &session->seen, event, checked,
+	if (kc_desk_knows(hearing->with.desk, &event->task, *ret_damaged) ||
+	    !kc_event_renew(session->plans, event))
+		return true;
+	/* What the kernel side was told of stacks rests on the same text. */
+	kc_source_flush(hearing->with.source);
+	return kc_event_prove(session->kernel, session->plans, &session->seen, event, checked,
 			      ret_finding);
 }
 

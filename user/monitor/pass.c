@@ -6,6 +6,7 @@
 
 #include "monitor/unseen.h"
 #include "stack/place.h"
+#include "stack/rule.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/time.h"
@@ -28,6 +29,8 @@ struct kc_passes {
 	unsigned int failed_reloads; /* in a row */
 	kc_checked_fn on_checked;
 	void *on_checked_arg;
+	bool compares;
+	struct kc_walks walks;
 };
 
 int kc_passes_new(const struct kc_engine *engine, struct kc_passes **ret_passes)
@@ -126,6 +129,36 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 		passes->counts.uncached++;
 }
 
+/* What a stack was verified by verifies others in the kernel, without a copy. */
+static void learn_rules(struct kc_passes *passes, const struct kc_checked_stack *checked)
+{
+	for (size_t i = 0; i < checked->count; i++) {
+		struct kc_rule rule;
+		uint64_t key;
+
+		if (kc_rule_of(passes->with.session->kernel, &checked->frames[i], &key, &rule) &&
+		    kc_source_learn(passes->with.source, key, &rule))
+			passes->counts.uncached++;
+	}
+}
+
+/* Of a comparison: is what the kernel side made of this stack what we make of it? */
+static int compare_walk(struct kc_passes *passes, const struct kc_record *record,
+			const struct kc_checked_stack *checked, const char *place)
+{
+	bool walked = record->flags & KC_RECORD_WALKED;
+	bool differed = record->flags & KC_RECORD_WALK_DIFFERS;
+	bool whole = !is_blind(checked) && !checked->through_code;
+
+	passes->walks.stacks++;
+	passes->walks.whole += whole;
+	passes->walks.walked += walked;
+	if (!walked || (whole && differed == (checked->damaged > 0)))
+		return 0;
+	passes->walks.otherwise++;
+	return tell_unproven(passes, record, place);
+}
+
 /* Is any of it not told yet? */
 static bool is_news(struct kc_passes *passes, const struct kc_record *record,
 		    const struct kc_damaged *damaged, size_t count)
@@ -140,6 +173,8 @@ static bool is_news(struct kc_passes *passes, const struct kc_record *record,
 static int on_damaged(struct kc_passes *passes, const struct kc_record *record, const char *place,
 		      const struct kc_damaged *damaged, size_t count)
 {
+	if (count)
+		kc_source_follow(passes->with.source, record->tid);
 	if (is_news(passes, record, damaged, count))
 		return suspect(passes, record, place);
 	if (count)
@@ -233,6 +268,14 @@ static int on_record(const struct kc_record *record, void *arg)
 	kc_coverage_add_stack(&passes->counts, &checked);
 	explain_stack(passes, record, &checked);
 	cache_sleep(passes, record, &checked);
+	if (!is_blind(&checked) && !checked.damaged && !checked.through_code)
+		learn_rules(passes, &checked);
+	if (passes->compares) {
+		int err = compare_walk(passes, record, &checked, place_of(passes, &checked, place));
+
+		if (err)
+			return err;
+	}
 	if (passes->on_checked) {
 		int err = passes->on_checked(record, &checked, passes->on_checked_arg);
 
@@ -329,6 +372,16 @@ int kc_passes_end(struct kc_passes *passes)
 
 	passes->counts.restless += told > 0 ? told : 0;
 	return told < 0 ? told : 0;
+}
+
+void kc_passes_compare(struct kc_passes *passes)
+{
+	passes->compares = true;
+}
+
+struct kc_walks kc_passes_walks(const struct kc_passes *passes)
+{
+	return passes->walks;
 }
 
 const struct kc_pass *kc_passes_last(const struct kc_passes *passes)

@@ -35,6 +35,20 @@ typedef int (*kc_checked_fn)(const struct kc_record *record, const struct kc_che
 void kc_passes_observe(struct kc_passes *passes, kc_checked_fn fn, void *arg);
 
 /*
+ * Of stacks that were walked in the kernel and copied all the same (KC_WALK_COMPARED): both ways
+ * must come to the same. One that does not is told, and counted as not proved.
+ */
+struct kc_walks {
+	uint64_t stacks;    /* that were copied */
+	uint64_t whole;	    /* ... and verified here in full, by tables alone */
+	uint64_t walked;    /* ... and in the kernel: no rule was missing */
+	uint64_t otherwise; /* ... with another outcome */
+};
+
+void kc_passes_compare(struct kc_passes *passes);
+struct kc_walks kc_passes_walks(const struct kc_passes *passes);
+
+/*
  * What the passes and the desk have counted so far, with own CPU time and duration; what
  * probes have seen is left as it is.
  */

@@ -148,6 +148,16 @@ static int record_cache(struct kc_source *source, const struct kc_record *record
 	return err;
 }
 
+static void record_follow(struct kc_source *source, uint32_t tid)
+{
+	kc_source_follow(recorder_of(source)->inner, tid);
+}
+
+static int record_learn(struct kc_source *source, uint64_t key, const struct kc_rule *rule)
+{
+	return kc_source_learn(recorder_of(source)->inner, key, rule);
+}
+
 static void record_uncache(struct kc_source *source, uint32_t tid)
 {
 	kc_source_uncache(recorder_of(source)->inner, tid);
@@ -278,6 +288,8 @@ static const struct kc_source_ops source_ops = {
 	.pass = record_pass,
 	.cache = record_cache,
 	.uncache = record_uncache,
+	.follow = record_follow,
+	.learn = record_learn,
 	.flush = record_flush,
 	.trim = record_trim,
 	.losses = record_losses,

@@ -193,11 +193,11 @@ static struct kc_stack stack_of(const struct kc_record *record)
 	};
 }
 
-void kc_session_renew(struct kc_session *session, const struct kc_record *record)
+bool kc_session_renew(struct kc_session *session, const struct kc_record *record)
 {
 	const struct kc_stack stack = stack_of(record);
 
-	kc_renew_stack(session->kernel, session->plans, &stack, NULL);
+	return kc_renew_stack(session->kernel, session->plans, &stack, NULL);
 }
 
 void kc_session_check(struct kc_session *session, const struct kc_record *record,

@@ -54,6 +54,6 @@ void kc_session_check(struct kc_session *session, const struct kc_record *record
 		      struct kc_checked_stack *ret_checked);
 
 /* As kc_renew_stack(), before it is checked again. */
-void kc_session_renew(struct kc_session *session, const struct kc_record *record);
+bool kc_session_renew(struct kc_session *session, const struct kc_record *record);
 
 #endif

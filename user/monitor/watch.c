@@ -103,6 +103,13 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 	return 0;
 }
 
+static void log_walks(struct kc_walks walks)
+{
+	kc_info("of %lu stacks %lu were verified by tables, %lu walked in the kernel, %lu with "
+		"another outcome",
+		walks.stacks, walks.whole, walks.walked, walks.otherwise);
+}
+
 int kc_watch(const struct kc_watch_options *options, struct kc_failure *ret_failure,
 	     enum kc_exit *ret_status)
 {
@@ -130,6 +137,8 @@ int kc_watch(const struct kc_watch_options *options, struct kc_failure *ret_fail
 		kc_attach_stop(attach); /* before the events that nobody will look at */
 	if (err)
 		return err;
+	if (options->compare_walks)
+		kc_passes_compare(passes);
 	start = start_of(options, attach, probed);
 	loop = (struct kc_loop){
 		.filter = options->filter,
@@ -146,5 +155,7 @@ int kc_watch(const struct kc_watch_options *options, struct kc_failure *ret_fail
 		.sinks = options->sinks,
 	};
 	err = kc_loop_run(&loop, &why);
+	if (options->compare_walks)
+		log_walks(kc_passes_walks(passes));
 	return conclude(&loop, err, why, ret_failure, ret_status);
 }

@@ -24,6 +24,7 @@ struct kc_watch_options {
 	unsigned int period;		  /* ms from one pass to the next */
 	unsigned int max_cpu;		  /* percent of one CPU that passes may take */
 	unsigned int duration;		  /* s; 0: until a signal */
+	bool compare_walks;		  /* see kc_passes_compare(); what came of it is logged */
 	/* Signals that end it, and that have outputs opened again. Blocked, as is SIGCONT. */
 	const sigset_t *end, *reopen;
 };

@@ -29,7 +29,9 @@
 struct kc_sweep {
 	struct sweep_bpf *skel;
 	struct bpf_link *link;
-	int slots_fd;
+	int slots_fd, rules_fd;
+	uint64_t keys[2 * KC_MAX_RULES]; /* of the rules that there are, hashed; 0: free */
+	size_t nr_keys;
 	uint32_t pass;
 	size_t entered; /* entries since the last trim */
 	size_t len;	/* bytes in buffer that are not yet consumed */
@@ -92,6 +94,9 @@ int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_
 	if (!sweep->link)
 		return refuse(ret_failure, -errno, "the kernel has no task iterator");
 	sweep->slots_fd = bpf_map__fd(sweep->skel->maps.slots);
+	sweep->rules_fd = bpf_map__fd(sweep->skel->maps.rules);
+	sweep->skel->bss->walking = options->walking;
+	config->walk = options->walk;
 	*ret_sweep = kc_take(sweep);
 	return 0;
 }
@@ -201,6 +206,51 @@ void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid)
 	bpf_map_delete_elem(sweep->slots_fd, &tid);
 }
 
+void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid)
+{
+	uint32_t one = 1;
+
+	bpf_map_update_elem(bpf_map__fd(sweep->skel->maps.followed), &tid, &one, BPF_ANY);
+	sweep->skel->bss->config.follows = 1;
+}
+
+/* Where the key is, or would be. */
+static uint64_t *find_key(struct kc_sweep *sweep, uint64_t key)
+{
+	size_t at = kc_hash_word(0, key) >> 32;
+
+	for (;; at++) {
+		uint64_t *it = &sweep->keys[at % kc_countof(sweep->keys)];
+
+		if (!*it || *it == key)
+			return it;
+	}
+}
+
+int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule)
+{
+	uint64_t *it = find_key(sweep, key);
+
+	if (*it)
+		return 0;
+	if (sweep->nr_keys == KC_MAX_RULES)
+		return -E2BIG;
+	if (bpf_map_update_elem(sweep->rules_fd, &key, rule, BPF_ANY))
+		return -errno;
+	*it = key;
+	sweep->nr_keys++;
+	return 0;
+}
+
+static void forget_rules(struct kc_sweep *sweep)
+{
+	for (size_t i = 0; i < kc_countof(sweep->keys); i++)
+		if (sweep->keys[i])
+			bpf_map_delete_elem(sweep->rules_fd, &sweep->keys[i]);
+	memset(sweep->keys, 0, sizeof(sweep->keys));
+	sweep->nr_keys = 0;
+}
+
 /* Drop the entries that no pass has used for more than `keep` passes. */
 static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
 {
@@ -228,6 +278,7 @@ static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
 
 void kc_sweep_flush(struct kc_sweep *sweep)
 {
+	forget_rules(sweep);
 	drop_unused(sweep, 0);
 }
 

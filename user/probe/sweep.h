@@ -31,6 +31,8 @@ struct kc_sweep_options {
 	bool high_water; /* look how deep each stack has ever been */
 	uint32_t thread_size;
 	uint64_t text, text_end;
+	enum kc_walk_how walk;
+	struct kc_walk_config walking;
 };
 
 /*
@@ -94,6 +96,15 @@ struct kc_sleep_facts {
 int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		   const struct kc_sleep_facts *facts);
 void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid);
+
+/* Never walk this thread's stack: copy it in each pass in which it is not as it was cached. */
+void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid);
+
+/*
+ * From here on stacks are walked by this rule, too. 0 or -errno: -E2BIG: there are too many. A rule
+ * that there is already costs next to nothing.
+ */
+int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule);
 
 /* Drop everything: the plans behind it may no longer hold. */
 void kc_sweep_flush(struct kc_sweep *sweep);

@@ -8,6 +8,7 @@
 #include "kernel/btf.h"
 #include "kernel/overlay.h"
 #include "probe/cgroup.h"
+#include "stack/rule.h"
 
 struct live {
 	struct kc_source source; /* first: live_of() */
@@ -94,6 +95,16 @@ static int live_cache(struct kc_source *source, const struct kc_record *record,
 static void live_uncache(struct kc_source *source, uint32_t tid)
 {
 	kc_sweep_uncache(live_of(source)->sweep, tid);
+}
+
+static void live_follow(struct kc_source *source, uint32_t tid)
+{
+	kc_sweep_follow(live_of(source)->sweep, tid);
+}
+
+static int live_learn(struct kc_source *source, uint64_t key, const struct kc_rule *rule)
+{
+	return kc_sweep_learn(live_of(source)->sweep, key, rule);
 }
 
 static void live_flush(struct kc_source *source)
@@ -189,6 +200,8 @@ static const struct kc_source_ops live_ops = {
 	.pass = live_pass,
 	.cache = live_cache,
 	.uncache = live_uncache,
+	.follow = live_follow,
+	.learn = live_learn,
 	.flush = live_flush,
 	.trim = live_trim,
 	.losses = live_losses,
@@ -213,6 +226,8 @@ int kc_live_new(const struct kc_live_options *options, struct kc_failure *ret_fa
 		.thread_size = kernel->thread_size,
 		.text = kernel->text,
 		.text_end = kernel->text_end,
+		.walk = options->walk,
+		.walking = kc_walk_config_of(kernel),
 	};
 	struct live *live = calloc(1, sizeof(*live));
 	int err;

@@ -8,6 +8,7 @@
 /* All borrowed, the filter's strings included. */
 struct kc_live_options {
 	struct kc_filter filter;
+	enum kc_walk_how walk;		/* not with high_water */
 	bool high_water;		/* look how deep each stack has ever been */
 	struct kc_mem *mem;		/* an overlay: see kc_overlay_keep(); NULL: none */
 	const struct kc_kernel *kernel; /* only during the call */

@@ -42,6 +42,8 @@ struct kc_source_ops {
 	int (*cache)(struct kc_source *source, const struct kc_record *record,
 		     const struct kc_sleep_facts *facts);
 	void (*uncache)(struct kc_source *source, uint32_t tid);
+	void (*follow)(struct kc_source *source, uint32_t tid);
+	int (*learn)(struct kc_source *source, uint64_t key, const struct kc_rule *rule);
 	void (*flush)(struct kc_source *source);
 	void (*trim)(struct kc_source *source);
 	void (*losses)(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR]);
@@ -77,7 +79,7 @@ static inline int kc_source_pass(struct kc_source *source, uint32_t only_tid, kc
 	return source->ops->pass(source, only_tid, fn, arg, ret_pass);
 }
 
-/* As kc_sweep_cache(), kc_sweep_uncache(), kc_sweep_flush(), kc_sweep_trim(). */
+/* As the functions of probe/sweep.h that are named like these. */
 static inline int kc_source_cache(struct kc_source *source, const struct kc_record *record,
 				  const struct kc_sleep_facts *facts)
 {
@@ -87,6 +89,17 @@ static inline int kc_source_cache(struct kc_source *source, const struct kc_reco
 static inline void kc_source_uncache(struct kc_source *source, uint32_t tid)
 {
 	source->ops->uncache(source, tid);
+}
+
+static inline void kc_source_follow(struct kc_source *source, uint32_t tid)
+{
+	source->ops->follow(source, tid);
+}
+
+static inline int kc_source_learn(struct kc_source *source, uint64_t key,
+				  const struct kc_rule *rule)
+{
+	return source->ops->learn(source, key, rule);
 }
 
 static inline void kc_source_flush(struct kc_source *source)

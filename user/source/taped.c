@@ -128,6 +128,20 @@ static int answer_cache(struct kc_source *source, const struct kc_record *record
 	return entry ? *(const int32_t *)entry->data : 0;
 }
 
+static void answer_follow(struct kc_source *source, uint32_t tid)
+{
+	(void)source;
+	(void)tid;
+}
+
+static int answer_learn(struct kc_source *source, uint64_t key, const struct kc_rule *rule)
+{
+	(void)source;
+	(void)key;
+	(void)rule;
+	return 0;
+}
+
 static void answer_uncache(struct kc_source *source, uint32_t tid)
 {
 	(void)source;
@@ -253,6 +267,8 @@ static const struct kc_source_ops answer_ops = {
 	.pass = answer_pass,
 	.cache = answer_cache,
 	.uncache = answer_uncache,
+	.follow = answer_follow,
+	.learn = answer_learn,
 	.flush = answer_nothing,
 	.trim = answer_nothing,
 	.losses = answer_losses,

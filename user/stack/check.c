@@ -201,26 +201,30 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	find_bad_return(kernel, plans, seen, stack, ret_checked);
 }
 
-static void renew_frame(struct kc_plans *plans, const struct kc_frame *frame)
+static bool renew_frame(struct kc_plans *plans, const struct kc_frame *frame)
 {
-	kc_plans_renew(plans, kc_frame_site(frame));
+	bool changed = kc_plans_renew(plans, kc_frame_site(frame));
+
 	if (!frame->exact)
-		kc_plans_renew_site(plans, frame->pc);
+		changed |= kc_plans_renew_site(plans, frame->pc);
+	return changed;
 }
 
-void kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+bool kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 		    const struct kc_stack *stack, const struct kc_frame *from)
 {
 	struct kc_unwound unwound;
 	size_t renewed = 0, turns = 0;
-	bool goes_on;
+	bool goes_on, changed = false;
 
 	do {
 		kc_unwind(kernel, plans, stack, from, &unwound);
 		goes_on = unwound.end == KC_UNWIND_NOT_CALLED && unwound.count >= renewed;
 		for (; renewed < unwound.count; renewed++)
-			renew_frame(plans, &unwound.frames[renewed]);
+			changed |= renew_frame(plans, &unwound.frames[renewed]);
 		/* A call after all: what lies beyond it has not been looked at yet. */
 		goes_on = goes_on && kc_plans_renew_site(plans, unwound.end_pc);
+		changed |= goes_on;
 	} while (goes_on && ++turns < KC_MAX_FRAMES);
+	return changed;
 }

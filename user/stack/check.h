@@ -76,9 +76,10 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 
 /*
  * Derive anew what this stack is judged by: plans and call sites, from text as it is now. A
- * difference that a plan has made which was read in the middle of a patch goes away with it.
+ * difference that a plan has made which was read in the middle of a patch goes away with it. True:
+ * some of it is not what it was.
  */
-void kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
+bool kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 		    const struct kc_stack *stack, const struct kc_frame *from);
 
 #endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Walk the stack of a task that does not run by the rules that user space has derived:
+ *
+ *	complete, all slots intact   nobody else needs to look at it
+ *	anything else                user space's: a missing rule, a difference, nonsense
+ */
+#ifndef WALK_BPF_H
+#define WALK_BPF_H
+
+#include "arch.bpf.h"
+#include "frames.bpf.h"
+
+#define MAX_WALKED 64 /* frames; deeper stacks are user space's */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KC_MAX_RULES);
+	__type(key, __u64);
+	__type(value, struct kc_rule);
+} rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct walk);
+} walks SEC(".maps");
+
+static __always_inline bool read_word(__u64 addr, __u64 *ret_word)
+{
+	return !bpf_probe_read_kernel(ret_word, sizeof(*ret_word), (void *)addr);
+}
+
+static __always_inline const struct kc_rule *rule_of(__u64 key)
+{
+	return bpf_map_lookup_elem(&rules, &key);
+}
+
+/* One frame. A global function: the verifier looks into it once. Returns enum walk_end. */
+__noinline int walk_frame(__u32 nth)
+{
+	__u32 zero = 0;
+	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
+
+	return at ? walk_on(at, nth) : WALK_ODD;
+}
+
+/* From what the task was left with at sp. *ret_slots: how many were compared. */
+static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary, __u64 *ret_differing,
+					  __u32 *ret_slots)
+{
+	__u32 zero = 0;
+	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
+	enum walk_end end = WALK_GOES_ON;
+
+	if (!at)
+		return WALK_ODD;
+	__builtin_memset(at, 0, sizeof(*at));
+	at->from = sp;
+	at->top = top;
+	at->sp = sp + walking.inactive_size;
+	if (!stack_word(at, sp + walking.inactive_bp, &at->bp) ||
+	    !stack_word(at, sp + walking.inactive_ret, &at->pc))
+		end = WALK_ODD;
+	at->canary = canary;
+	for (__u32 i = 0; i < MAX_WALKED && end == WALK_GOES_ON; i++)
+		end = walk_frame(i);
+	*ret_differing = at->differing;
+	*ret_slots = at->slots;
+	__builtin_memset(at, 0, sizeof(*at)); /* no canary stays there, nor what is a part of one */
+	return end == WALK_GOES_ON ? WALK_ODD : end;
+}
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Frame rules, by which stacks are walked in the kernel: see kc_record.h and bpf/walk.bpf.h. */
+#ifndef KC_STACK_RULE_H
+#define KC_STACK_RULE_H
+
+#include "stack/check.h"
+
+/*
+ * The rule of a frame that was checked. False: it has none, since only user space can say what
+ * to make of it: what its tables or its plan do not say, or where somebody patched the call.
+ */
+bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_frame *checked,
+		uint64_t *ret_key, struct kc_rule *ret_rule);
+
+struct kc_walk_config kc_walk_config_of(const struct kc_kernel *kernel);
+
+#endif
