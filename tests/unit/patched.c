@@ -263,6 +263,29 @@ static void same_place(void **state)
 	assert_planned();
 }
 
+static void heal(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	(void)bytes;
+	if (fake_naps() && (uint64_t)simple_check - addr < len)
+		patches[0].len = 0;
+}
+
+/* What is kept under a probe of ours is no one else's patch: it would lie over the text for ever.
+ */
+static void not_kept_while_patched(void **state)
+{
+	(void)state;
+	breakpoint(0, (uint64_t)simple);
+	assert_int_equal(kc_overlay_keep(mem, &fake->kernel, (uint64_t)simple), -EAGAIN);
+	patches[0].len = 0;
+	assert_planned();
+	on_text_read = heal;
+	breakpoint(0, (uint64_t)simple_check);
+	assert_int_equal(kc_overlay_keep(mem, &fake->kernel, (uint64_t)simple_check), 0);
+	anew();
+	assert_planned();
+}
+
 /* Those of a module that is gone, and ftrace's, have replaced nothing. */
 static void flags(void **state)
 {
@@ -490,13 +513,6 @@ static void walked_once(void **state)
 	assert_int_equal(kc_overlay_unwalked(mem), 3);
 }
 
-static void heal(uint64_t addr, uint8_t *bytes, size_t len)
-{
-	(void)bytes;
-	if (fake_naps() && (uint64_t)simple_check - addr < len)
-		patches[0].len = 0;
-}
-
 /* Most patches are over in a moment. */
 static void over_in_a_moment(void **state)
 {
@@ -569,6 +585,7 @@ int main(void)
 		TEST(walked_once),
 		TEST(tracers_jump),
 		TEST(same_place),
+		TEST(not_kept_while_patched),
 	};
 
 	return RUN(tests);

@@ -184,6 +184,17 @@ static void print_choices(const struct kc_choices *choices)
 	       choices->points);
 }
 
+/* Logs may be rotated while the kernel is being learned, which takes seconds. */
+static void block_reopening(const struct watch_options *options)
+{
+	sigset_t hangup;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	if (options->output)
+		sigprocmask(SIG_BLOCK, &hangup, NULL);
+}
+
 /*
  * Before there are threads, which inherit it. SIGHUP comes when logs are rotated, or when the
  * terminal that the output goes to is gone, unless somebody (nohup) has had it ignored.
@@ -288,6 +299,7 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 	int err;
 
 	kc_set_verbosity(options->verbose);
+	block_reopening(options);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
 	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may grow no more */
 	kc_log_be_impatient();

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "kernel/text.h"
 #include "util/array.h"
 
 struct piece {
@@ -93,11 +94,29 @@ static uint64_t load_at(const struct kc_kernel *kernel, uint64_t addr)
 	return module ? module->load : 0;
 }
 
+/* While somebody patches it, its first byte is a breakpoint, and what follows may be half done. */
+static int read_unpatched(struct kc_mem *mem, uint64_t addr, uint8_t bytes[KC_MAX_PATCH])
+{
+	size_t len = kc_arch()->patch_len;
+	uint8_t again[KC_MAX_PATCH];
+
+	for (int i = 0; i < KC_TEXT_TRIES; i++) {
+		int err = kc_mem_read(mem, addr, bytes, len) ?: kc_mem_read(mem, addr, again, len);
+
+		if (err)
+			return err;
+		if (!memcmp(bytes, again, len) && !kc_arch()->is_breakpoint(bytes[0]))
+			return 0;
+		kc_text_wait();
+	}
+	return -EAGAIN;
+}
+
 int kc_overlay_keep(struct kc_mem *mem, const struct kc_kernel *kernel, uint64_t addr)
 {
 	struct overlay *overlay = (struct overlay *)mem;
 	struct piece piece = { .addr = addr, .load = load_at(kernel, addr) };
-	int err = kc_mem_read(mem, addr, piece.bytes, kc_arch()->patch_len);
+	int err = read_unpatched(mem, addr, piece.bytes);
 
 	if (!err)
 		err = kc_grow(overlay->pieces, overlay->capacity, overlay->count + 1);

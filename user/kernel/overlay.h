@@ -24,7 +24,8 @@ uint64_t kc_overlay_unwalked(struct kc_mem *mem);
 
 /*
  * Remember what a probe at addr may replace (a breakpoint, or an optimized probe's
- * jump), as it reads now. Only while nobody else reads. 0 or -errno.
+ * jump), as it reads now. Only while nobody else reads. 0 or -errno; -EAGAIN: somebody is patching
+ * it, or has put a breakpoint there that is no kprobe's; then it is not kept.
  */
 int kc_overlay_keep(struct kc_mem *mem, const struct kc_kernel *kernel, uint64_t addr);
 
