@@ -14,6 +14,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SPLAT = re.compile(r"\] (WARNING:|BUG:|Oops|general protection|kernel BUG|-+\[ cut here)")
 
 
+# Guests that were run again, each with what it said last.
+HUNG = []
+
+
 class Events(list):
     """JSON lines of a guest, which are shown if one that a case asks for is not among them."""
 
@@ -38,6 +42,10 @@ class Guest:
             self.run(kernel, command, options, files, timeout)
             if "int3: 0000" not in self.log:
                 break
+        # So is a CPU that stands still, now and then; or it may be ours: it is told at the end.
+        if self.status == 124:
+            HUNG.append(f"{kernel}: {command}\n{self.tail()}")
+            self.run(kernel, command, options, files, timeout)
         if self.status in (124, 125):
             raise AssertionError(f"the guest came to no end, status {self.status}\n{self.tail()}")
 
