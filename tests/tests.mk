@@ -149,12 +149,15 @@ $(B)/bench/gen/probes.skel.h: $(B)/bench/empty.linked.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name probes_bpf >$@
 
-$(B)/bench/probes.o: user/probe/probes.c $(B)/bench/gen/probes.skel.h
+# All that knows the skeleton.
+SKELETAL := probes points counts ring
+
+$(SKELETAL:%=$(B)/bench/%.o): $(B)/bench/%.o: user/probe/%.c $(B)/bench/gen/probes.skel.h
 	$(Q)$(CC) -I$(B)/bench/gen $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(B)/bench/kcanary-empty: $(B)/bench/probes.o $(OBJECTS)
+$(B)/bench/kcanary-empty: $(SKELETAL:%=$(B)/bench/%.o) $(filter-out $(SKELETAL:%=$(B)/obj/probe/%.o),$(OBJECTS))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -static -Wl,--gc-sections -o $@ $(filter-out $(B)/obj/probe/probes.o,$^) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -static -Wl,--gc-sections -o $@ $^ $(LDLIBS)
 
 $(B)/bench/native-sweep: tests/bench/native-sweep.c $(filter-out $(B)/obj/cli/%,$(OBJECTS))
 	$(call say,LINK,$@)
