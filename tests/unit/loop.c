@@ -92,6 +92,39 @@ static void ends_by_signal(void **state)
 	assert_int_equal(seen.notices, 0);
 }
 
+static void stop_after_2_seconds(void)
+{
+	fake_time_passes(2);
+	kill(getpid(), SIGTERM);
+}
+
+/* In the middle of the first pass, which may take long: not all was seen. */
+static void ends_within_a_pass(void **state)
+{
+	struct kc_coverage coverage;
+
+	(void)state;
+	in_pass = stop_after_2_seconds;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(why, "stopped");
+	kc_loop_coverage(&loop, &coverage);
+	assert_int_equal(coverage.sweep.passes, 0);
+	assert_int_equal(coverage.sweep.verified, 1);
+	assert_int_equal(coverage.watch.cut, 1);
+	assert_int_equal(kc_coverage_exit(&coverage), KC_EXIT_BLIND);
+}
+
+/* What was seen until then is looked at again, and told. */
+static void finds_within_a_pass(void **state)
+{
+	(void)state;
+	threads[0].words[SLOT] = 0;
+	in_pass = stop_after_2_seconds;
+	assert_int_equal(kc_loop_run(&loop, &why), 0);
+	assert_string_equal(why, "stopped");
+	assert_int_equal(seen.findings, 1);
+}
+
 static void hours_at_4(void)
 {
 	if (passed == 4)
@@ -594,15 +627,15 @@ static void with_probes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ends_by_signal),	 TEST(ends_by_duration),     TEST(ends_within_a_period),
-		TEST(ends_by_a_sink),	 TEST(ends_by_a_notice),     TEST(ends_by_stats),
-		TEST(dear_passes),	 TEST(dear_now_and_then),    TEST(nobody_to_watch),
-		TEST(on_the_edge),	 TEST(growing_back_off),     TEST(gap_of_a_stop),
-		TEST(gap_of_the_output), TEST(gap_of_something),     TEST(gap_of_probes),
-		TEST(gap_at_the_end),	 TEST(other_output),	     TEST(late_is_no_gap),
-		TEST(hang_up_reopens),	 TEST(hang_up_in_vain),	     TEST(reader_that_left),
-		TEST(flood_of_events),	 TEST(events_while_waiting), TEST(event_that_fails),
-		TEST(with_probes),
+		TEST(ends_by_signal),	    TEST(ends_within_a_pass),	TEST(finds_within_a_pass),
+		TEST(ends_by_duration),	    TEST(ends_within_a_period), TEST(ends_by_a_sink),
+		TEST(ends_by_a_notice),	    TEST(ends_by_stats),	TEST(dear_passes),
+		TEST(dear_now_and_then),    TEST(nobody_to_watch),	TEST(on_the_edge),
+		TEST(growing_back_off),	    TEST(gap_of_a_stop),	TEST(gap_of_the_output),
+		TEST(gap_of_something),	    TEST(gap_of_probes),	TEST(gap_at_the_end),
+		TEST(other_output),	    TEST(late_is_no_gap),	TEST(hang_up_reopens),
+		TEST(hang_up_in_vain),	    TEST(reader_that_left),	TEST(flood_of_events),
+		TEST(events_while_waiting), TEST(event_that_fails),	TEST(with_probes),
 	};
 
 	alarm(300); /* a loop that does not end is a failure, too */

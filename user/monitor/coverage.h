@@ -71,16 +71,18 @@ enum kc_counter_flag {
 
 /* Of the watch itself: was it there, and did it tell? New rows go to the end: old tapes lack them.
  */
-#define KC_WATCH_COUNTERS(X)                                                         \
-	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised") \
-	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")         \
-	X(slowed_ms, "slowed_ms", KC_TELL, "ms of passes put off, for --max-cpu")    \
-	X(unwritten, "unwritten", KC_TELL_BLIND,                                     \
-	  "pieces of the report, or lines beside it, that could not be written")     \
-	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                   \
-	  "findings that could not be written")                                      \
-	X(unwalked, "unwalked", KC_TELL_BLIND,                                       \
-	  "times that the kernel's list of probes, with what they have replaced, was unreadable")
+#define KC_WATCH_COUNTERS(X)                                                                      \
+	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised")              \
+	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")                      \
+	X(slowed_ms, "slowed_ms", KC_TELL, "ms of passes put off, for --max-cpu")                 \
+	X(unwritten, "unwritten", KC_TELL_BLIND,                                                  \
+	  "pieces of the report, or lines beside it, that could not be written")                  \
+	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                                \
+	  "findings that could not be written")                                                   \
+	X(unwalked, "unwalked", KC_TELL_BLIND,                                                    \
+	  "times that the kernel's list of probes, with what they have replaced, was unreadable") \
+	X(cut, "cut_passes", KC_TELL_BLIND,                                                       \
+	  "passes that a signal cut short before any came to its end")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 

@@ -185,9 +185,26 @@ static int remark(struct kc_loop *loop, struct due *due)
 	return err;
 }
 
+static bool has_signal(void *arg)
+{
+	const struct kc_loop *loop = arg;
+	sigset_t pending;
+
+	return !sigpending(&pending) && !sigandset(&pending, &pending, loop->signals) &&
+	       !sigisemptyset(&pending);
+}
+
+static int run_passes(struct kc_loop *loop)
+{
+	int err = kc_passes_run(loop->passes);
+
+	loop->pace.counts.cut += err == -EINTR && !kc_passes_count(loop->passes);
+	return err;
+}
+
 static int look(struct kc_loop *loop, struct due *due)
 {
-	int err = kc_pace_begin(&loop->pace) ?: kc_passes_run(loop->passes);
+	int err = kc_pace_begin(&loop->pace) ?: run_passes(loop);
 
 	if (!err && loop->events)
 		err = kc_events_handle(loop->events);
@@ -209,7 +226,7 @@ static int look_on(struct kc_loop *loop, int signals, const char **ret_why)
 	for (;;) {
 		err = look(loop, &due);
 		if (err)
-			return err;
+			return err == -EINTR ? kc_pace_begin(&loop->pace) ?: err : err;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (loop->duration && !is_before(&now, &end)) {
 			*ret_why = "time is up";
@@ -241,6 +258,7 @@ int kc_loop_run(struct kc_loop *loop, const char **ret_why)
 	signals = signalfd(-1, &all, SFD_CLOEXEC);
 	if (signals < 0)
 		return -errno;
+	kc_passes_ask(loop->passes, has_signal, loop);
 	kc_pace_init(&loop->pace, loop->period, loop->max_cpu, loop->sinks);
 	err = kc_sinks_start(loop->sinks, loop->start) ?: look_on(loop, signals, ret_why);
 	/* Both are how a person ends it: by the reader's end, or while nobody reads. */

@@ -29,6 +29,9 @@ struct kc_passes {
 	unsigned int failed_reloads; /* in a row */
 	kc_checked_fn on_checked;
 	void *on_checked_arg;
+	bool (*asked)(void *arg);
+	void *asked_arg;
+	double began; /* the pass that is under way */
 	bool compares;
 	struct kc_walks walks;
 };
@@ -252,11 +255,10 @@ static int on_ran(struct kc_passes *passes, const struct kc_record *record)
 	return told < 0 ? told : 0;
 }
 
-static int on_record(const struct kc_record *record, void *arg)
+static int take_record(struct kc_passes *passes, const struct kc_record *record)
 {
 	struct kc_damaged damaged[KC_MAX_DAMAGED];
 	char place[160];
-	struct kc_passes *passes = arg;
 	struct kc_checked_stack checked;
 	size_t count;
 
@@ -287,6 +289,25 @@ static int on_record(const struct kc_record *record, void *arg)
 	if (!is_blind(&checked))
 		kc_desk_seen(passes->with.desk, record, damaged, count);
 	return on_damaged(passes, record, place_of(passes, &checked, place), damaged, count);
+}
+
+#define SHORT 1.0 /* seconds: a pass is run to its end, whoever asks */
+
+/* On a busy host it may take long. */
+static bool must_end(const struct kc_passes *passes)
+{
+	return passes->asked && kc_seconds_of(CLOCK_MONOTONIC) - passes->began > SHORT &&
+	       passes->asked(passes->asked_arg);
+}
+
+static int on_record(const struct kc_record *record, void *arg)
+{
+	struct kc_passes *passes = arg;
+	int err = take_record(passes, record);
+
+	if (!err && must_end(passes))
+		err = -EINTR;
+	return err;
 }
 
 static int confirm_suspects(struct kc_passes *passes)
@@ -342,15 +363,20 @@ int kc_passes_run(struct kc_passes *passes)
 	struct kc_sweep_counts *counts = &passes->counts;
 	struct kc_pass *pass = &passes->pass;
 	double before = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	bool cut;
 	int err;
 
 	refresh(passes);
 	kc_plans_next_pass(passes->with.session->plans);
+	passes->began = kc_seconds_of(CLOCK_MONOTONIC);
 	err = kc_source_pass(passes->with.source, 0, on_record, passes, pass);
-	if (err)
+	cut = err == -EINTR;
+	if (err && !cut)
 		return err;
-	kc_unseen_passed(&passes->unseen, counts->passes);
-	counts->passes++;
+	if (!cut) {
+		kc_unseen_passed(&passes->unseen, counts->passes);
+		counts->passes++;
+	}
 	counts->tasks = pass->tasks;
 	counts->running += pass->running;
 	counts->dead += pass->dead;
@@ -363,7 +389,7 @@ int kc_passes_run(struct kc_passes *passes)
 	passes->cpu = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
 	if (counts->passes == 1)
 		passes->first_cpu = passes->cpu;
-	return err;
+	return err ?: cut ? -EINTR : 0;
 }
 
 int kc_passes_end(struct kc_passes *passes)
@@ -374,6 +400,12 @@ int kc_passes_end(struct kc_passes *passes)
 	return told < 0 ? told : 0;
 }
 
+void kc_passes_ask(struct kc_passes *passes, bool (*asked)(void *arg), void *arg)
+{
+	passes->asked = asked;
+	passes->asked_arg = arg;
+}
+
 void kc_passes_compare(struct kc_passes *passes)
 {
 	passes->compares = true;
@@ -382,6 +414,11 @@ void kc_passes_compare(struct kc_passes *passes)
 struct kc_walks kc_passes_walks(const struct kc_passes *passes)
 {
 	return passes->walks;
+}
+
+uint64_t kc_passes_count(const struct kc_passes *passes)
+{
+	return passes->counts.passes;
 }
 
 const struct kc_pass *kc_passes_last(const struct kc_passes *passes)

@@ -23,6 +23,9 @@ int kc_passes_run(struct kc_passes *passes);
 /* After the last pass: tell of and count who was verified in none. 0 or a sink's error. */
 int kc_passes_end(struct kc_passes *passes);
 
+/* How many were run to their end. */
+uint64_t kc_passes_count(const struct kc_passes *passes);
+
 /* The kernel side's counts of the last pass over all tasks. */
 const struct kc_pass *kc_passes_last(const struct kc_passes *passes);
 
@@ -33,6 +36,12 @@ const struct kc_pass *kc_passes_last(const struct kc_passes *passes);
 typedef int (*kc_checked_fn)(const struct kc_record *record, const struct kc_checked_stack *checked,
 			     void *arg);
 void kc_passes_observe(struct kc_passes *passes, kc_checked_fn fn, void *arg);
+
+/*
+ * In a pass that takes longer than a second ask this: are we to end? Then what differs so far is
+ * confirmed, and kc_passes_run() returns -EINTR; the pass is not counted.
+ */
+void kc_passes_ask(struct kc_passes *passes, bool (*asked)(void *arg), void *arg);
 
 /*
  * Of stacks that were walked in the kernel and copied all the same (KC_WALK_COMPARED): both ways
