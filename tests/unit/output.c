@@ -71,6 +71,15 @@ static void limit_file(rlim_t bytes)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* As much as is in the file already, and so many bytes. */
+static void leave_room(rlim_t bytes)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path, &status), 0);
+	limit_file(status.st_size + bytes);
+}
+
 static int setup(void **state)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -364,7 +373,6 @@ static void full_and_endured(void **state)
 /* Somebody else has written behind our half of a line: theirs is not touched. */
 static void full_and_not_alone(void **state)
 {
-	struct stat status;
 	int fd;
 
 	(void)state;
@@ -373,8 +381,7 @@ static void full_and_not_alone(void **state)
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	assert_int_equal(write_finding(1), 0);
 	assert_int_equal(write(fd, "{\"type\":\"notice\",\"seq\":1000}\n", 29), 29);
-	assert_int_equal(stat(path, &status), 0);
-	limit_file(status.st_size + 10);
+	leave_room(10);
 	assert_int_equal(write_finding(2), 0);
 	limit_file(RLIM_INFINITY);
 	assert_int_equal(write(fd, "{\"type\":\"notice\",\"seq\":1001}\n", 29), 29);
@@ -404,23 +411,17 @@ static void half_a_line_before(void **state)
 /* Another looker writes between our half of a line and our noticing that the disk is full. */
 static void another_writes(void)
 {
-	struct stat status;
-
 	limit_file(RLIM_INFINITY);
 	assert_int_equal(write_evidence(1, 9), 0);
-	assert_int_equal(stat(path, &status), 0);
-	limit_file(status.st_size);
+	leave_room(0);
 }
 
 static void full_and_two_lookers(void **state)
 {
-	struct stat status;
-
 	(void)state;
 	open_report(path);
 	assert_int_equal(write_evidence(1, 1), 0);
-	assert_int_equal(stat(path, &status), 0);
-	limit_file(status.st_size + 10);
+	leave_room(10);
 	fake_on_short_write = another_writes;
 	assert_int_equal(write_evidence(0, 2), -EFBIG);
 	limit_file(RLIM_INFINITY);
@@ -443,13 +444,10 @@ static void another_cannot_wait(void)
 /* Text is being taken back, for longer than a held CPU has time: nobody says that it is safe. */
 static void full_and_taken_back_slowly(void **state)
 {
-	struct stat status;
-
 	(void)state;
 	open_report(path);
 	assert_int_equal(write_evidence(1, 1), 0);
-	assert_int_equal(stat(path, &status), 0);
-	limit_file(status.st_size + 10);
+	leave_room(10);
 	fake_on_truncate = another_cannot_wait;
 	assert_int_equal(write_evidence(0, 2), -EFBIG);
 	assert_int_equal(meanwhile, -ETIMEDOUT);
@@ -494,13 +492,10 @@ static void full_and_shared(void **state)
 /* Full in the middle of a line, then there is room again: what follows is whole. */
 static void full_for_a_while(void **state)
 {
-	struct stat status;
-
 	(void)state;
 	open_report(path);
 	assert_int_equal(write_finding(1), 0);
-	assert_int_equal(stat(path, &status), 0);
-	limit_file(status.st_size + 10);
+	leave_room(10);
 	assert_int_equal(write_finding(2), -EFBIG);
 	assert_int_equal(write_evidence(0, 3), -EFBIG);
 	limit_file(RLIM_INFINITY);
