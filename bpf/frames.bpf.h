@@ -106,6 +106,16 @@ static __always_inline bool begins_here(const struct walk *at)
 	       above == walking.top_padding + walking.inactive_size;
 }
 
+static __always_inline enum walk_end go_on(struct walk *at, __kc_u64 pc, __kc_u64 sp, __kc_u64 bp,
+					   bool exact)
+{
+	at->pc = pc;
+	at->sp = sp;
+	at->bp = bp;
+	at->exact = exact;
+	return WALK_GOES_ON;
+}
+
 static __always_inline enum walk_end enter_regs(struct walk *at, const struct kc_rule *rule,
 						__kc_u64 regs)
 {
@@ -123,21 +133,14 @@ static __always_inline enum walk_end enter_regs(struct walk *at, const struct kc
 	}
 	if (rule->caller == KC_RULE_REGS && !stack_word(at, regs + walking.regs_bp, &bp))
 		return WALK_ODD;
-	if (sp <= at->sp)
-		return WALK_ODD;
-	at->pc = pc;
-	at->sp = sp;
-	at->bp = bp;
-	at->exact = 1;
-	return WALK_GOES_ON;
+	return sp > at->sp ? go_on(at, pc, sp, bp, true) : WALK_ODD;
 }
 
 static __always_inline enum walk_end walk_on(struct walk *at, __kc_u32 nth)
 {
-	const struct kc_rule *rule;
+	const struct kc_rule *rule = find_rule(at, nth);
 	__kc_u64 cfa, bp, pc;
 
-	rule = find_rule(at, nth);
 	if (!rule)
 		return WALK_NO_RULE;
 	if (rule->caller == KC_RULE_END)
@@ -149,11 +152,7 @@ static __always_inline enum walk_end walk_on(struct walk *at, __kc_u32 nth)
 		return enter_regs(at, rule, cfa);
 	if (!find_caller_bp(at, rule, cfa, &bp) || !stack_word(at, cfa - sizeof(pc), &pc))
 		return WALK_ODD;
-	at->pc = pc;
-	at->sp = cfa;
-	at->bp = bp;
-	at->exact = 0;
-	return WALK_GOES_ON;
+	return go_on(at, pc, cfa, bp, false);
 }
 
 #endif
