@@ -121,7 +121,7 @@ static __always_inline int enter(struct here *here)
 	note_depth(task, point, count, here->top - here->sp);
 	if (point->call)
 		remember_return(here, point, count);
-	if (here->sp - here->stack < config.headroom)
+	if (config.headroom && !is_left(here, point, config.headroom))
 		warn_exhausted(task, here, point);
 	return 0;
 }

@@ -88,6 +88,16 @@ static __always_inline void note_depth(struct task_struct *task, const struct kc
 	note_thread(task, count, depth, point->depth);
 }
 
+/*
+ * Once the function has its own frame. A recursion of it enters with enough left to tell, before
+ * it enters with too little, however large its frame is.
+ */
+static __always_inline bool is_left(const struct here *here, const struct kc_point *point,
+				    __u64 bytes)
+{
+	return here->sp - here->stack >= bytes + point->frame;
+}
+
 /* Tell once of each thread in each function. */
 static __always_inline void warn_exhausted(struct task_struct *task, struct here *here,
 					   const struct kc_point *point)
@@ -101,7 +111,7 @@ static __always_inline void warn_exhausted(struct task_struct *task, struct here
 	if (!is_wanted() || bpf_map_lookup_elem(&told, &key) || !read_canary(task, here))
 		return;
 	out = new_event(KC_EVENT_EXHAUSTED, point);
-	if (out && emit(task, out, here, here->sp - here->stack < KC_HOLD_LEFT, false) &&
+	if (out && emit(task, out, here, !is_left(here, point, KC_HOLD_LEFT), false) &&
 	    bpf_map_update_elem(&told, &key, &one, BPF_ANY))
 		lose(KC_LOSS_TOLD);
 }

@@ -284,7 +284,10 @@ struct kc_point {
 	__kc_u32 index; /* of its counts */
 	__kc_u16 kind;	/* enum kc_point_kind */
 	__kc_u16 base;	/* CHECK: enum kc_check_base of the slot ... */
-	__kc_s64 disp;	/* ... and its displacement */
+	union {
+		__kc_s64 disp;	/* CHECK: ... and its displacement */
+		__kc_u64 frame; /* ENTRY: bytes that the function will take for its own frame */
+	};
 	__kc_u32 depth; /* ENTRY: index of the function's depths */
 	/*
 	 * ENTRY: remember the return address for RETURN of the same number, unless 0. It is another
@@ -333,7 +336,7 @@ struct kc_probe_config {
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;
-	__kc_u64 headroom;    /* bytes; less at an entry is told; 0: never */
+	__kc_u64 headroom;    /* bytes; less beyond a function's own frame is told; 0: never */
 	__kc_u64 hold_ns;     /* how long a CPU waits to be seen; 0: none is held */
 	__kc_u64 hold_max_ns; /* once seen, how long for what is written of it */
 	__kc_u32 by_thread;   /* user space tells of some threads only: told of one is not told */
@@ -380,7 +383,7 @@ struct kc_deep {
  */
 #define KC_DEEP_LEFT 1536
 #define KC_HOLD_LEFT \
-	2048 /* the entry of a function with less left holds the CPU: it may be the last */
+	2048 /* an entry of a function that will leave less holds the CPU: it may be the last */
 
 #define KC_HEADROOM_UNKNOWN (~0ULL) /* SP is not on the task's stack */
 

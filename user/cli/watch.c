@@ -79,7 +79,8 @@ static const struct kc_option shared_rows[] = {
 	{ "no-probes", 0, NULL, KC_FLAG(struct watch_options, no_probes),
 	  .help = "no live probes, no tripwire: the sweep alone" },
 	{ "headroom", 0, "BYTES", KC_NUMBER(struct watch_options, headroom, 0, 1 << 20),
-	  .help = "tell of less stack left at a probed function's entry", .note = "0: never" },
+	  .help = "tell of less stack left at a probed function's entry than this and its frame",
+	  .note = "0: never" },
 	{ "hold-off", 0, "MS", KC_NUMBER(struct watch_options, hold_off, 0, MAX_HOLD_OFF),
 	  .help = "hold a CPU that is about to panic until the finding is written out; or this "
 		  "long, if a first record of it is on the disk or nobody has seen it",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kernel/overlay.h"
+#include "stack/rule.h"
 #include "util/array.h"
 #include "util/log.h"
 #include "util/time.h"
@@ -188,6 +189,8 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 					.addr = choice->plan->sym->addr,
 					.depth = i,
 					.call = attach_returns(attach, choice, i),
+					.frame = kc_frame_bytes(attach->session->kernel,
+								choice->plan),
 				};
 	}
 	attach_entries(attach, entries, count, true);
@@ -200,7 +203,11 @@ static int attach_all(struct kc_attach *attach, const struct kc_choices *choices
 void kc_attach_again(struct kc_attach *attach, const struct kc_choice *choice, size_t i)
 {
 	struct kc_attached *attached = &attach->functions[i];
-	struct kc_entry entry = { .addr = choice->plan->sym->addr, .depth = i };
+	struct kc_entry entry = {
+		.addr = choice->plan->sym->addr,
+		.depth = i,
+		.frame = kc_frame_bytes(attach->session->kernel, choice->plan),
+	};
 	int err;
 
 	attached->reloads++;

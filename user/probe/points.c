@@ -213,6 +213,7 @@ static struct kc_point entry_point(const struct kc_entry *entry)
 {
 	return (struct kc_point){
 		.kind = KC_POINT_ENTRY,
+		.frame = entry->frame,
 		.depth = entry->depth,
 		.call = entry->call,
 	};

@@ -84,6 +84,7 @@ int kc_probes_panic(struct kc_probes *probes, uint64_t addr, struct kc_points *r
 struct kc_entry {
 	uint64_t addr;
 	uint32_t depth, call;
+	uint32_t frame;		 /* kc_frame_bytes() */
 	struct kc_points points; /* filled in, as err is */
 	int err;
 };

@@ -39,6 +39,7 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 	const struct kc_deep *shared = &probes->skel->bss->deep[cpu];
 	struct kc_deep *known = &probes->deep[cpu], now;
 	struct kc_point point;
+	uint64_t frame;
 	bool told;
 
 	if (__atomic_load_n(&shared->count, __ATOMIC_RELAXED) == known->count ||
@@ -47,9 +48,12 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 	told = now.pid_tgid == known->pid_tgid && now.start_ns == known->start_ns &&
 	       now.site == known->site;
 	*known = now;
-	if (told || now.left >= probes->skel->bss->config.headroom ||
+	if (told || !probes->skel->bss->config.headroom ||
 	    (probes->pid && probes->pid != now.pid_tgid >> 32) ||
 	    bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.points), &now.site, &point))
+		return false;
+	frame = point.kind == KC_POINT_ENTRY ? point.frame : 0;
+	if (now.left >= probes->skel->bss->config.headroom + frame)
 		return false;
 	probes->next.event = (struct kc_event){
 		.task = {

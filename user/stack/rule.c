@@ -59,6 +59,23 @@ bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_frame *c
 	return ret_rule->caller == KC_RULE_END || (ret_rule->caller && ret_rule->cfa);
 }
 
+uint32_t kc_frame_bytes(const struct kc_kernel *kernel, const struct kc_plan *plan)
+{
+	uint32_t most = 0;
+	struct kc_orc orc;
+
+	for (size_t i = 0; i < plan->nr_checks; i++) {
+		struct kc_cfi_row row;
+
+		if (!kc_kernel_orc(kernel, plan->checks[i].load, &orc))
+			continue;
+		row = kc_cfi_of_orc(&orc);
+		if (row.cfa == KC_CFA_SP && row.cfa_offset > (int32_t)(most + sizeof(uint64_t)))
+			most = row.cfa_offset - sizeof(uint64_t);
+	}
+	return most;
+}
+
 struct kc_walk_config kc_walk_config_of(const struct kc_kernel *kernel)
 {
 	return (struct kc_walk_config){

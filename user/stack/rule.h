@@ -12,6 +12,12 @@
 bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_frame *checked,
 		uint64_t *ret_key, struct kc_rule *ret_rule);
 
+/*
+ * Bytes that the planned function takes for its frame, beside the return address: the most that
+ * its tables tell of the places where it loads its slot. 0: they don't, or it has no slot.
+ */
+uint32_t kc_frame_bytes(const struct kc_kernel *kernel, const struct kc_plan *plan);
+
 struct kc_walk_config kc_walk_config_of(const struct kc_kernel *kernel);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "stack/rule.h"
 #include "util/array.h"
 
 /* The function that panic() was called for: the innermost frame that is not its own. */
@@ -125,6 +126,7 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 		      const struct kc_event *event, struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
+	const struct kc_plan *plan = checked->frames[0].plan;
 
 	if (!checked->count)
 		return false;
@@ -140,6 +142,7 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 	case KC_EVENT_EXHAUSTED:
 		finding->anomaly = KC_ANOMALY_HEADROOM;
 		finding->headroom = event->headroom;
+		finding->frame_bytes = plan ? kc_frame_bytes(kernel, plan) : 0;
 		return event->headroom < kernel->thread_size &&
 		       (!event->task.count ||
 			event->task.sp - event->headroom == event->task.top - kernel->thread_size);

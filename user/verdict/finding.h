@@ -73,9 +73,10 @@ struct kc_finding {
 	uint64_t seen_intact;  /* KC_ANOMALY_SLOT: the same slot, in other frames of its function */
 	struct kc_stack stack; /* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */
-	uint64_t headroom;			/* KC_ANOMALY_HEADROOM: bytes */
-	bool was_return;			/* KC_ANOMALY_RETURN, seen at the return itself */
-	size_t frame; /* index of the damaged one; of a stack's end: the innermost */
+	uint64_t headroom;			/* KC_ANOMALY_HEADROOM: bytes, ... */
+	uint32_t frame_bytes; /* ... and how many of them the function's own frame takes */
+	bool was_return;      /* KC_ANOMALY_RETURN, seen at the return itself */
+	size_t frame;	      /* index of the damaged one; of a stack's end: the innermost */
 };
 
 /*

@@ -309,6 +309,9 @@ static void judge_headroom(struct kc_finding *finding)
 	finding->verdict.class = KC_CLASS_EXHAUSTED;
 	finding->verdict.confidence = "high";
 	because(&finding->verdict, "%lu bytes of the stack were left", finding->headroom);
+	if (finding->frame_bytes)
+		because(&finding->verdict, "the function's own frame takes %u of them",
+			finding->frame_bytes);
 }
 
 static void judge_spread(struct kc_finding *finding, size_t damaged_tasks)
