@@ -36,16 +36,26 @@ class Guest:
 
     # A guest may be as slow as a busy machine makes it; only one that hangs meets the timeout.
     def __init__(self, kernel, command, *options, files=(), timeout=600):
+        disks = {path: open(path, "rb").read()
+                 for option, path in zip(options, options[1:]) if option == "--disk"}
+
+        def run():
+            for path, content in disks.items():
+                with open(path, "wb") as image:
+                    image.write(content)
+            self.run(kernel, command, options, files, timeout)
+
         # A text patch that another CPU sees half done is the emulator's fault
         # (see tests/vm/run), whenever it strikes: such a guest is run again.
         for _ in range(3):
-            self.run(kernel, command, options, files, timeout)
+            run()
             if "int3: 0000" not in self.log:
                 break
-        # So is a CPU that stands still, now and then; or it may be ours: it is told at the end.
-        if self.status == 124:
+        # So is a CPU that stands still, now and then, and a console that the panic did not reach
+        # (PREEMPT_RT); or it may be ours: it is told at the end.
+        if self.status in (124, 125):
             HUNG.append(f"{kernel}: {command}\n{self.tail()}")
-            self.run(kernel, command, options, files, timeout)
+            run()
         if self.status in (124, 125):
             raise AssertionError(f"the guest came to no end, status {self.status}\n{self.tail()}")
 
@@ -57,8 +67,10 @@ class Guest:
     def disk_events(self, image, path, kind=None):
         """JSON lines of such a file."""
         text = self.disk_file(image, path).decode()
-        events = [json.loads(line) for line in text.splitlines()]
-        return [event for event in events if kind in (None, event.get("type"))]
+        events = Events(self)
+        events += [event for event in map(json.loads, text.splitlines())
+                   if kind in (None, event.get("type"))]
+        return events
 
     def run(self, kernel, command, options, files, timeout):
         with tempfile.NamedTemporaryFile(suffix=".log") as log:

@@ -827,6 +827,15 @@ static void too_many_frames(void **state)
 	assert_int_equal(checked.count, KC_MAX_FRAMES);
 }
 
+/* Where CFA is told from SP; a frame whose size a register decides has none. */
+static void bytes_of_a_frame(void **state)
+{
+	(void)state;
+	assert_int_equal(kc_frame_bytes(&fake->kernel, fake_plan(fake, "simple")), 0x18);
+	assert_int_equal(kc_frame_bytes(&fake->kernel, fake_plan(fake, "realigned")), 0);
+	assert_int_equal(kc_frame_bytes(&fake->kernel, fake_plan(fake, "unguarded")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -854,6 +863,7 @@ int main(void)
 		cmocka_unit_test(replaced_return_addresses),
 		cmocka_unit_test(bad_frames),
 		cmocka_unit_test(too_many_frames),
+		cmocka_unit_test(bytes_of_a_frame),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, teardown);
