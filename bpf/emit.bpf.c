@@ -21,6 +21,12 @@ __noinline int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 	return scrub_words(first, canary, stack, size);
 }
 
+__noinline int scrub_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+{
+	return scrub_by(scrub_piece, bytes, canary, stack, size);
+}
+
+/* Upwards: the word above is not scrubbed yet. */
 __noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 {
 	struct kc_own_stack own = { stack, size };
@@ -39,6 +45,11 @@ __noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 	return 0;
 }
 
+__noinline int compare_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+{
+	return scrub_by(compare_piece, bytes, canary, stack, size);
+}
+
 static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)
 {
 	volatile struct kc_hold *hold = &held[cpu & (KC_MAX_CPUS - 1)];
@@ -48,21 +59,22 @@ static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)
 	return waited >= config.hold_ns && (hold->safe == id || hold->seen != id);
 }
 
-/* Nested loops in global functions: the verifier looks into each once, and needs no bpf_loop(). */
-#define SPINS 1000
+/*
+ * Nested loops in global functions: the verifier looks into each once, but walks through each of
+ * its turns, and no kernel needs bpf_loop(). A turn takes 12 ns at least, the clock's: 6 s in all,
+ * more than --hold-off-max may be.
+ */
+#define SPIN(name, turn)                                      \
+	__noinline int name(__u32 cpu, __u64 id, __u64 since) \
+	{                                                     \
+		for (__u32 i = 0; i < 55; i++)                \
+			if (turn)                             \
+				return 1;                     \
+		return 0;                                     \
+	}
 
-__noinline int spin(__u32 cpu, __u64 id, __u64 since)
-{
-	for (__u32 i = 0; i < SPINS; i++)
-		if (may_go_on(cpu, id, bpf_ktime_get_ns() - since))
-			return 1;
-	return 0;
-}
-
-__noinline int spin_long(__u32 cpu, __u64 id, __u64 since)
-{
-	for (__u32 i = 0; i < SPINS; i++)
-		if (spin(cpu, id, since))
-			return 1;
-	return 0;
-}
+SPIN(spin, may_go_on(cpu, id, bpf_ktime_get_ns() - since))
+SPIN(spin_2, spin(cpu, id, since))
+SPIN(spin_3, spin_2(cpu, id, since))
+SPIN(spin_4, spin_3(cpu, id, since))
+SPIN(spin_all, spin_4(cpu, id, since))

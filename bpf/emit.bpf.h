@@ -6,9 +6,7 @@
  *	new_event()  ─►  the caller fills in what belongs to the kind  ─►  emit()
  *
  * Each engine is an object of its own, linked with the others (bpftool gen object). What
- * they share is defined in emit.bpf.c and declared extern where it is explained. Functions that
- * take pointers are inlined: before Linux commit e5069b9c23b3 ("bpf: Support pointers in
- * global func args"), v5.12, a global one may take numbers only.
+ * they share is defined in emit.bpf.c and declared extern where it is explained.
  */
 #ifndef EMIT_BPF_H
 #define EMIT_BPF_H
@@ -113,10 +111,10 @@ static __always_inline void fill_syscall(struct kc_event *event)
 }
 
 /* Wait for user space: see struct kc_hold. Interrupts may be off here. 0: wait on. */
-extern int spin_long(__u32 cpu, __u64 id, __u64 since);
+extern int spin_all(__u32 cpu, __u64 id, __u64 since);
 
-/* Scrub one piece of the scratch as kc_scrub_compared() does; upwards. Not 0: it was not. */
-extern int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size);
+/* As scrub_all(), but as kc_scrub_compared() does it. */
+extern int compare_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size);
 
 /* A panic comes once and always may; of the rest one, on one CPU, in a slice of time. */
 static __always_inline bool may_hold(__u32 kind, __u64 now)
@@ -132,14 +130,6 @@ static __always_inline bool may_hold(__u32 kind, __u64 now)
 	if (err && err != -EEXIST)
 		lose(KC_LOSS_HOLDS);
 	return !err;
-}
-
-static __always_inline void hold(const struct kc_event *event, __u64 since)
-{
-	/* A turn takes 12 ns at least, the clock's: 6 s in all, more than --hold-off-max may be. */
-	for (__u32 i = 0; i < 500; i++)
-		if (spin_long(event->cpu, event->id, since))
-			return;
 }
 
 /*
@@ -166,8 +156,8 @@ static __always_inline bool emit(struct task_struct *task, struct scratch *out,
 	bytes = read_stack(out, here->sp, here->top);
 	if (!bytes && is_on_stack(here))
 		lose(KC_LOSS_STACK);
-	if (!scrub_by(compared ? compare_piece : scrub_piece, bytes, here->canary, here->stack,
-		      config.thread_size))
+	if (compared ? compare_all(bytes, here->canary, here->stack, config.thread_size)
+		     : scrub_all(bytes, here->canary, here->stack, config.thread_size))
 		bytes = 0;
 	if (compared)
 		event->flags |= KC_EVENT_COMPARED;
@@ -189,7 +179,7 @@ static __always_inline bool emit(struct task_struct *task, struct scratch *out,
 		return false;
 	}
 	if (hold_cpu)
-		hold(event, now);
+		spin_all(event->cpu, event->id, now);
 	return true;
 }
 

@@ -26,8 +26,10 @@ extern struct scratch_map scratch SEC(".maps");
 /*
  * Work on a whole stack is done in pieces, by global functions: the verifier
  * looks into each once and not at every call, and no kernel needs bpf_loop().
+ * They take numbers only: before Linux commit e5069b9c23b3 ("bpf: Support pointers in global func
+ * args"), v5.12, they had to.
  */
-#define PIECE 64 /* words */
+#define PIECE 16 /* words: the verifier walks through each */
 _Static_assert(KC_STACK_WORDS % PIECE == 0, "whole pieces");
 
 /* Scrub one piece of the scratch. Not 0: it was not. */
@@ -59,12 +61,12 @@ static __always_inline __u64 read_stack(struct scratch *out, __u64 from, __u64 t
 	return bytes;
 }
 
-/*
- * Scrub the first `bytes` of the scratch, each piece by this function. False: it was not, none
- * of it may leave.
- */
-static __always_inline bool scrub_by(int (*piece)(__u32, __u64, __u64, __u64), __u64 bytes,
-				     __u64 canary, __u64 stack, __u64 size)
+/* Scrub the first `bytes` of the scratch. Not 0: it was not, none of it may leave. */
+extern int scrub_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size);
+
+/* What it does, each piece by this function. */
+static __always_inline int scrub_by(int (*piece)(__u32, __u64, __u64, __u64), __u64 bytes,
+				    __u64 canary, __u64 stack, __u64 size)
 {
 	__u32 failed = 0;
 
@@ -75,12 +77,7 @@ static __always_inline bool scrub_by(int (*piece)(__u32, __u64, __u64, __u64), _
 	}
 	if (failed)
 		lose(KC_LOSS_SCRATCH);
-	return !failed;
-}
-
-static __always_inline bool scrub_stack(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
-{
-	return scrub_by(scrub_piece, bytes, canary, stack, size);
+	return failed;
 }
 
 #endif

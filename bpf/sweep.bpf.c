@@ -68,6 +68,11 @@ __noinline int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 	return scrub_words(first, canary, stack, size);
 }
 
+__noinline int scrub_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+{
+	return scrub_by(scrub_piece, bytes, canary, stack, size);
+}
+
 static __always_inline __u64 switches_of(struct task_struct *task)
 {
 	return *(volatile unsigned long *)&task->nvcsw + *(volatile unsigned long *)&task->nivcsw;
@@ -165,6 +170,33 @@ static __always_inline enum outcome say_ran(struct seq_file *seq, struct task_st
 	return SAID;
 }
 
+/* What the nth cached slot of a task holds. Not 0: it could not be read, or is not there any more.
+ */
+__noinline int describe_slot(__u32 tid, __u32 nth, __u64 canary, __u64 top)
+{
+	const struct kc_task_slots *cached = bpf_map_lookup_elem(&slots, &tid);
+	struct damage_record *out;
+	__u64 slot, word = 0;
+	__u32 zero = 0;
+
+	out = bpf_map_lookup_elem(&damage_scratch, &zero);
+	if (!cached || !out || nth >= KC_TASK_SLOTS)
+		return 1;
+	slot = top - 8ULL * cached->slot[nth];
+	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot))
+		return 1;
+	out->damage[nth].slot = slot;
+	kc_describe(&out->damage[nth], word, canary,
+		    &(struct kc_places){
+			    .stack = top - config.thread_size,
+			    .stack_top = top,
+			    .text = config.text_start,
+			    .text_end = config.text_end,
+		    });
+	count_same(&out->damage[nth], word, top);
+	return 0;
+}
+
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
  * them if one differs, from a second read. Where there is no room to describe them the
@@ -179,14 +211,8 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 						struct kc_task_slots *cached, __u64 stack)
 {
 	__u64 canary = task->stack_canary;
-	struct kc_places at = {
-		.stack = stack,
-		.stack_top = head->top,
-		.text = config.text_start,
-		.text_end = config.text_end,
-	};
 	struct damage_record *out;
-	__u64 differing, failed = 0, word = 0;
+	__u64 differing, failed = 0;
 	__u32 zero = 0;
 
 	if (hash_returns(cached, head->top) != cached->returns_hash)
@@ -200,14 +226,9 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	}
 	if (differing) {
 		for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-			__u64 slot = head->top - 8ULL * cached->slot[i];
-
 			if (i >= slots_of(cached))
 				break;
-			failed |= bpf_probe_read_kernel(&word, sizeof(word), (void *)slot);
-			out->damage[i].slot = slot;
-			kc_describe(&out->damage[i], word, canary, &at);
-			count_same(&out->damage[i], word, head->top);
+			failed |= describe_slot(head->tid, i, canary, head->top);
 		}
 	}
 	if (failed || !same_sleep(task, head, stack))
@@ -281,30 +302,34 @@ __attribute__((noinline)) int lowest_used(__u32 first)
 	return lowest;
 }
 
+/* The same of the first `words` of the scratch; `words`: none. */
+__noinline int lowest_of(__u32 words)
+{
+	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
+		__u32 at;
+
+		if (first >= words)
+			break;
+		at = lowest_used(first);
+		if (at < PIECE)
+			return first + at < words ? first + at : words;
+	}
+	return words;
+}
+
 /* Where the deepest word lies that this stack's task has ever written; 0: can't be told. */
 static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, __u64 stack,
 					     __u64 sp)
 {
 	__u64 from = stack + sizeof(__u64); /* above the magic */
 	__u64 words = from < sp ? read_stack(out, from, sp) / sizeof(__u64) : 0;
-	__u64 found = sp;
+	__u64 found = from + lowest_of(words) * sizeof(__u64);
 
-	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
-		__u64 at;
-
-		if (first >= words)
-			break;
-		at = lowest_used(first);
-		if (at < PIECE && first + at < words)
-			found = from + (first + at) * sizeof(__u64);
-		if (at < PIECE)
-			break;
-	}
 	if (from < sp && !words)
 		return 0;
 	/* Old copies of the canary lie there: none may stay in the scratch. */
-	scrub_stack(words * sizeof(__u64), canary, stack, config.thread_size);
-	return found;
+	scrub_all(words * sizeof(__u64), canary, stack, config.thread_size);
+	return found < sp ? found : sp;
 }
 
 /* Copy and scrub a stack. */
@@ -324,7 +349,7 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 		head->high_water = find_high_water(out, canary, stack, head->sp);
 	bytes = read_stack(out, head->sp, head->top);
 	/* Also if it is not handed out: the scratch must not keep a canary. */
-	if (!scrub_stack(bytes, canary, stack, config.thread_size))
+	if (scrub_all(bytes, canary, stack, config.thread_size))
 		bytes = 0;
 	/* A stack that vanished is a task that moved on. */
 	if (!same_sleep(task, head, stack))

@@ -7,7 +7,10 @@ insmod /lib/lkdtm.ko || exit 90
 # An emulated CPU may have to wait for a real one: hence --hold-off.
 kcanary watch --hold-off 1000 --hold-off-max 2000 "$@" -j -o /mnt/findings --kmsg 2>/mnt/err &
 watcher=$!
-until grep -qs '"type":"start"' /mnt/findings; do sleep 0.1; done
+until grep -qs '"type":"start"' /mnt/findings; do
+	kill -0 $watcher || { cat /mnt/err; exit 92; }
+	sleep 0.1
+done
 insmod /lib/stackfault.ko || exit 90
 sed -n "s/^$$ /$$ /p" /sys/kernel/debug/stackfault-canaries >/mnt/canary
 echo "{\"pid\":$$}" >/mnt/pid # what is on its way to the serial line may be lost

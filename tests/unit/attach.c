@@ -50,7 +50,7 @@ static void rename_symbols(struct kc_kernel *kernel)
 	snprintf(text, sizeof(text),
 		 "%lx T __stack_chk_fail\n%lx T other\n%lx T simple\n%lx T behind_simple\n"
 		 "%lx t several_ways_out\t[fakemod]\n%lx t behind_several\t[fakemod]\n"
-		 "%lx T unknown_ways_out\n%lx T through_rbp\n%lx T panic\n",
+		 "%lx T unknown_ways_out\n%lx t through_rbp.isra.0\n%lx T panic\n",
 		 (uint64_t)__stack_chk_fail, (uint64_t)other, (uint64_t)simple,
 		 (uint64_t)several_ways_out - 1, (uint64_t)several_ways_out,
 		 (uint64_t)unknown_ways_out - 1, (uint64_t)unknown_ways_out, (uint64_t)through_rbp,
@@ -509,6 +509,32 @@ static void never_armed(void **state)
 	assert_int_equal(counts().failed, 2 + 3 + 1);
 }
 
+static size_t choose_by(const char *name)
+{
+	struct kc_choices found;
+	struct kc_failure failure;
+	size_t count;
+
+	if (kc_choose(&session, &(struct kc_wish){ .globs = &name, .nr_globs = 1 }, &failure,
+		      &found))
+		return 0;
+	count = found.count;
+	if (!strcmp(name, "through_rbp"))
+		assert_string_equal(found.choices[0].name, "through_rbp.isra.0");
+	kc_choices_free(&found);
+	return count;
+}
+
+/* A function of which only the compiler's own version is left is meant by its name. */
+static void renamed_by_the_compiler(void **state)
+{
+	(void)state;
+	assert_int_equal(choose_by("through_rbp"), 1);
+	assert_int_equal(choose_by("through_rbp.isra.0"), 1);
+	assert_int_equal(choose_by("through"), 0);
+	assert_int_equal(choose_by("simple"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -528,6 +554,7 @@ int main(void)
 		TEST(module_was_loaded_again),
 		TEST(module_goes_meanwhile),
 		TEST(never_armed),
+		TEST(renamed_by_the_compiler),
 	};
 
 	return RUN(tests);

@@ -12,6 +12,7 @@
 
 #define MAX_SAME_NAME 16
 #define MAX_CALLEES   16
+#define MAX_NAME      512 /* KSYM_NAME_LEN since v6.1 */
 
 /* Names of several kernels together: those that this one lacks are passed over. */
 const char *const kc_default_functions[] = { "hrtimer_nanosleep", "do_nanosleep", "do_futex",
@@ -172,22 +173,6 @@ static int add_with_callees(struct kc_session *session, const struct kc_sym *sym
 	return err;
 }
 
-/* All functions of one name: how many, or -errno. */
-static int add_named(struct kc_session *session, const char *name, bool callees,
-		     struct kc_choices *choices)
-{
-	const struct kc_sym *syms[MAX_SAME_NAME];
-	size_t count = kc_ksyms_by_name(session->kernel->ksyms, name, syms, MAX_SAME_NAME);
-	int err = 0;
-
-	if (count > MAX_SAME_NAME)
-		count = MAX_SAME_NAME;
-	for (size_t i = 0; !err && i < count; i++)
-		err = callees ? add_with_callees(session, syms[i], name, choices)
-			      : add_as(session, syms[i], name, choices);
-	return err ?: (int)count;
-}
-
 static int add_matching(struct kc_session *session, const char *glob, struct kc_choices *choices)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
@@ -204,6 +189,34 @@ static int add_matching(struct kc_session *session, const char *glob, struct kc_
 		found++;
 	}
 	return err ?: found;
+}
+
+/*
+ * What the compiler made of a function of this name, where no other kept it: name.isra.0,
+ * name.constprop.0, name.llvm.123.
+ */
+static int add_renamed(struct kc_session *session, const char *name, struct kc_choices *choices)
+{
+	char glob[MAX_NAME + 2];
+
+	snprintf(glob, sizeof(glob), "%s.*", name);
+	return add_matching(session, glob, choices);
+}
+
+/* All functions of one name: how many, or -errno. */
+static int add_named(struct kc_session *session, const char *name, bool callees,
+		     struct kc_choices *choices)
+{
+	const struct kc_sym *syms[MAX_SAME_NAME];
+	size_t count = kc_ksyms_by_name(session->kernel->ksyms, name, syms, MAX_SAME_NAME);
+	int err = 0;
+
+	if (count > MAX_SAME_NAME)
+		count = MAX_SAME_NAME;
+	for (size_t i = 0; !err && i < count; i++)
+		err = callees ? add_with_callees(session, syms[i], name, choices)
+			      : add_as(session, syms[i], name, choices);
+	return err || count ? err ?: (int)count : add_renamed(session, name, choices);
 }
 
 static int add_set(struct kc_session *session, const char *const *set, bool callees,
