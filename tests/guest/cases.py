@@ -798,13 +798,17 @@ def lockdown(kernel):
 
 def lkdtm(kernel, test, *options):
     """A guest in which one of the kernel's own crash tests is run, and its disk's events."""
+    # v5.10's recursion prints at each level, and meets the end within printk(), with its lock taken.
+    how = {"timeout": 60, "hangs": True} \
+        if test == "EXHAUST_STACK" and has(kernel, "lkdtm-hangs") else {}
     built = subprocess.run([os.path.join(TOP, "tests/vm/lkdtm"), kernel], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True)
     if built.returncode:
         raise AssertionError(built.stderr)
     with disk(16) as image:
         guest = Guest(kernel, f"sh /lkdtm.sh {test} {' '.join(options)}", "--disk", image,
-                      "--add", built.stdout.strip() + ":/lib/lkdtm.ko", files=["lkdtm.sh"])
+                      "--add", built.stdout.strip() + ":/lib/lkdtm.ko", files=["lkdtm.sh"],
+                      **how)
         pid = guest.disk_events(image, "/pid")[0]["pid"]
         events = guest.disk_events(image, "/findings")
     need(f"lkdtm: Performing direct entry {test}" in guest.log, "the test did not run", guest)
@@ -844,6 +848,9 @@ def exhausted(kernel, times=2):
         need(found and {event["anomaly"] for event in found} == {"headroom"}, str(found), guest)
         # The function's own frame takes 1,024 bytes and some registers.
         need(1536 <= found[0]["frame"]["headroom"] < 2048 + 1200, str(found[0]), guest)
+        if guest.status == 124 and has(kernel, "lkdtm-hangs"):
+            need(f"kcanary: evidence {found[0]['finding']}: " in guest.log, "not logged", guest)
+            continue
         logged_first(guest, found[0])
         need(not guest.panic() and guest.status == 126, f"status {guest.status}", guest)
     return f"{times} of {times}"
