@@ -5,7 +5,7 @@ test=$1
 shift
 insmod /lib/lkdtm.ko || exit 90
 # An emulated CPU may have to wait for a real one: hence --hold-off.
-kcanary watch --hold-off 3000 --hold-off-max 5000 "$@" -j -o /mnt/findings --kmsg 2>/mnt/err &
+kcanary watch --hold-off 5000 --hold-off-max 5000 "$@" -j -o /mnt/findings --kmsg 2>/mnt/err &
 watcher=$!
 until grep -qs '"type":"start"' /mnt/findings; do
 	kill -0 $watcher || { cat /mnt/err; exit 92; }

@@ -10,30 +10,31 @@
 
 /* The symbols other than functions that somebody asks for. */
 static const char *const kept[] = {
-	NULL, /* the guard, whatever this processor calls it: see kept_name() */
+	/* in strcmp()'s order */
+	"__end_init_stack",
+	"__end_init_task",
 	"__per_cpu_offset",
-	"modules",
-	"__start_orc_unwind",
-	"__stop_orc_unwind",
-	"__start_orc_unwind_ip",
-	"__stop_orc_unwind_ip",
-	"__start_orc_header",
-	"__stop_orc_header",
-	"__start___jump_table",
-	"__stop___jump_table",
+	"__start___bug_table",
 	"__start___ex_table",
+	"__start___jump_table",
+	"__start_orc_header",
+	"__start_orc_unwind",
+	"__start_orc_unwind_ip",
+	"__stop___bug_table",
 	"__stop___ex_table",
-	"_stext",
+	"__stop___jump_table",
+	"__stop_orc_header",
+	"__stop_orc_unwind",
+	"__stop_orc_unwind_ip",
+	"_einittext",
 	"_etext",
 	"_sinittext",
-	"_einittext",
-	"__start___bug_table",
-	"__stop___bug_table",
+	"_stext",
 	"init_stack",
-	"__end_init_task",
-	"__end_init_stack",
 	"kprobe_table",
+	"modules",
 };
+#define GUARD kc_countof(kept) /* index of its address: whatever this processor calls it */
 
 struct alias {
 	uint32_t name;
@@ -49,7 +50,7 @@ struct kc_ksyms {
 	size_t pool_len, pool_capacity;
 	uint32_t *modules; /* pool offsets */
 	size_t nr_modules, modules_capacity;
-	uint64_t data[kc_countof(kept)];
+	uint64_t data[kc_countof(kept) + 1];
 	uint8_t *found_syms, *found_names; /* see found.h */
 };
 
@@ -145,19 +146,31 @@ static bool is_mark(const char *name)
 	return false;
 }
 
+struct text {
+	uint64_t start, end, init_start, init_end;
+};
+
+static struct text text_bounds(const struct kc_ksyms *ksyms)
+{
+	return (struct text){
+		.start = kc_ksyms_data(ksyms, "_stext"),
+		.end = kc_ksyms_data(ksyms, "_etext"),
+		.init_start = kc_ksyms_data(ksyms, "_sinittext"),
+		.init_end = kc_ksyms_data(ksyms, "_einittext"),
+	};
+}
+
 static bool is_between(uint64_t addr, uint64_t start, uint64_t end)
 {
 	return addr >= start && addr < end;
 }
 
 /* Since v7.0 or so much of the kernel's data has the letters of text. */
-static bool is_in_text(const struct kc_ksyms *ksyms, const struct raw *raw)
+static bool is_in_text(const struct text *text, const struct raw *raw)
 {
-	uint64_t start = kc_ksyms_data(ksyms, "_stext"), end = kc_ksyms_data(ksyms, "_etext");
-
-	return raw->module || !start || !end || is_between(raw->addr, start, end) ||
-	       is_between(raw->addr, kc_ksyms_data(ksyms, "_sinittext"),
-			  kc_ksyms_data(ksyms, "_einittext"));
+	return raw->module || !text->start || !text->end ||
+	       is_between(raw->addr, text->start, text->end) ||
+	       is_between(raw->addr, text->init_start, text->init_end);
 }
 
 /*
@@ -174,12 +187,13 @@ static uint32_t size_of(const struct raw *raw, const struct raw *next)
 /* Sorted raw symbols -> one symbol per address, with sizes, and the name index. */
 static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 {
+	struct text text = text_bounds(ksyms);
 	int err;
 
 	if (!count)
 		return -EINVAL;
 	for (size_t i = 0; i < count; i++)
-		raws[i].ends_only |= !is_in_text(ksyms, &raws[i]);
+		raws[i].ends_only |= !is_in_text(&text, &raws[i]);
 	qsort(raws, count, sizeof(*raws), compare_raw);
 	for (size_t i = 0; i < count; i++) {
 		size_t end = i + 1;
@@ -214,22 +228,25 @@ static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 	return 0;
 }
 
-static const char *kept_name(size_t i)
+static int compare_kept(const void *name, const void *element)
 {
-	return kept[i] ?: kc_arch()->guard.symbol;
+	return strcmp(name, *(const char *const *)element);
 }
 
-static void keep_data(struct kc_ksyms *ksyms, const char *name, uint64_t addr)
+/* Where the address of a symbol is kept; beyond GUARD: nobody asks for it. */
+static size_t kept_index(const char *name)
 {
-	for (size_t i = 0; i < kc_countof(kept); i++)
-		if (!strcmp(kept_name(i), name))
-			ksyms->data[i] = addr;
+	const char *const *found =
+		bsearch(name, kept, kc_countof(kept), sizeof(*kept), compare_kept);
+
+	return found ? (size_t)(found - kept) : GUARD + !!strcmp(name, kc_arch()->guard.symbol);
 }
 
 /* "ffffffff81000000 T name\t[module]", the bracket only for modules. */
 static int parse_line(struct kc_ksyms *ksyms, char *line, struct raw *ret_raw)
 {
 	char *end, *name, *module;
+	size_t index;
 	int err;
 
 	*ret_raw = (struct raw){ .addr = strtoull(line, &end, 16) };
@@ -248,8 +265,9 @@ static int parse_line(struct kc_ksyms *ksyms, char *line, struct raw *ret_raw)
 	err = intern_module(ksyms, module ?: "", &ret_raw->module);
 	if (err)
 		return err;
-	if (!module)
-		keep_data(ksyms, name, ret_raw->addr);
+	index = module ? GUARD + 1 : kept_index(name);
+	if (index <= GUARD)
+		ksyms->data[index] = ret_raw->addr;
 	if (!strchr("tTwW", ret_raw->type) || !strncmp(name, "__pfx_", 6) || is_mark(name)) {
 		ret_raw->ends_only = true;
 		return 0;
@@ -367,10 +385,9 @@ size_t kc_ksyms_by_name(const struct kc_ksyms *ksyms, const char *name,
 
 uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name)
 {
-	for (size_t i = 0; i < kc_countof(kept); i++)
-		if (!strcmp(kept_name(i), name))
-			return ksyms->data[i];
-	return 0;
+	size_t index = kept_index(name);
+
+	return index <= GUARD ? ksyms->data[index] : 0;
 }
 
 void kc_ksyms_end(struct kc_ksyms *ksyms, uint64_t text, uint64_t end)
