@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The negative twin: everything as in fault.sh but the fault. And bad input.
+# usage: quiet.sh [words]
+# The negative twin: everything as in fault.sh but the fault. And bad input: with "words" also what
+# no kernel has a part in.
 insmod /lib/stackfault.ko || exit 90
 app01 900 >app &
 until grep -qs ready app; do sleep 0.1; done
@@ -13,6 +15,24 @@ run() {
 	sed "s/^/$name:out: /" out
 	sed "s/^/$name:err: /" err
 	echo "$name:status: $status"
+}
+
+words() {
+	run no-match kcanary watch -n nosuch -d 1
+	run bad-option kcanary watch --frobnicate
+	run bad-number kcanary watch --sweep 1
+	run bad-command kcanary frobnicate
+	run full-disk kcanary watch -d 1 -j -o /dev/full
+	run full-stdout sh -c 'kcanary watch -d 1 -j >/dev/full'
+	run closed-stdout sh -c 'kcanary watch -d 1 >&-'
+	run bad-sort kcanary audit --sort shoe-size
+	# A second run adds to what the first has written: start, stats and stop of each.
+	twice() {
+		kcanary watch -d 1 --max-cpu 100 -j -o kept
+		kcanary watch -d 1 --max-cpu 100 -j -o kept
+		echo "$(grep -vc '"type":"notice"' kept) lines"
+	}
+	run append twice
 }
 
 run quiet-json kcanary watch -n App01 --sweep 100 --max-cpu 100 -d 4 -j
@@ -38,28 +58,12 @@ nested 150
 kill $!
 run thread kcanary audit -t $(sed -n 's/^a01-poll //p' app) -j
 run back-off kcanary watch --sweep 10 --max-cpu 1 -d 3
-run bad-sort kcanary audit --sort shoe-size
-
-run no-match kcanary watch -n nosuch -d 1
-run bad-option kcanary watch --frobnicate
-run bad-number kcanary watch --sweep 1
-run bad-command kcanary frobnicate
-run full-disk kcanary watch -d 1 -j -o /dev/full
-run full-stdout sh -c 'kcanary watch -d 1 -j >/dev/full'
-run closed-stdout sh -c 'kcanary watch -d 1 >&-'
 
 echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd 2>/dev/null ||
 	{ mkdir -p /etc && echo 'nobody:x:65534:65534::/:/bin/sh' >/etc/passwd; }
 chmod 777 /tmp
 run not-root su -s /bin/sh nobody -c 'kcanary watch -d 1'
 run pid-namespace unshare -f -p --mount-proc kcanary watch -d 1
-# A second run adds to what the first has written: start, stats and stop of each.
-twice() {
-	kcanary watch -d 1 --max-cpu 100 -j -o kept
-	kcanary watch -d 1 --max-cpu 100 -j -o kept
-	echo "$(grep -vc '"type":"notice"' kept) lines"
-}
-run append twice
 mount -t tmpfs none /sys/kernel/btf
 run no-btf kcanary watch -d 1
 umount /sys/kernel/btf
@@ -89,4 +93,5 @@ run stopped-reader stopped_reader
 run rights only 39,38,34 kcanary watch -n App01 -d 1
 run few-files only 39,38,34,21,23,14,19 sh -c 'ulimit -n 45; kcanary watch -n App01 -d 1 --preset futex'
 run more-files sh -c 'ulimit -S -n 45; kcanary watch -n App01 -d 1'
+[ "$1" != words ] || words
 echo "guest: done"
