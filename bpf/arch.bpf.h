@@ -28,7 +28,7 @@ static __always_inline __u64 probed_bp(const struct pt_regs *ctx)
 /* Of a saved code segment: was it user mode's? */
 static __always_inline bool is_user_mode(__u64 cs)
 {
-	return cs & 3;
+	return (cs & 3) == 3;
 }
 
 /* A function's first two arguments, at its entry. */

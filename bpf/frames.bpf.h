@@ -47,6 +47,8 @@ static __always_inline const struct kc_rule *find_rule(struct walk *at, __kc_u32
 	__kc_u64 key = kc_rule_key(at->pc, 1);
 	const struct kc_rule *rule;
 
+	if (!kc_is_address(at->pc)) /* it may be another's key */
+		return NULL;
 	/* A new task "returns" to the very start of ret_from_fork. */
 	if (!nth) {
 		rule = rule_of(key);

@@ -423,7 +423,7 @@ int kc_sweep(struct bpf_iter__task *ctx)
 		head.flags |= KC_RECORD_END_GONE;
 
 	cached = bpf_map_lookup_elem(&slots, &head.tid);
-	if (config.walk == KC_WALK_COMPARED)
+	if (config.walk == KC_WALK_COMPARED && !config.only_tid) /* else it is to be confirmed */
 		outcome = walk_stack(seq, task, &head, stack);
 	else if (cached && cached->start_ns == head.start_ns && cached->switches == head.switches &&
 		 cached->sp == head.sp)

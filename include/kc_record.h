@@ -200,10 +200,22 @@ struct kc_rule {
 	__kc_u8 pad[3];
 };
 
-/* Rules of return addresses, and of places where something was interrupted, are told apart. */
+/*
+ * Rules of return addresses, and of places where something was interrupted, are told apart: no
+ * address has bit 62 unlike those around it. A word that has is none (kc_is_address()).
+ */
 static inline __kc_u64 kc_rule_key(__kc_u64 pc, int exact)
 {
-	return exact ? pc & ~(1ULL << 63) : pc;
+	return exact ? pc ^ (1ULL << 62) : pc;
+}
+
+/* Are all bits from 47 on the same? Those of the kernel's code are, and of what a flip made of it
+ * aren't. */
+static inline int kc_is_address(__kc_u64 pc)
+{
+	__kc_u64 high = pc >> 47;
+
+	return !high || high == (1 << 17) - 1;
 }
 
 #define KC_MAX_RULES (1 << 13)

@@ -12,7 +12,7 @@
 
 static __always_inline bool is_user_mode(__kc_u64 cs)
 {
-	return cs & 3;
+	return (cs & 3) == 3;
 }
 
 #include "frames.bpf.h"
@@ -501,6 +501,16 @@ static void interrupted_frame(void **state)
 	assert_true(checked.frames[1].frame.exact);
 	assert_int_equal(checked.frames[1].frame.bp, 0xb0b);
 	assert_int_equal(checked.intact, 1);
+
+	/* A bit that no rule's key has room for, of a saved ip and of a return address: no walk
+	 * ends. */
+	begin(RETURN_TO(interrupt_call), 0);
+	push_regs((uint64_t)simple_check ^ (1ULL << 62), 0x10, BASE + (at + 21) * 8);
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	assert_int_equal(check().intact, 0);
+	begin((uint64_t)simple_check ^ (1ULL << 62), 0);
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	assert_int_equal(check().intact, 0);
 
 	/* At the function's first instruction nothing is sealed yet. */
 	begin(RETURN_TO(interrupt_call), 0);

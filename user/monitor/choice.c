@@ -173,7 +173,8 @@ static int add_with_callees(struct kc_session *session, const struct kc_sym *sym
 	return err;
 }
 
-static int add_matching(struct kc_session *session, const char *glob, struct kc_choices *choices)
+static int add_matching(struct kc_session *session, const char *glob, bool callees,
+			struct kc_choices *choices)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	int err = 0, found = 0;
@@ -185,7 +186,8 @@ static int add_matching(struct kc_session *session, const char *glob, struct kc_
 		/* A glob is about functions that can be probed, cold parts are the parent's. */
 		if (fnmatch(glob, name, 0) || kc_sym_cold_stem(name) || why_refused(session, sym))
 			continue;
-		err = add_as(session, sym, name, choices);
+		err = callees ? add_with_callees(session, sym, name, choices)
+			      : add_as(session, sym, name, choices);
 		found++;
 	}
 	return err ?: found;
@@ -195,12 +197,13 @@ static int add_matching(struct kc_session *session, const char *glob, struct kc_
  * What the compiler made of a function of this name, where no other kept it: name.isra.0,
  * name.constprop.0, name.llvm.123.
  */
-static int add_renamed(struct kc_session *session, const char *name, struct kc_choices *choices)
+static int add_renamed(struct kc_session *session, const char *name, bool callees,
+		       struct kc_choices *choices)
 {
 	char glob[MAX_NAME + 2];
 
 	snprintf(glob, sizeof(glob), "%s.*", name);
-	return add_matching(session, glob, choices);
+	return add_matching(session, glob, callees, choices);
 }
 
 /* All functions of one name: how many, or -errno. */
@@ -216,7 +219,7 @@ static int add_named(struct kc_session *session, const char *name, bool callees,
 	for (size_t i = 0; !err && i < count; i++)
 		err = callees ? add_with_callees(session, syms[i], name, choices)
 			      : add_as(session, syms[i], name, choices);
-	return err || count ? err ?: (int)count : add_renamed(session, name, choices);
+	return err || count ? err ?: (int)count : add_renamed(session, name, callees, choices);
 }
 
 static int add_set(struct kc_session *session, const char *const *set, bool callees,
@@ -233,7 +236,7 @@ static int add_wish(struct kc_session *session, const char *wish, struct kc_fail
 		    struct kc_choices *choices)
 {
 	bool is_glob = strpbrk(wish, "*?[") != NULL;
-	int found = is_glob ? add_matching(session, wish, choices)
+	int found = is_glob ? add_matching(session, wish, false, choices)
 			    : add_named(session, wish, true, choices);
 
 	if (found > 0)

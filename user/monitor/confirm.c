@@ -161,36 +161,45 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 	return filed < 0 ? filed : 0;
 }
 
+/* What was filed, and the first error: one sink that fails keeps nothing from the others. */
+struct filed {
+	int count, err;
+};
+
+static void file_one(const struct evidence *evidence, struct filed *filed,
+		     struct kc_damaged damaged, size_t frame, const struct kc_damage *damage)
+{
+	int err = file(evidence, damaged, frame, damage);
+
+	filed->count++;
+	filed->err = filed->err ?: err;
+}
+
 /* File what the passes agree on; how many anomalies were proved, or -errno. */
 static int file_proven(const struct evidence *evidence)
 {
 	const struct kc_checked_stack *checked = &evidence->checked;
-	int proven = 0, err = 0;
+	struct filed filed = {};
 
-	for (size_t i = 0; !err && i < checked->count; i++) {
+	for (size_t i = 0; i < checked->count; i++) {
 		const struct kc_checked_frame *frame = &checked->frames[i];
 		const struct kc_damage *damage = damage_of(evidence, frame->slot);
 
-		if (frame->status != KC_CHECK_DAMAGED || !damage)
-			continue;
-		proven++;
-		err = file(evidence, (struct kc_damaged){ KC_ANOMALY_SLOT, frame->slot }, i,
-			   damage);
+		if (frame->status == KC_CHECK_DAMAGED && damage)
+			file_one(evidence, &filed,
+				 (struct kc_damaged){ KC_ANOMALY_SLOT, frame->slot }, i, damage);
 	}
-	if (!err && evidence->same_return) {
-		proven++;
-		err = file(evidence, (struct kc_damaged){ KC_ANOMALY_RETURN, checked->return_slot },
-			   checked->count - 1, NULL);
-	}
-	if (!err && evidence->same_end && checked->count) {
-		proven++;
-		err = file(evidence,
-			   (struct kc_damaged){
-				   KC_ANOMALY_STACK_END,
-				   kc_stack_end(evidence->with->session, &evidence->record) },
-			   0, NULL);
-	}
-	return err ?: proven;
+	if (evidence->same_return)
+		file_one(evidence, &filed,
+			 (struct kc_damaged){ KC_ANOMALY_RETURN, checked->return_slot },
+			 checked->count - 1, NULL);
+	if (evidence->same_end && checked->count)
+		file_one(evidence, &filed,
+			 (struct kc_damaged){
+				 KC_ANOMALY_STACK_END,
+				 kc_stack_end(evidence->with->session, &evidence->record) },
+			 0, NULL);
+	return filed.err ?: filed.count;
 }
 
 int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep)

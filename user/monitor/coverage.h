@@ -81,8 +81,7 @@ enum kc_counter_flag {
 	  "findings that could not be written")                                                   \
 	X(unwalked, "unwalked", KC_TELL_BLIND,                                                    \
 	  "times that the kernel's list of probes, with what they have replaced, was unreadable") \
-	X(cut, "cut_passes", KC_TELL_BLIND,                                                       \
-	  "passes that a signal cut short before any came to its end")
+	X(cut, "cut_passes", KC_TELL_BLIND, "passes that were cut short before any came to its end")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 

@@ -198,7 +198,13 @@ static int run_passes(struct kc_loop *loop)
 {
 	int err = kc_passes_run(loop->passes);
 
-	loop->pace.counts.cut += err == -EINTR && !kc_passes_count(loop->passes);
+	struct kc_coverage coverage;
+
+	if (!err)
+		return 0;
+	kc_passes_coverage(loop->passes, &coverage);
+	loop->pace.counts.cut += !coverage.sweep.passes;
+	kc_pace_cut(&loop->pace, coverage.pass_cpu);
 	return err;
 }
 

@@ -119,6 +119,12 @@ int kc_pace_begin(struct kc_pace *pace)
 	return err;
 }
 
+void kc_pace_cut(struct kc_pace *pace, double cpu)
+{
+	if (pace->cost < cpu)
+		pace->cost = cpu;
+}
+
 void kc_pace_probed(struct kc_pace *pace, double seconds)
 {
 	pace->probing += seconds;

@@ -43,6 +43,9 @@ int kc_pace_begin(struct kc_pace *pace);
 /* Probes went with their module, or came back with it, which took so many seconds. */
 void kc_pace_probed(struct kc_pace *pace, double seconds);
 
+/* A pass was cut short: the CPU seconds that it took until then are no gap. */
+void kc_pace_cut(struct kc_pace *pace, double cpu);
+
 /* A pass is over: when to run the next one. 0 or a sink's error. */
 int kc_pace_end(struct kc_pace *pace, const struct kc_coverage *coverage);
 

@@ -248,11 +248,10 @@ static const char *place_of(const struct kc_passes *passes, const struct kc_chec
 
 static int on_ran(struct kc_passes *passes, const struct kc_record *record)
 {
-	int told =
-		kc_unseen_ran(&passes->unseen, passes->with.sinks, record, passes->counts.passes);
+	int err = kc_unseen_ran(&passes->unseen, passes->with.sinks, record, passes->counts.passes);
 
-	passes->counts.restless += told > 0;
-	return told < 0 ? told : 0;
+	passes->counts.restless = passes->unseen.restless_told;
+	return err;
 }
 
 static int take_record(struct kc_passes *passes, const struct kc_record *record)
@@ -310,17 +309,20 @@ static int on_record(const struct kc_record *record, void *arg)
 	return err;
 }
 
+/* Each of them, whatever happens to the one before; the first error. */
 static int confirm_suspects(struct kc_passes *passes)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < passes->nr_suspects; i++) {
+	for (size_t i = 0; i < passes->nr_suspects; i++) {
 		const struct suspect *suspect = &passes->suspects[i];
 		const struct kc_sleep sleep = kc_sleep_of(&suspect->record);
-		int proven = kc_confirm(&passes->with, &sleep);
+		int one = kc_confirm(&passes->with, &sleep);
 
-		err = proven ? (proven < 0 ? proven : 0)
-			     : tell_unproven(passes, &suspect->record, suspect->place);
+		if (!one)
+			one = tell_unproven(passes, &suspect->record, suspect->place);
+		if (!err && one < 0)
+			err = one;
 	}
 	passes->nr_suspects = 0;
 	return err;
@@ -363,41 +365,38 @@ int kc_passes_run(struct kc_passes *passes)
 	struct kc_sweep_counts *counts = &passes->counts;
 	struct kc_pass *pass = &passes->pass;
 	double before = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-	bool cut;
-	int err;
+	int err, confirmed;
 
 	refresh(passes);
 	kc_plans_next_pass(passes->with.session->plans);
 	passes->began = kc_seconds_of(CLOCK_MONOTONIC);
 	err = kc_source_pass(passes->with.source, 0, on_record, passes, pass);
-	cut = err == -EINTR;
-	if (err && !cut)
-		return err;
-	if (!cut) {
+	if (!err) {
 		kc_unseen_passed(&passes->unseen, counts->passes);
 		counts->passes++;
 	}
-	counts->tasks = pass->tasks;
+	if (!err || !counts->passes)
+		counts->tasks = pass->tasks;
 	counts->running += pass->running;
 	counts->dead += pass->dead;
 	counts->moved += pass->moved;
 	counts->unreadable += pass->unreadable;
 	counts->checked += pass->copied + pass->cached;
 	counts->verified += pass->cached_slots;
-	err = confirm_suspects(passes);
+	confirmed = confirm_suspects(passes);
 	kc_source_trim(passes->with.source);
 	passes->cpu = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
-	if (counts->passes == 1)
+	if (!err && counts->passes == 1)
 		passes->first_cpu = passes->cpu;
-	return err ?: cut ? -EINTR : 0;
+	return confirmed ?: err;
 }
 
 int kc_passes_end(struct kc_passes *passes)
 {
-	int told = kc_unseen_end(&passes->unseen, passes->with.sinks);
+	int err = kc_unseen_end(&passes->unseen, passes->with.sinks);
 
-	passes->counts.restless += told > 0 ? told : 0;
-	return told < 0 ? told : 0;
+	passes->counts.restless = passes->unseen.restless_told;
+	return err;
 }
 
 void kc_passes_ask(struct kc_passes *passes, bool (*asked)(void *arg), void *arg)
@@ -414,11 +413,6 @@ void kc_passes_compare(struct kc_passes *passes)
 struct kc_walks kc_passes_walks(const struct kc_passes *passes)
 {
 	return passes->walks;
-}
-
-uint64_t kc_passes_count(const struct kc_passes *passes)
-{
-	return passes->counts.passes;
 }
 
 const struct kc_pass *kc_passes_last(const struct kc_passes *passes)

@@ -23,9 +23,6 @@ int kc_passes_run(struct kc_passes *passes);
 /* After the last pass: tell of and count who was verified in none. 0 or a sink's error. */
 int kc_passes_end(struct kc_passes *passes);
 
-/* How many were run to their end. */
-uint64_t kc_passes_count(const struct kc_passes *passes);
-
 /* The kernel side's counts of the last pass over all tasks. */
 const struct kc_pass *kc_passes_last(const struct kc_passes *passes);
 

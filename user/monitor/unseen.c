@@ -40,7 +40,7 @@ static int tell_restless(struct kc_sinks *sinks, const struct kc_restless *threa
 
 	snprintf(text, sizeof(text),
 		 "not seen: %s ran meanwhile at each of %u looks, or was running: no frame of it "
-		 "was verified since",
+		 "was verified in a whole pass since",
 		 thread_text(&thread->task, who), thread->looks);
 	return kc_sinks_notice(sinks, text);
 }
@@ -62,22 +62,24 @@ int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct
 	thread->looks += !running;
 	if (running || thread->looks != KC_RESTLESS_LOOKS)
 		return 0;
-	return tell_restless(sinks, thread) ?: 1;
+	unseen->restless_told++;
+	return tell_restless(sinks, thread);
 }
 
 int kc_unseen_end(struct kc_unseen *unseen, struct kc_sinks *sinks)
 {
 	int count = 0, err = 0;
 
-	for (size_t i = 0; !err && i < unseen->count; i++) {
+	for (size_t i = 0; i < unseen->count; i++) {
 		const struct kc_restless *thread = &unseen->restless[i];
 
 		if (thread->first || thread->looks < 2 || thread->looks >= KC_RESTLESS_LOOKS)
 			continue;
-		if (count++ < MAX_TOLD)
+		unseen->restless_told++;
+		if (!err && count++ < MAX_TOLD)
 			err = tell_restless(sinks, thread);
 	}
-	return err ?: count;
+	return err;
 }
 
 void kc_unseen_passed(struct kc_unseen *unseen, uint64_t pass)

@@ -18,21 +18,20 @@ struct kc_restless {
 struct kc_unseen {
 	struct kc_restless *restless;
 	size_t count, capacity;
-	unsigned int told; /* notices of differences not proved */
+	unsigned int told;	/* notices of differences not proved */
+	uint64_t restless_told; /* threads that were told of, or should have been */
 };
 
 void kc_unseen_free(struct kc_unseen *unseen);
 
-/*
- * A record of kind KC_RECORD_RAN in this pass. 1: it is one look too many, now told; 0; or
- * -errno.
+/* A record of kind KC_RECORD_RAN in this pass. If it is one look too many it is told. 0 or -errno.
  */
 int kc_unseen_ran(struct kc_unseen *unseen, struct kc_sinks *sinks, const struct kc_record *record,
 		  uint64_t pass);
 
 /*
  * The watch is over: tell of who ran meanwhile from its first pass on, in at least two looks and
- * none that was told. How many; or -errno.
+ * none that was told. 0 or -errno.
  */
 int kc_unseen_end(struct kc_unseen *unseen, struct kc_sinks *sinks);
 

@@ -68,10 +68,14 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 		err = kc_passes_end(loop->passes);
 	/* The watch ends here; that probes are removed is no part of it. */
 	kc_loop_coverage(loop, &ended);
-	if (loop->attach && !err)
-		err = kc_attach_check_gone(loop->attach) ?: kc_attach_check_alive(loop->attach);
-	if (loop->attach)
+	if (loop->attach) {
+		int failed = kc_attach_check_gone(loop->attach);
+
+		err = err ?: failed;
+		failed = kc_attach_check_alive(loop->attach);
+		err = err ?: failed;
 		kc_attach_stop(loop->attach);
+	}
 	if (loop->events) {
 		int failed = kc_events_stop(loop->events);
 

@@ -115,20 +115,29 @@ void kc_sweep_free(struct kc_sweep *sweep)
 	free(sweep);
 }
 
+/* Who hands records out may want no further ones; those that were read may hold what differs. */
+static bool goes_on(int err)
+{
+	return !err || err == -EINTR || err == -EPIPE;
+}
+
 /* Hand out the complete records in the buffer, keep the rest. */
 static int consume(struct kc_sweep *sweep, kc_record_fn fn, void *arg)
 {
 	size_t at = 0;
 	int err = 0;
 
-	while (!err && sweep->len - at >= sizeof(struct kc_record)) {
+	while (goes_on(err) && sweep->len - at >= sizeof(struct kc_record)) {
 		const struct kc_record *record = (const void *)(sweep->buffer + at);
+		int one;
 
 		/* The border is checked once, here. */
-		err = kc_record_is_whole(record, record->size) ? 0 : -EPROTO;
-		if (err || sweep->len - at < record->size)
+		if (!kc_record_is_whole(record, record->size))
+			err = -EPROTO;
+		if (err == -EPROTO || sweep->len - at < record->size)
 			break;
-		err = fn(record, arg);
+		one = fn(record, arg);
+		err = goes_on(one) ? err ?: one : one;
 		at += record->size;
 	}
 	memmove(sweep->buffer, sweep->buffer + at, sweep->len - at);
@@ -144,6 +153,7 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 	kc_auto_fd int fd = -1;
 	int err = 0;
 
+	*ret_pass = (struct kc_pass){};
 	config->only_tid = only_tid;
 	if (!only_tid) /* confirming passes do not age the cache */
 		sweep->pass++;
@@ -217,7 +227,7 @@ void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid)
 /* Where the key is, or would be. */
 static uint64_t *find_key(struct kc_sweep *sweep, uint64_t key)
 {
-	size_t at = kc_hash_word(0, key) >> 32;
+	size_t at = key * 0x9e3779b97f4a7c15ULL >> 40; /* Fibonacci's: keys lie close together */
 
 	for (;; at++) {
 		uint64_t *it = &sweep->keys[at % kc_countof(sweep->keys)];
@@ -227,21 +237,6 @@ static uint64_t *find_key(struct kc_sweep *sweep, uint64_t key)
 	}
 }
 
-int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule)
-{
-	uint64_t *it = find_key(sweep, key);
-
-	if (*it)
-		return 0;
-	if (sweep->nr_keys == KC_MAX_RULES)
-		return -E2BIG;
-	if (bpf_map_update_elem(sweep->rules_fd, &key, rule, BPF_ANY))
-		return -errno;
-	*it = key;
-	sweep->nr_keys++;
-	return 0;
-}
-
 static void forget_rules(struct kc_sweep *sweep)
 {
 	for (size_t i = 0; i < kc_countof(sweep->keys); i++)
@@ -249,6 +244,23 @@ static void forget_rules(struct kc_sweep *sweep)
 			bpf_map_delete_elem(sweep->rules_fd, &sweep->keys[i]);
 	memset(sweep->keys, 0, sizeof(sweep->keys));
 	sweep->nr_keys = 0;
+}
+
+int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule)
+{
+	uint64_t *it;
+
+	/* Places of interruptions are without end: those that are met again are learned again. */
+	if (sweep->nr_keys == KC_MAX_RULES)
+		forget_rules(sweep);
+	it = find_key(sweep, key);
+	if (*it)
+		return 0;
+	if (bpf_map_update_elem(sweep->rules_fd, &key, rule, BPF_ANY))
+		return -errno;
+	*it = key;
+	sweep->nr_keys++;
+	return 0;
 }
 
 /* Drop the entries that no pass has used for more than `keep` passes. */

@@ -65,7 +65,10 @@ static inline bool kc_record_is_whole(const struct kc_record *record, size_t siz
 		record->count * each == record->top - record->sp);
 }
 
-/* Called for each record of a pass; it is valid during the call. Nonzero ends the pass. */
+/*
+ * Called for each record of a pass; it is valid during the call. Nonzero ends the pass; after
+ * -EINTR and -EPIPE those that were read already are still handed out.
+ */
 typedef int (*kc_record_fn)(const struct kc_record *record, void *arg);
 
 /*

@@ -126,10 +126,11 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 		      const struct kc_event *event, struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
-	const struct kc_plan *plan = checked->frames[0].plan;
+	const struct kc_plan *plan;
 
 	if (!checked->count)
 		return false;
+	plan = checked->frames[0].plan;
 	switch (event->kind) {
 	case KC_EVENT_CHECK:
 		if (!event->damage.changed_bytes) {

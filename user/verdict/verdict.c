@@ -310,7 +310,7 @@ static void judge_headroom(struct kc_finding *finding)
 	finding->verdict.confidence = "high";
 	because(&finding->verdict, "%lu bytes of the stack were left", finding->headroom);
 	if (finding->frame_bytes)
-		because(&finding->verdict, "the function's own frame takes %u of them",
+		because(&finding->verdict, "the function's own frame takes %u",
 			finding->frame_bytes);
 }
 
