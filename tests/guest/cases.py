@@ -566,7 +566,10 @@ EARLY = "ended early: an end mark or user registers below the top of the stack"
 
 # How a stack may end early on a healthy kernel: a task that was interrupted in code
 # for which the tables say so themselves, and whose way on can't be followed.
-HONEST_ENDS = (TABLES_END, NO_TABLES, EARLY, "the frame hangs on a register that was not saved")
+# The kernel patches its own text now and then: a static key, a kprobe on its way to a jump.
+PATCHED = "a breakpoint lies in its text that is no kprobe's"
+HONEST_ENDS = (TABLES_END, NO_TABLES, EARLY, PATCHED,
+               "the frame hangs on a register that was not saved")
 
 
 def undisturbed(guest):
