@@ -566,10 +566,7 @@ EARLY = "ended early: an end mark or user registers below the top of the stack"
 
 # How a stack may end early on a healthy kernel: a task that was interrupted in code
 # for which the tables say so themselves, and whose way on can't be followed.
-# The kernel patches its own text now and then: a static key, a kprobe on its way to a jump.
-PATCHED = "a breakpoint lies in its text that is no kprobe's"
-HONEST_ENDS = (TABLES_END, NO_TABLES, EARLY, PATCHED,
-               "the frame hangs on a register that was not saved")
+HONEST_ENDS = (TABLES_END, NO_TABLES, EARLY, "the frame hangs on a register that was not saved")
 
 
 def undisturbed(guest):
@@ -806,11 +803,8 @@ def lockdown(kernel):
     return ""
 
 
-def lkdtm(kernel, test, *options):
+def lkdtm(kernel, test, *options, **how):
     """A guest in which one of the kernel's own crash tests is run, and its disk's events."""
-    # v5.10's recursion prints at each level, and meets the end within printk(), with its lock taken.
-    how = {"timeout": 60, "hangs": True} \
-        if test == "EXHAUST_STACK" and has(kernel, "lkdtm-hangs") else {}
     built = subprocess.run([os.path.join(TOP, "tests/vm/lkdtm"), kernel], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True)
     if built.returncode:
@@ -853,12 +847,15 @@ def corrupted(kernel, times=2):
 def exhausted(kernel, times=2):
     """LKDTM's recursion into the guard page, with the function watched: no stack protector sees
     such an end, nor does the tripwire."""
+    # v5.10's recursion prints at each level, and meets the end within printk(), with its lock taken.
+    hangs = has(kernel, "lkdtm-hangs")
+    how = {"timeout": 60, "hangs": True} if hangs else {}
     for _ in range(times):
-        guest, found = lkdtm(kernel, "EXHAUST_STACK", "-f", "recursive_loop")
+        guest, found = lkdtm(kernel, "EXHAUST_STACK", "-f", "recursive_loop", **how)
         need(found and {event["anomaly"] for event in found} == {"headroom"}, str(found), guest)
         # The function's own frame takes 1,024 bytes and some registers.
         need(1536 <= found[0]["frame"]["headroom"] < 2048 + 1200, str(found[0]), guest)
-        if guest.status == 124 and has(kernel, "lkdtm-hangs"):
+        if guest.status == 124 and hangs:
             need(f"kcanary: evidence {found[0]['finding']}: " in guest.log, "not logged", guest)
             continue
         logged_first(guest, found[0])
