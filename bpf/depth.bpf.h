@@ -89,8 +89,8 @@ static __always_inline void note_depth(struct task_struct *task, const struct kc
 }
 
 /*
- * Once the function has its own frame. A recursion of it enters with enough left to tell, before
- * it enters with too little, however large its frame is.
+ * Once the function has its own frame. Where that is known, a recursion of it enters with enough
+ * left to tell, before it enters with too little.
  */
 static __always_inline bool is_left(const struct here *here, const struct kc_point *point,
 				    __u64 bytes)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What all engines share, defined once: see emit.bpf.h. No programs. */
 #include "emit.bpf.h"
+#include "scrub.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -15,16 +16,6 @@ struct counts_map counts SEC(".maps");
 struct scratch_map scratch SEC(".maps");
 struct events_map events SEC(".maps");
 struct holds_map holds SEC(".maps");
-
-__noinline int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
-{
-	return scrub_words(first, canary, stack, size);
-}
-
-__noinline int scrub_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
-{
-	return scrub_by(scrub_piece, bytes, canary, stack, size);
-}
 
 /* Upwards: the word above is not scrubbed yet. */
 __noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)

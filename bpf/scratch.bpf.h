@@ -32,24 +32,6 @@ extern struct scratch_map scratch SEC(".maps");
 #define PIECE 16 /* words: the verifier walks through each */
 _Static_assert(KC_STACK_WORDS % PIECE == 0, "whole pieces");
 
-/* Scrub one piece of the scratch. Not 0: it was not. */
-extern int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size);
-
-/* What it does. */
-static __always_inline int scrub_words(__u32 first, __u64 canary, __u64 stack, __u64 size)
-{
-	struct kc_own_stack own = { stack, size };
-	struct scratch *out;
-	__u32 zero = 0;
-
-	out = bpf_map_lookup_elem(&scratch, &zero);
-	if (!out || first > KC_STACK_WORDS - PIECE)
-		return 1;
-	for (__u32 i = 0; i < PIECE; i++)
-		out->words[first + i] = kc_scrub(out->words[first + i], canary, &own);
-	return 0;
-}
-
 /* Copy [from, to) of a stack. How many bytes; 0: unreadable, or too many. */
 static __always_inline __u64 read_stack(struct scratch *out, __u64 from, __u64 to)
 {
@@ -63,21 +45,5 @@ static __always_inline __u64 read_stack(struct scratch *out, __u64 from, __u64 t
 
 /* Scrub the first `bytes` of the scratch. Not 0: it was not, none of it may leave. */
 extern int scrub_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size);
-
-/* What it does, each piece by this function. */
-static __always_inline int scrub_by(int (*piece)(__u32, __u64, __u64, __u64), __u64 bytes,
-				    __u64 canary, __u64 stack, __u64 size)
-{
-	__u32 failed = 0;
-
-	for (__u32 first = 0; first < KC_STACK_WORDS; first += PIECE) {
-		if (first * sizeof(__u64) >= bytes)
-			break;
-		failed |= piece(first, canary, stack, size);
-	}
-	if (failed)
-		lose(KC_LOSS_SCRATCH);
-	return failed;
-}
 
 #endif

@@ -16,7 +16,7 @@
 
 #include "arch.bpf.h"
 #define SCRATCH_HEAD struct kc_record head
-#include "scratch.bpf.h"
+#include "scrub.bpf.h"
 #include "slots.bpf.h"
 #include "walk.bpf.h"
 #include "word.bpf.h"
@@ -62,16 +62,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct damage_record);
 } damage_scratch SEC(".maps");
-
-__noinline int scrub_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
-{
-	return scrub_words(first, canary, stack, size);
-}
-
-__noinline int scrub_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
-{
-	return scrub_by(scrub_piece, bytes, canary, stack, size);
-}
 
 static __always_inline __u64 switches_of(struct task_struct *task)
 {
@@ -170,8 +160,7 @@ static __always_inline enum outcome say_ran(struct seq_file *seq, struct task_st
 	return SAID;
 }
 
-/* What the nth cached slot of a task holds. Not 0: it could not be read, or is not there any more.
- */
+/* What the nth cached slot of a task holds. Not 0: it can't be read, or is not there any more. */
 __noinline int describe_slot(__u32 tid, __u32 nth, __u64 canary, __u64 top)
 {
 	const struct kc_task_slots *cached = bpf_map_lookup_elem(&slots, &tid);

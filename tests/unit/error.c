@@ -42,9 +42,23 @@ static void is_cut_not_overrun(void **state)
 	assert_int_equal(strlen(failure.text), sizeof(failure.text) - 1);
 }
 
+/* Work goes on when somebody asks to end; what fails then is not hidden by it. */
+static void first_error(void **state)
+{
+	(void)state;
+	assert_int_equal(kc_first_error(0, 0), 0);
+	assert_int_equal(kc_first_error(0, -EPIPE), -EPIPE);
+	assert_int_equal(kc_first_error(-EINTR, 0), -EINTR);
+	assert_int_equal(kc_first_error(-EINTR, -EPIPE), -EINTR);
+	assert_int_equal(kc_first_error(-EPIPE, -ENOMEM), -ENOMEM);
+	assert_int_equal(kc_first_error(-EIO, -ENOMEM), -EIO);
+	assert_int_equal(kc_first_error(-EIO, -EINTR), -EIO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_error),
 		cmocka_unit_test(carries_all),
 		cmocka_unit_test(is_never_success),
 		cmocka_unit_test(is_cut_not_overrun),

@@ -502,8 +502,7 @@ static void interrupted_frame(void **state)
 	assert_int_equal(checked.frames[1].frame.bp, 0xb0b);
 	assert_int_equal(checked.intact, 1);
 
-	/* A bit that no rule's key has room for, of a saved ip and of a return address: no walk
-	 * ends. */
+	/* The bit that tells both kinds of keys apart, flipped in either: no walk finds a rule. */
 	begin(RETURN_TO(interrupt_call), 0);
 	push_regs((uint64_t)simple_check ^ (1ULL << 62), 0x10, BASE + (at + 21) * 8);
 	frame_of_simple(KC_CANARY_MARK, 0x1234);

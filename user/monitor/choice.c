@@ -219,7 +219,9 @@ static int add_named(struct kc_session *session, const char *name, bool callees,
 	for (size_t i = 0; !err && i < count; i++)
 		err = callees ? add_with_callees(session, syms[i], name, choices)
 			      : add_as(session, syms[i], name, choices);
-	return err || count ? err ?: (int)count : add_renamed(session, name, callees, choices);
+	if (!count)
+		return add_renamed(session, name, callees, choices);
+	return err ?: (int)count;
 }
 
 static int add_set(struct kc_session *session, const char *const *set, bool callees,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/error.h"
 
 /* What the confirming passes over one suspect found. */
 struct evidence {
@@ -169,10 +170,8 @@ struct filed {
 static void file_one(const struct evidence *evidence, struct filed *filed,
 		     struct kc_damaged damaged, size_t frame, const struct kc_damage *damage)
 {
-	int err = file(evidence, damaged, frame, damage);
-
 	filed->count++;
-	filed->err = filed->err ?: err;
+	filed->err = kc_first_error(filed->err, file(evidence, damaged, frame, damage));
 }
 
 /* File what the passes agree on; how many anomalies were proved, or -errno. */

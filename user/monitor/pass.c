@@ -8,6 +8,7 @@
 #include "stack/place.h"
 #include "stack/rule.h"
 #include "util/array.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/time.h"
 
@@ -246,14 +247,6 @@ static const char *place_of(const struct kc_passes *passes, const struct kc_chec
 	return kc_frame_text(passes->with.session->kernel, &checked->frames[i].frame, place);
 }
 
-static int on_ran(struct kc_passes *passes, const struct kc_record *record)
-{
-	int err = kc_unseen_ran(&passes->unseen, passes->with.sinks, record, passes->counts.passes);
-
-	passes->counts.restless = passes->unseen.restless_told;
-	return err;
-}
-
 static int take_record(struct kc_passes *passes, const struct kc_record *record)
 {
 	struct kc_damaged damaged[KC_MAX_DAMAGED];
@@ -262,7 +255,8 @@ static int take_record(struct kc_passes *passes, const struct kc_record *record)
 	size_t count;
 
 	if (record->kind == KC_RECORD_RAN)
-		return on_ran(passes, record);
+		return kc_unseen_ran(&passes->unseen, passes->with.sinks, record,
+				     passes->counts.passes);
 	if (record->kind == KC_RECORD_DAMAGE)
 		return on_damage_record(passes, record);
 	kc_session_check(passes->with.session, record, &checked);
@@ -309,7 +303,7 @@ static int on_record(const struct kc_record *record, void *arg)
 	return err;
 }
 
-/* Each of them, whatever happens to the one before; the first error. */
+/* Each of them, whatever happens to the one before. */
 static int confirm_suspects(struct kc_passes *passes)
 {
 	int err = 0;
@@ -321,8 +315,7 @@ static int confirm_suspects(struct kc_passes *passes)
 
 		if (!one)
 			one = tell_unproven(passes, &suspect->record, suspect->place);
-		if (!err && one < 0)
-			err = one;
+		err = kc_first_error(err, one < 0 ? one : 0);
 	}
 	passes->nr_suspects = 0;
 	return err;
@@ -388,15 +381,12 @@ int kc_passes_run(struct kc_passes *passes)
 	passes->cpu = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
 	if (!err && counts->passes == 1)
 		passes->first_cpu = passes->cpu;
-	return confirmed ?: err;
+	return kc_first_error(err, confirmed);
 }
 
 int kc_passes_end(struct kc_passes *passes)
 {
-	int err = kc_unseen_end(&passes->unseen, passes->with.sinks);
-
-	passes->counts.restless = passes->unseen.restless_told;
-	return err;
+	return kc_unseen_end(&passes->unseen, passes->with.sinks);
 }
 
 void kc_passes_ask(struct kc_passes *passes, bool (*asked)(void *arg), void *arg)
@@ -429,6 +419,7 @@ void kc_passes_observe(struct kc_passes *passes, kc_checked_fn fn, void *arg)
 void kc_passes_coverage(struct kc_passes *passes, struct kc_coverage *ret_coverage)
 {
 	ret_coverage->sweep = passes->counts;
+	ret_coverage->sweep.restless = passes->unseen.restless_told;
 	kc_source_losses(passes->with.source, ret_coverage->sweep.losses);
 	kc_desk_counts(passes->with.desk, &ret_coverage->told, &ret_coverage->told_by_probes);
 	ret_coverage->first_pass_cpu = passes->first_cpu;

@@ -69,20 +69,13 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 	/* The watch ends here; that probes are removed is no part of it. */
 	kc_loop_coverage(loop, &ended);
 	if (loop->attach) {
-		int failed = kc_attach_check_gone(loop->attach);
-
-		err = err ?: failed;
-		failed = kc_attach_check_alive(loop->attach);
-		err = err ?: failed;
+		err = kc_first_error(err, kc_attach_check_gone(loop->attach));
+		err = kc_first_error(err, kc_attach_check_alive(loop->attach));
 		kc_attach_stop(loop->attach);
 	}
-	if (loop->events) {
-		int failed = kc_events_stop(loop->events);
-
-		err = err ?: failed;
-	}
-	/* As in the loop: who reads has left, or somebody asks us to end. */
-	if (err == -EPIPE || err == -EINTR)
+	if (loop->events)
+		err = kc_first_error(err, kc_events_stop(loop->events));
+	if (kc_asks_to_end(err))
 		err = 0;
 	kc_loop_coverage(loop, &coverage);
 	coverage.seconds = ended.seconds;

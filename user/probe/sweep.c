@@ -10,6 +10,7 @@
 
 #include "sweep.skel.h"
 #include "util/array.h"
+#include "util/error.h"
 #include "util/log.h"
 
 /* Room for the largest record, several times. */
@@ -115,29 +116,26 @@ void kc_sweep_free(struct kc_sweep *sweep)
 	free(sweep);
 }
 
-/* Who hands records out may want no further ones; those that were read may hold what differs. */
-static bool goes_on(int err)
-{
-	return !err || err == -EINTR || err == -EPIPE;
-}
-
-/* Hand out the complete records in the buffer, keep the rest. */
+/*
+ * Hand out the complete records in the buffer, keep the rest. Who is asked to end wants no further
+ * ones, but those that were read may hold what differs.
+ */
 static int consume(struct kc_sweep *sweep, kc_record_fn fn, void *arg)
 {
 	size_t at = 0;
 	int err = 0;
 
-	while (goes_on(err) && sweep->len - at >= sizeof(struct kc_record)) {
+	while ((!err || kc_asks_to_end(err)) && sweep->len - at >= sizeof(struct kc_record)) {
 		const struct kc_record *record = (const void *)(sweep->buffer + at);
-		int one;
 
 		/* The border is checked once, here. */
-		if (!kc_record_is_whole(record, record->size))
+		if (!kc_record_is_whole(record, record->size)) {
 			err = -EPROTO;
-		if (err == -EPROTO || sweep->len - at < record->size)
 			break;
-		one = fn(record, arg);
-		err = goes_on(one) ? err ?: one : one;
+		}
+		if (sweep->len - at < record->size)
+			break;
+		err = kc_first_error(err, fn(record, arg));
 		at += record->size;
 	}
 	memmove(sweep->buffer, sweep->buffer + at, sweep->len - at);
@@ -227,7 +225,7 @@ void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid)
 /* Where the key is, or would be. */
 static uint64_t *find_key(struct kc_sweep *sweep, uint64_t key)
 {
-	size_t at = key * 0x9e3779b97f4a7c15ULL >> 40; /* Fibonacci's: keys lie close together */
+	size_t at = kc_spread(key);
 
 	for (;; at++) {
 		uint64_t *it = &sweep->keys[at % kc_countof(sweep->keys)];

@@ -275,9 +275,8 @@ static json *frame_object(const struct kc_finding *finding)
 		add_string(object, "return_address",
 			   kc_found_name(finding->was_return ? finding->damage.found
 							     : checked->return_found));
-	if (finding->anomaly != KC_ANOMALY_HEADROOM)
-		return object;
-	add_u64(object, "headroom", finding->headroom);
+	if (finding->anomaly == KC_ANOMALY_HEADROOM)
+		add_u64(object, "headroom", finding->headroom);
 	if (finding->frame_bytes)
 		add_u64(object, "own_bytes", finding->frame_bytes);
 	return object;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "util/array.h"
+
 struct kc_seen_site {
 	uint64_t site; /* 0: free */
 	uint64_t intact, led_on;
@@ -20,8 +22,7 @@ void kc_seen_free(struct kc_seen *seen)
 /* Where the site is, or would be put; at least half of the hash is free. */
 static struct kc_seen_site *find_site(const struct kc_seen *seen, uint64_t site)
 {
-	/* Fibonacci hashing: sites of one function differ in their low bits only. */
-	size_t i = site * 0x9e3779b97f4a7c15ULL >> 32 & (seen->capacity - 1);
+	size_t i = kc_spread(site) & (seen->capacity - 1);
 
 	while (seen->sites[i].site && seen->sites[i].site != site)
 		i = (i + 1) & (seen->capacity - 1);

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Growing arrays, sorted lookup: the two loops nobody should write again. */
+/* Growing arrays, sorted and hashed lookup: what nobody should write again. */
 #ifndef KC_UTIL_ARRAY_H
 #define KC_UTIL_ARRAY_H
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #define kc_countof(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Fibonacci hashing, of addresses that differ in their low bits only. */
+static inline size_t kc_spread(uint64_t addr)
+{
+	return addr * 0x9e3779b97f4a7c15ULL >> 32;
+}
 
 static inline int kc_grow_bytes(void **items, size_t *capacity, size_t need, size_t size)
 {

@@ -8,6 +8,9 @@
 #ifndef KC_UTIL_ERROR_H
 #define KC_UTIL_ERROR_H
 
+#include <errno.h>
+#include <stdbool.h>
+
 #include "util/exit.h"
 
 struct kc_failure {
@@ -15,6 +18,18 @@ struct kc_failure {
 	int err;	 /* negative */
 	char text[1000]; /* one sentence, no newline; as much as a line of the log holds */
 };
+
+/* Nothing failed: somebody asks us to end, or who reads has left. */
+static inline bool kc_asks_to_end(int err)
+{
+	return err == -EINTR || err == -EPIPE;
+}
+
+/* Of two results, the second of work that went on all the same: the first failure, else an end. */
+static inline int kc_first_error(int err, int next)
+{
+	return !err || (next && kc_asks_to_end(err) && !kc_asks_to_end(next)) ? next : err;
+}
 
 /* Returns err, so that a caller can fail in one statement; -EIO if err is 0. */
 __attribute__((format(printf, 4, 5))) int kc_fail(struct kc_failure *ret_failure, enum kc_exit exit,
