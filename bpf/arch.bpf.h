@@ -92,4 +92,16 @@ static __always_inline void fill_call(const struct pt_regs *regs, struct kc_even
 	event->args[5] = regs->r9;
 }
 
+/* The system call, out of the registers that user mode left at the top of the event's stack. */
+static __always_inline void fill_syscall(struct kc_event *event, __u64 regs_size)
+{
+	struct pt_regs regs = {};
+
+	event->syscall = -1;
+	if ((event->task.flags & KC_RECORD_KTHREAD) || regs_size != sizeof(regs))
+		return;
+	if (read_user_regs(event->task.top, &regs))
+		fill_call(&regs, event);
+}
+
 #endif

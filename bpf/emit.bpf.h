@@ -13,6 +13,7 @@
 
 #include "arch.bpf.h"
 #include "here.bpf.h"
+#include "ring.bpf.h"
 
 #define SCRATCH_HEAD struct kc_event event
 #include "scratch.bpf.h"
@@ -22,18 +23,8 @@
 
 extern struct kc_hold held[KC_MAX_CPUS]; /* written by user space */
 
-/*
- * Events of one kind that one CPU may send in a second, but for panics: what comes faster is
- * somebody's tracer or a storm, and copying stacks would be another.
- */
-#define BUDGET 50
-
 extern struct kc_budget budgets[KC_MAX_CPUS];
 
-struct events_map {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
-};
 extern struct events_map events SEC(".maps");
 
 /* The time slices in which a CPU was held; whoever enters one first may hold. */
@@ -45,23 +36,6 @@ struct holds_map {
 };
 extern struct holds_map holds SEC(".maps");
 
-static __always_inline bool has_budget(enum kc_event_kind kind)
-{
-	struct kc_budget *budget = &budgets[bpf_get_smp_processor_id() & (KC_MAX_CPUS - 1)];
-	__u64 second = bpf_ktime_get_ns() / 1000000000;
-
-	if (kind == KC_EVENT_PANIC)
-		return true;
-	if (budget->second != second) {
-		__builtin_memset(budget->used, 0, sizeof(budget->used));
-		budget->second = second;
-	}
-	if (budget->used[kind & (KC_EVENT_KINDS - 1)]++ < BUDGET)
-		return true;
-	lose(KC_LOSS_BUDGET);
-	return false;
-}
-
 /* An event of this kind, cleared but for the words. NULL: cannot be. */
 static __always_inline struct scratch *new_event(enum kc_event_kind kind,
 						 const struct kc_point *point)
@@ -69,7 +43,7 @@ static __always_inline struct scratch *new_event(enum kc_event_kind kind,
 	struct scratch *out;
 	__u32 zero = 0;
 
-	if (!has_budget(kind))
+	if (kind != KC_EVENT_PANIC && !has_budget(budgets, kind))
 		return NULL;
 	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out) {
@@ -95,19 +69,6 @@ static __always_inline void fill_task(struct task_struct *task, const struct her
 	head->sp = here->sp;
 	head->top = here->top;
 	head->boot_ns = bpf_ktime_get_boot_ns();
-}
-
-/* The system call, out of the registers that user mode left at the stack's top. */
-static __always_inline void fill_syscall(struct kc_event *event)
-{
-	__u64 top = event->task.top;
-	struct pt_regs regs = {};
-
-	event->syscall = -1;
-	if ((event->task.flags & KC_RECORD_KTHREAD) || config.regs_size != sizeof(regs))
-		return;
-	if (read_user_regs(top, &regs))
-		fill_call(&regs, event);
 }
 
 /* Wait for user space: see struct kc_hold. Interrupts may be off here. 0: wait on. */
@@ -145,7 +106,7 @@ static __always_inline bool emit(struct task_struct *task, struct scratch *out,
 	__u64 now = bpf_ktime_get_ns(), bytes, len;
 
 	fill_task(task, here, &event->task);
-	fill_syscall(event);
+	fill_syscall(event, config.regs_size);
 	event->site = here->site;
 	/* Any register may hold the guard; what unwinding needs of this one is an address. */
 	event->bp = kc_scrub(here->bp, here->canary, &own);

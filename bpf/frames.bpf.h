@@ -23,9 +23,9 @@ struct walk {
 	__kc_u64 pc, sp, bp;
 	__kc_u64 from, top; /* of the stack, what is in use */
 	__kc_u64 canary;
-	__kc_u64 differing; /* 0: every slot holds the canary */
-	__kc_u32 exact;	    /* pc is no return address */
-	__kc_u32 slots;
+	__kc_u64 slot, slot_pc; /* the innermost that differs, and its frame's pc; 0: none does */
+	__kc_u32 exact;		/* pc is no return address */
+	__kc_u32 slots;		/* that were compared */
 };
 
 extern struct kc_walk_config walking;
@@ -92,8 +92,11 @@ static __always_inline bool compare_slot(struct walk *at, const struct kc_rule *
 		return true;
 	if (slot < at->sp || slot > cfa - 2 * sizeof(word) || !stack_word(at, slot, &word))
 		return false;
-	at->differing |= word ^ at->canary;
 	at->slots++;
+	if (word != at->canary && !at->slot) {
+		at->slot = slot;
+		at->slot_pc = at->pc;
+	}
 	return true;
 }
 

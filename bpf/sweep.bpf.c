@@ -19,6 +19,7 @@
 #include "scrub.bpf.h"
 #include "slots.bpf.h"
 #include "walk.bpf.h"
+#include "wanted.bpf.h"
 #include "word.bpf.h"
 
 #define TASK_DEAD 0x80
@@ -63,11 +64,6 @@ struct {
 	__type(value, struct damage_record);
 } damage_scratch SEC(".maps");
 
-static __always_inline __u64 switches_of(struct task_struct *task)
-{
-	return *(volatile unsigned long *)&task->nvcsw + *(volatile unsigned long *)&task->nivcsw;
-}
-
 /*
  * Is this still the sleep that `head` describes, on a stack that is still the
  * task's? The order matters. __schedule() counts the switch before the task
@@ -83,48 +79,6 @@ static __always_inline bool same_sleep(struct task_struct *task, const struct kc
 		return false;
 	return switches_of(task) == head->switches && saved_sp(task) == head->sp &&
 	       task_stack(task) == stack && !(task_state(task) & TASK_DEAD);
-}
-
-static __always_inline bool comm_is(const char *comm)
-{
-	for (__u32 i = 0; i < KC_COMM_LEN; i++) {
-		if (i >= config.comm_len)
-			break;
-		if (comm[i] != config.comm[i])
-			return false;
-	}
-	return true;
-}
-
-/* The names cost as much as the rest of a look at a cached task: only when needed. */
-static __always_inline void name(struct task_struct *task, struct kc_record *head)
-{
-	long failed = bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
-
-	failed |= bpf_probe_read_kernel(head->leader_comm, sizeof(head->leader_comm),
-					task->group_leader->comm);
-	lose_if(KC_LOSS_TASK, failed);
-}
-
-static __always_inline bool wanted(struct task_struct *task, struct kc_record *head)
-{
-	bool lost = false;
-
-	if (config.only_tid && head->tid != config.only_tid)
-		return false;
-	if (config.pid && head->pid != config.pid)
-		return false;
-	if (config.tid && head->tid != config.tid)
-		return false;
-	if (config.by_cgroup && !task_in_cgroup(task, config.cgroup, &lost)) {
-		if (lost)
-			lose(KC_LOSS_CGROUP);
-		return false;
-	}
-	if (!config.comm_len)
-		return true;
-	name(task, head);
-	return comm_is(head->comm) || comm_is(head->leader_comm);
 }
 
 /* A word that can't be read is no evidence. */
@@ -252,21 +206,20 @@ static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task
 					       struct kc_record *head, __u64 stack)
 {
 	bool compared = config.walk == KC_WALK_COMPARED;
-	__u64 differing = 0;
+	struct walked walked = {};
 	enum walk_end end;
-	__u32 count = 0;
 
 	if (config.follows && bpf_map_lookup_elem(&followed, &head->tid))
 		return CHANGED;
-	end = walk(head->sp, head->top, task->stack_canary, &differing, &count);
+	end = walk(head->sp, head->top, task->stack_canary, &walked);
 	if (compared && end == WALK_COMPLETE)
-		head->flags |= KC_RECORD_WALKED | (differing ? KC_RECORD_WALK_DIFFERS : 0);
-	if (compared || end != WALK_COMPLETE || differing)
+		head->flags |= KC_RECORD_WALKED | (walked.slot ? KC_RECORD_WALK_DIFFERS : 0);
+	if (compared || end != WALK_COMPLETE || walked.slot)
 		return CHANGED;
 	if (!same_sleep(task, head, stack))
 		return say_ran(seq, task, head, &pass.moved);
 	pass.cached++;
-	pass.cached_slots += count;
+	pass.cached_slots += walked.slots;
 	return SAID;
 }
 
@@ -376,9 +329,10 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	head.pid = task->tgid;
 	head.tid = task->pid;
 	head.start_ns = task->start_boottime;
-	if (head.pid == config.self)
+	if (head.pid == config.wanted.self)
 		return 0;
-	if (!wanted(task, &head)) {
+	if ((config.only_tid && head.tid != config.only_tid) ||
+	    !is_wanted(&config.wanted, task, &head)) {
 		pass.filtered++;
 		return 0;
 	}

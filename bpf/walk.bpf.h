@@ -46,9 +46,15 @@ __noinline int walk_frame(__u32 nth)
 	return at ? walk_on(at, nth) : WALK_ODD;
 }
 
-/* From what the task was left with at sp. *ret_slots: how many were compared. */
-static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary, __u64 *ret_differing,
-					  __u32 *ret_slots)
+/* What came of a walk: as in struct walk. */
+struct walked {
+	__u64 slot, pc;
+	__u32 slots;
+};
+
+/* From what the task was left with at sp. */
+static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary,
+					  struct walked *ret_walked)
 {
 	__u32 zero = 0;
 	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
@@ -66,9 +72,8 @@ static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary, __u
 	at->canary = canary;
 	for (__u32 i = 0; i < MAX_WALKED && end == WALK_GOES_ON; i++)
 		end = walk_frame(i);
-	*ret_differing = at->differing;
-	*ret_slots = at->slots;
-	__builtin_memset(at, 0, sizeof(*at)); /* no canary stays there, nor what is a part of one */
+	*ret_walked = (struct walked){ at->slot, at->slot_pc, at->slots };
+	__builtin_memset(at, 0, sizeof(*at)); /* no canary stays there */
 	return end == WALK_GOES_ON ? WALK_ODD : end;
 }
 

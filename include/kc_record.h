@@ -249,23 +249,51 @@ enum kc_walk_how {
 	KC_WALK_COMPARED = 2, /* it is all the same: for tests, which compare */
 };
 
+/* Which tasks: all conditions that are set must hold. */
+struct kc_wanted {
+	__kc_u32 pid;	    /* 0: all */
+	__kc_u32 tid;	    /* 0: all */
+	__kc_u32 comm_len;  /* 0: all; bytes of comm including its NUL */
+	__kc_u32 by_cgroup; /* 1: only tasks in `cgroup` or below it */
+	__kc_u64 cgroup;    /* id in the unified hierarchy: the inode of its folder */
+	__kc_u32 self;	    /* pid of kcanary, which is not looked at */
+	__kc_u32 pad;
+	char comm[KC_COMM_LEN];
+};
+
 /* Which tasks, and what the kernel side needs to know of this kernel. */
 struct kc_sweep_config {
-	__kc_u32 pid;	     /* 0: all */
-	__kc_u32 tid;	     /* 0: all */
-	__kc_u32 comm_len;   /* 0: all; bytes of comm including its NUL */
-	__kc_u32 by_cgroup;  /* 1: only tasks in `cgroup` or below it */
+	struct kc_wanted wanted;
 	__kc_u32 only_tid;   /* 0: all; confirming pass of one thread */
-	__kc_u32 self;	     /* pid of kcanary, never swept: it is running */
 	__kc_u32 high_water; /* 1: look how deep each stack has ever been */
 	__kc_u32 walk;	     /* enum kc_walk_how */
 	__kc_u32 follows;    /* 1: some threads are to be copied in any case */
 	__kc_u32 pass;
-	__kc_u64 cgroup; /* id in the unified hierarchy: the inode of its folder */
+	__kc_u32 pad;
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;
-	char comm[KC_COMM_LEN];
+};
+
+struct kc_gate_config {
+	struct kc_wanted wanted;
+	__kc_u32 on; /* 0: rules are being forgotten, none is looked up */
+	__kc_u32 pad;
+	__kc_u64 thread_size;
+	__kc_u64 text_start;
+	__kc_u64 text_end;
+	__kc_u64 regs_size; /* as in struct kc_probe_config */
+};
+
+/* Switches to tasks that are watched, on one CPU, which alone writes it. */
+struct kc_gate_count {
+	__kc_u64 verified; /* each slot held the canary */
+	__kc_u64 slots;	   /* so many of them */
+	__kc_u64 no_rule;  /* not verified: a frame that no pass has met yet */
+	__kc_u64 odd;	   /* ... a frame does not lie where one can, or differed once only */
+	__kc_u64 paused;   /* ... rules were being forgotten */
+	__kc_u64 again;	   /* a difference that was told, and still is one */
+	__kc_u64 pad[2];
 };
 
 /* Kernel memory that one run of the reader copies at most, bytes; its mapped buffer's size. */
@@ -363,6 +391,7 @@ enum kc_event_kind {
 	KC_EVENT_EXHAUSTED = 2, /* less headroom than asked for */
 	KC_EVENT_RETURN = 3,	/* the return address is not the one of the entry */
 	KC_EVENT_PANIC = 4,	/* a stack-protector panic */
+	KC_EVENT_GATE = 5,	/* a slot differs in a task that is about to go on */
 };
 
 #define KC_EVENT_KINDS 8 /* room for their numbers */
@@ -403,6 +432,7 @@ enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
 	KC_EVENT_HELD = 2,	    /* the CPU waits: struct kc_hold */
 	KC_EVENT_COMPARED = 4,	    /* hidden words tell more: see KC_HIDDEN_NEAR */
+	KC_EVENT_ANEW = 8, /* GATE: since this difference was told all slots were seen intact */
 };
 
 /*
@@ -457,15 +487,16 @@ struct kc_event {
 	struct kc_record task;
 	__kc_u64 id;   /* later ones of a CPU have larger ones; from its time */
 	__kc_u64 lost; /* events that found no room, up to now */
-	__kc_u64 site; /* the probed address */
+	__kc_u64 site; /* the probed address; GATE: where the damaged frame's function goes on */
 	__kc_u64 bp;
-	__kc_u64 caller;   /* PANIC: the function that failed, as panic() was told */
+	__kc_u64 caller;   /* PANIC: the function that failed, as panic() was told; GATE: who */
+			   /* leaves the CPU, process << 32 | thread */
 	__kc_u64 headroom; /* bytes between SP and the end of the task's stack */
 	__kc_u32 kind;	   /* enum kc_event_kind */
 	__kc_u32 flags;	   /* enum kc_event_flag */
 	__kc_u32 index;	   /* of the point's counts */
 	__kc_u32 cpu;
-	struct kc_damage damage; /* CHECK, if the slot differs; RETURN: .slot and .found */
+	struct kc_damage damage; /* CHECK, if the slot differs; GATE; RETURN: .slot and .found */
 	__kc_s64 syscall;	 /* -1: none, or not known */
 	__kc_u64 args[6];
 };
@@ -497,7 +528,10 @@ _Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_
 _Static_assert(sizeof(struct kc_rule) == 20, "kc_rule layout");
 _Static_assert(sizeof(struct kc_walk_config) == 40, "kc_walk_config layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
-_Static_assert(sizeof(struct kc_sweep_config) == 88, "kc_sweep_config layout");
+_Static_assert(sizeof(struct kc_wanted) == 48, "kc_wanted layout");
+_Static_assert(sizeof(struct kc_sweep_config) == 96, "kc_sweep_config layout");
+_Static_assert(sizeof(struct kc_gate_config) == 88, "kc_gate_config layout");
+_Static_assert(sizeof(struct kc_gate_count) == 64, "kc_gate_count layout");
 _Static_assert(sizeof(struct kc_point) == 32, "kc_point layout");
 _Static_assert(sizeof(struct kc_point_count) == 72, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");

@@ -169,6 +169,39 @@ def afar(kernel):
     return ", ".join(told)
 
 
+def gate(kernel, times=2):
+    """Damaged long after a pass, and waked up at once: told at the switch, before the panic."""
+    for _ in range(times):
+        with disk(16) as image:
+            guest = Guest(kernel, "sh /gate.sh a01-sleep nanosleep 8", "--single", "--disk", image,
+                          files=["gate.sh"])
+            need(guest.status == 126, f"the guest should have panicked, status {guest.status}",
+                 guest)
+            need(guest.panic() and guest.panic()[1] == "hrtimer_nanosleep", str(guest.panic()),
+                 guest)
+            need(not guest.splats(), f"splats before the panic: {guest.splats()[:3]}", guest)
+            victim = guest.disk_events(image, "/pid")[0]
+            evidence = guest.disk_events(image, "/findings", "evidence")
+            findings = guest.disk_events(image, "/findings", "finding")
+        # Two threads write, and they come milliseconds apart.
+        need(sorted(one["engine"] for one in evidence) == ["gate", "tripwire"], str(evidence),
+             guest)
+        first, last = sorted(evidence, key=lambda one: one["boot_ns"])
+        need(first["engine"] == "gate", str(evidence), guest)
+        need(first["code"]["place"].startswith("hrtimer_nanosleep+0x"), str(first), guest)
+        need(first["frame"]["slot"]["found"] == "ascii", str(first), guest)
+        need(first["boot_ns"] / 1e9 < guest.panic()[0], "after the panic", guest)
+        # The main thread may have been on that CPU, or be waiting for it.
+        need([one["finding"] for one in findings] in ([], [first["finding"]]), str(findings), guest)
+        need(last["code"]["place"].startswith("hrtimer_nanosleep+0x"), str(last), guest)
+        for said in evidence + findings:
+            need({key: said["process"][key] for key in ("pid", "tid")} == victim, str(said), guest)
+        for finding in findings:
+            need(finding["engine"] == "gate" and "switched_from" in finding, str(finding), guest)
+            need(finding["code"]["function"] == "hrtimer_nanosleep", str(finding["code"]), guest)
+    return f"{times} of {times}"
+
+
 def frozen(kernel, times=2):
     """The main thread does not run any more: the evidence outlives the kernel."""
     for i in range(times):
@@ -876,7 +909,7 @@ def spied(kernel, times=2):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, afar, frozen, hogged, deep, traced, disarmed, recorded, frames,
+    everywhere = (watched, tripwire, afar, gate, frozen, hogged, deep, traced, disarmed, recorded, frames,
                   prove, traps, nanosleep, futex, leak, quiet, soak, walk, calls, flood, clean,
                   endures, modules, patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
@@ -893,5 +926,5 @@ ONLY_LONG = [(kernel, case) for case in (corrupted, exhausted) for kernel in TAB
             [(kernel, spied) for kernel in TABLE if has(kernel, "lkdtm-canary")]
 
 # What --long asks of some of them: times, or seconds.
-LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), calls: (60,), traps: (60,), soak: (60,), walk: (120,),
+LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), calls: (60,), traps: (60,), soak: (60,), walk: (120,),
         corrupted: (20,), exhausted: (20,), spied: (20,)}

@@ -10,6 +10,7 @@
 
 #include "fake_host.h"
 #include "probe/cgroup.h"
+#include "probe/gate.h"
 #include "probe/kmem.h"
 #include "probe/loss.h"
 
@@ -474,4 +475,40 @@ uint64_t kc_probes_too_deep(const struct kc_probes *probes)
 {
 	(void)probes;
 	return 0;
+}
+
+int kc_gate_new(struct kc_sweep *sweep, struct kc_probes *probes, const struct kc_kernel *kernel,
+		struct kc_failure *ret_failure, struct kc_gate **ret_gate)
+{
+	(void)sweep;
+	(void)probes;
+	(void)kernel;
+	if (fake_probing.gate_err)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, fake_probing.gate_err, "no gate");
+	note(" gate");
+	*ret_gate = malloc(1);
+	return 0;
+}
+
+void kc_gate_close(struct kc_gate *gate)
+{
+	(void)gate;
+	note(" no-gate");
+}
+
+void kc_gate_free(struct kc_gate *gate)
+{
+	free(gate);
+}
+
+struct kc_gate_count kc_gate_counts(const struct kc_gate *gate)
+{
+	(void)gate;
+	return fake_probing.gated;
+}
+
+uint64_t kc_gate_loss(const struct kc_gate *gate, enum kc_loss loss)
+{
+	(void)gate;
+	return fake_probing.gate_losses[loss];
 }

@@ -53,6 +53,9 @@ struct fake_probing {
 	struct kc_thread_depth threads[FAKE_POINTS];
 	size_t nr_threads;
 	uint64_t losses[KC_LOSS_NR], missed;
+	int gate_err; /* what kc_gate_new() fails with */
+	struct kc_gate_count gated;
+	uint64_t gate_losses[KC_LOSS_NR];
 	char asked[512]; /* a word each */
 };
 extern struct fake_probing fake_probing;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "monitor/lookers.h"
 #include "source/live.h"
 
 extern const char simple_call[], simple_check[], interrupt_call[];
@@ -73,18 +74,24 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	return seen.err;
 }
 
+static bool of_gate[KC_LOOKERS]; /* its evidence is */
+
 static void word_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
 			  const struct kc_evidence *evidence)
 {
 	(void)sink;
 	(void)kernel;
+	of_gate[evidence->looker] = evidence->event->kind == KC_EVENT_GATE;
 	seen.numbered[evidence->first.number] = true;
 }
 
 static int write_evidence(struct kc_sink *sink, unsigned int looker)
 {
 	(void)sink;
-	(void)looker;
+	while (seen.gate_waits && of_gate[looker]) {
+		seen.gate_waited = true;
+		nap();
+	}
 	seen.evidence++;
 	return 0;
 }
@@ -432,7 +439,34 @@ struct kc_event *new_event(uint32_t tid, uint64_t id)
 	return &sent.event;
 }
 
+struct kc_event *new_gate_event(const struct fake_thread *thread, uint64_t id)
+{
+	static struct {
+		struct kc_event event;
+		uint64_t words[FAKE_WORDS];
+	} sent;
+
+	memset(&sent, 0, sizeof(sent));
+	sent.event.kind = KC_EVENT_GATE;
+	sent.event.id = id;
+	sent.event.site = (uint64_t)simple_call + 5;
+	sent.event.caller = 5ULL << 32 | 6;
+	sent.event.syscall = -1;
+	sent.event.task = thread->record;
+	sent.event.task.count = FAKE_WORDS;
+	sent.event.task.size = sizeof(sent);
+	sent.event.damage.slot = SP + 8 * SLOT;
+	sent.event.damage.changed_bytes = 0xff;
+	memcpy(sent.words, thread->words, sizeof(sent.words));
+	return &sent.event;
+}
+
 struct kc_events *start_events(void)
+{
+	return start_patient_events(5);
+}
+
+struct kc_events *start_patient_events(unsigned int hold_off)
 {
 	struct kc_events *events;
 
@@ -440,7 +474,7 @@ struct kc_events *start_events(void)
 				 &(struct kc_events_options){
 					 .engine = { &session, source, desk, &sinks },
 					 .probes = fake_probes(),
-					 .hold_off = 5,
+					 .hold_off = hold_off,
 				 },
 				 &events),
 			 0);

@@ -33,7 +33,8 @@ struct seen {
 	struct kc_coverage end;			  /* ... and its totals */
 	int err, notice_err, stats_err, stop_err; /* what the next ones end with */
 	_Atomic size_t evidence;
-	_Atomic bool numbered[1024]; /* evidence was seen with this number */
+	_Atomic bool numbered[1024];	      /* evidence was seen with this number */
+	_Atomic bool gate_waits, gate_waited; /* a gate's evidence is not written yet */
 	void (*on_finding)(void);
 	/* What the main thread is stopped in, owning all that it can own. */
 	_Atomic bool stop, stopped;
@@ -78,8 +79,12 @@ struct kc_coverage covered(void);
 /* A check probe in simple(), of a thread that was not seen before. */
 struct kc_event *new_event(uint32_t tid, uint64_t id);
 
+/* The thread is about to go on, and its slot differs. */
+struct kc_event *new_gate_event(const struct fake_thread *thread, uint64_t id);
+
 /* Events are looked at from here on. */
 struct kc_events *start_events(void);
+struct kc_events *start_patient_events(unsigned int hold_off);
 struct kc_probe_counts counts_of(const struct kc_events *events);
 
 /* Between two looks at a condition. No nanosleep(), which fake_host.h counts. */

@@ -379,6 +379,105 @@ static void evidence_without_proof(void **state)
 	kc_events_free(events);
 }
 
+/* Handled; how many more findings there are then. */
+static size_t hear(struct kc_event *event)
+{
+	size_t findings = seen.findings, evidence = seen.evidence;
+	struct kc_events *events = start_events();
+
+	fake_send(event);
+	while (seen.evidence == evidence)
+		nap();
+	assert_int_equal(kc_events_stop(events), 0);
+	kc_events_free(events);
+	return seen.findings - findings;
+}
+
+/* Damage that a gate tells of is the sweep's, too: one finding. */
+static void gate_and_sweep(void **state)
+{
+	(void)state;
+	run(0);
+	threads[1].words[SLOT] = 0x4141414141414141;
+	assert_int_equal(hear(new_gate_event(&threads[1], 7)), 1);
+	assert_int_equal(seen.last, KC_ANOMALY_SLOT);
+	assert_string_equal(seen.place, "simple");
+	assert_int_equal(seen.syncs, 1);
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	/* It still differs, at another switch. */
+	assert_int_equal(hear(new_gate_event(&threads[1], 8)), 0);
+	assert_non_null(strstr(seen.notice, "is of finding 1, seen again"));
+	assert_int_equal(covered().sweep.unproven, 0);
+}
+
+/* What the kernel side saw intact in between is damaged anew. */
+static void gate_tells_anew(void **state)
+{
+	struct kc_event *event;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	assert_int_equal(hear(new_gate_event(&threads[1], 7)), 1);
+	event = new_gate_event(&threads[1], 8);
+	event->flags = KC_EVENT_ANEW;
+	assert_int_equal(hear(event), 1);
+}
+
+/* Rules of the kernel as it was: not proved, whatever the copy says. */
+static void gate_of_unknown_code(void **state)
+{
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	changing.stale_at = 0;
+	kc_events_free(hear_in_vain(new_gate_event(&threads[1], 7)));
+	assert_non_null(strstr(seen.notice, "is no finding: modules have come or gone"));
+}
+
+/* By our tables all is well: the slot that differed is none. */
+static void gate_without_proof(void **state)
+{
+	struct kc_event *event = new_gate_event(&threads[1], 7);
+
+	(void)state;
+	kc_events_free(hear_in_vain(event));
+	assert_non_null(strstr(seen.notice, "does not bear it out"));
+	threads[1].words[SLOT] = 0;
+	event = new_gate_event(&threads[1], 8);
+	event->damage.slot -= 8;
+	assert_int_equal(hear(event), 0);
+	event = new_gate_event(&threads[1], 9);
+	event->damage.changed_bytes = 0;
+	assert_int_equal(hear(event), 0);
+}
+
+/* A CPU that is held is let go when what a gate has said before is on the disk, too. */
+static void held_cpu_waits_for_gates(void **state)
+{
+	struct kc_events *events = start_patient_events(10000);
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	seen.gate_waits = true;
+	fake_send(new_gate_event(&threads[1], 7));
+	while (!seen.gate_waited)
+		nap();
+	fake_send(new_event(1000, 8));
+	while (!seen.evidence)
+		nap();
+	for (int i = 0; i < 20; i++)
+		nap();
+	assert_int_equal(fake_held(KC_HELD_SEEN), 8);
+	assert_int_not_equal(fake_held(KC_HELD_SAFE), 8);
+	seen.gate_waits = false;
+	while (fake_held(KC_HELD_SAFE) != 8)
+		nap();
+	assert_int_equal(seen.evidence, 2);
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 2);
+	kc_events_free(events);
+}
+
 /* A full disk, which is endured: the CPU is not told that the finding is on it. */
 static void full_disk_at_an_event(void **state)
 {
@@ -522,6 +621,11 @@ int main(void)
 		TEST(main_thread_stopped),
 		TEST(inbox_overflows),
 		TEST(evidence_without_proof),
+		TEST(gate_and_sweep),
+		TEST(gate_tells_anew),
+		TEST(gate_of_unknown_code),
+		TEST(gate_without_proof),
+		TEST(held_cpu_waits_for_gates),
 		TEST(sink_fails_at_an_event),
 		TEST(full_disk_at_an_event),
 		cmocka_unit_test(counters),

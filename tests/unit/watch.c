@@ -106,6 +106,40 @@ static void with_probes(void **state)
 	assert_int_equal(status, KC_EXIT_BLIND);
 }
 
+/* The gate comes last, when somebody looks at its events, and goes first. */
+static void with_a_gate(void **state)
+{
+	static struct kc_sweep *sweep = (struct kc_sweep *)&nothing; /* not looked into */
+
+	(void)state;
+	options.choices = &nothing;
+	options.gated = sweep;
+	fake_probing.gated.verified = 9;
+	fake_probing.gated.slots = 81;
+	fake_probing.gated.no_rule = 3;
+	fake_probing.gate_losses[KC_LOSS_RING] = 2;
+	assert_int_equal(kc_watch(&options, &failure, &status), 0);
+	assert_string_equal(fake_probing.asked,
+			    "new arm hold:20000000/300000000 gate no-gate disarm free");
+	assert_int_equal(seen.end.watch.gate_verified, 9);
+	assert_int_equal(seen.end.watch.gate_slots, 81);
+	assert_int_equal(seen.end.watch.gate_no_rule, 3);
+	assert_int_equal(seen.end.probes.lost, 2);
+}
+
+/* Asked for and refused: no watch that seems to have one. */
+static void without_the_gate(void **state)
+{
+	(void)state;
+	options.choices = &nothing;
+	options.gated = (struct kc_sweep *)&nothing;
+	fake_probing.gate_err = -EPERM;
+	assert_int_equal(kc_watch(&options, &failure, &status), -EPERM);
+	assert_int_equal(failure.exit, KC_EXIT_CANNOT_RUN);
+	assert_string_equal(fake_probing.asked, "new arm hold:20000000/300000000 disarm free");
+	assert_int_equal(seen.starts + seen.stops, 0);
+}
+
 static void send_event(void)
 {
 	fake_send(new_event(1000, 7001));
@@ -168,10 +202,9 @@ static void end_that_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(clean),	      TEST(with_a_finding),
-		TEST(with_probes),    TEST(event_at_the_end),
-		TEST(not_loaded),     TEST(report_that_fails),
-		TEST(end_that_fails),
+		TEST(clean),	   TEST(with_a_finding),    TEST(with_probes),
+		TEST(with_a_gate), TEST(without_the_gate),  TEST(event_at_the_end),
+		TEST(not_loaded),  TEST(report_that_fails), TEST(end_that_fails),
 	};
 
 	alarm(60);

@@ -25,7 +25,7 @@ struct watch_options {
 	unsigned int max_cpu;  /* percent of one CPU that passes may take */
 	unsigned int verbose;
 	bool json;
-	bool no_probes, dry_run, compare_walks;
+	bool no_probes, dry_run, compare_walks, gate;
 	struct kc_texts functions;
 	const char *preset;
 	unsigned int max_probes;
@@ -78,6 +78,8 @@ static const struct kc_option shared_rows[] = {
 	  .help = "only show what would be probed" },
 	{ "no-probes", 0, NULL, KC_FLAG(struct watch_options, no_probes),
 	  .help = "no live probes, no tripwire: the sweep alone" },
+	{ "gate", 0, NULL, KC_FLAG(struct watch_options, gate),
+	  .help = "verify each task's stack when the kernel switches to it, too" },
 	{ "headroom", 0, "BYTES", KC_NUMBER(struct watch_options, headroom, 0, 1 << 20),
 	  .help = "tell of less stack left at a probed function's entry than this and its frame",
 	  .note = "0: never" },
@@ -131,6 +133,10 @@ static int check_watch(void *given, struct kc_failure *ret_failure)
 	if (options->no_probes && (options->functions.count || options->preset))
 		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
 			       "--no-probes leaves nothing for -f or --preset to do");
+	if (options->no_probes && options->gate)
+		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+			       "--gate needs what --no-probes leaves out: its events come the way "
+			       "of the probes'");
 	if (options->hold_off > options->hold_max)
 		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
 			       "--hold-off-max %u is shorter than --hold-off %u", options->hold_max,
@@ -256,6 +262,7 @@ static int watch(const struct watch_options *options, struct kc_session *session
 			.sinks = &sinks,
 			.filter = &options->filter,
 			.choices = options->no_probes ? NULL : choices,
+			.gated = options->gate ? kc_live_sweep(live) : NULL,
 			.headroom = options->headroom,
 			.hold_off = options->hold_off,
 			.hold_max = options->hold_max,

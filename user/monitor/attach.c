@@ -245,6 +245,7 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
 	attach->session = options->session;
 	attach->choices = options->choices;
 	attach->sinks = options->sinks;
+	attach->sweep = options->sweep;
 	attach->functions = calloc(count + 1, sizeof(*attach->functions));
 	attach->function_depths = calloc(count + 1, sizeof(*attach->function_depths));
 	if (!attach->functions || !attach->function_depths)
@@ -314,6 +315,14 @@ int kc_attach_place(struct kc_attach *attach)
 	return err;
 }
 
+int kc_attach_gate(struct kc_attach *attach, struct kc_failure *ret_failure)
+{
+	if (!attach->sweep)
+		return 0;
+	return kc_gate_new(attach->sweep, attach->probes, attach->session->kernel, ret_failure,
+			   &attach->gate);
+}
+
 void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max)
 {
 	kc_probes_hold(attach->probes, hold_off * 1000000ULL, hold_max * 1000000ULL);
@@ -342,6 +351,8 @@ void kc_attach_stop(struct kc_attach *attach)
 	if (attach->detached || !attach->probes)
 		return;
 	attach->detached = true;
+	if (attach->gate)
+		kc_gate_close(attach->gate);
 	kc_probes_arm(attach->probes, false);
 	detach(attach->probes);
 }
@@ -351,6 +362,7 @@ void kc_attach_free(struct kc_attach *attach)
 	if (!attach)
 		return;
 	kc_attach_stop(attach);
+	kc_gate_free(attach->gate);
 	kc_probes_free(attach->probes);
 	free(attach->function_depths);
 	free(attach->functions);

@@ -9,6 +9,7 @@
 
 #include "monitor/choice.h"
 #include "monitor/sink.h"
+#include "probe/gate.h"
 #include "probe/probes.h"
 
 struct kc_attach;
@@ -21,6 +22,7 @@ struct kc_attach_options {
 	uint32_t pid;		/* 0: tell of all processes */
 	bool by_thread;		/* the desk will not want every thread's */
 	unsigned int headroom;	/* bytes; less at an entry is told; 0: never */
+	struct kc_sweep *sweep; /* whose rules a gate goes by; NULL: no gate */
 };
 
 /* Load the programs; nothing is placed yet. 0, or -errno and why. */
@@ -29,6 +31,9 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
 
 /* Tripwire first, then checks, returns, entries. 0 or -ENOMEM. */
 int kc_attach_place(struct kc_attach *attach);
+
+/* The gate, if there is to be one; once somebody looks at events. 0, or -errno and why. */
+int kc_attach_gate(struct kc_attach *attach, struct kc_failure *ret_failure);
 
 /* From here on a CPU that is about to panic is held; ms as in struct kc_hold; 0: none is. */
 void kc_attach_activate(struct kc_attach *attach, unsigned int hold_off, unsigned int hold_max);
@@ -65,6 +70,9 @@ int kc_attach_check_alive(struct kc_attach *attach);
 
 /* What the probes have counted; events that were not proved are counted by events.h. */
 void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_counts);
+
+/* What the gate has counted; its losses are among the probes'. */
+void kc_attach_gate_counts(const struct kc_attach *attach, struct kc_watch_counts *counts);
 
 /* Depths at entries, by function and of the deepest threads; owned by attach. */
 const struct kc_depths *kc_attach_depths(struct kc_attach *attach);

@@ -28,6 +28,8 @@ struct kc_attach {
 	const struct kc_choices *choices;
 	struct kc_sinks *sinks;
 	struct kc_probes *probes;
+	struct kc_sweep *sweep;
+	struct kc_gate *gate; /* or NULL */
 	struct kc_attached *functions;
 	size_t nr_functions;
 	struct kc_points tripwire, pulse; /* pulse: of a function that we call ourselves */

@@ -81,7 +81,18 @@ enum kc_counter_flag {
 	  "findings that could not be written")                                                   \
 	X(unwalked, "unwalked", KC_TELL_BLIND,                                                    \
 	  "times that the kernel's list of probes, with what they have replaced, was unreadable") \
-	X(cut, "cut_passes", KC_TELL_BLIND, "passes that were cut short before any came to its end")
+	X(cut, "cut_passes", KC_TELL_BLIND,                                                       \
+	  "passes that were cut short before any came to its end")                                \
+	X(gate_verified, "gate_verified", KC_TELL, "switches to tasks whose stack was verified")  \
+	X(gate_slots, "gate_frames", KC_COUNTER_TOTAL,                                            \
+	  "frames whose slot was seen to hold the canary at a switch")                            \
+	X(gate_no_rule, "gate_no_rule", KC_TELL,                                                  \
+	  "switches to tasks in a place that no pass has met yet: left to the passes")            \
+	X(gate_odd, "gate_odd", KC_TELL,                                                          \
+	  "switches to tasks whose stack could not be followed: left to the passes")              \
+	X(gate_paused, "gate_paused", KC_TELL,                                                    \
+	  "switches to tasks while what was known of the kernel changed: left to the passes")     \
+	X(gate_again, "gate_again", KC_TELL, "switches to tasks with damage that was told before")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 
@@ -172,7 +183,8 @@ uint64_t kc_losses_that_blind(const uint64_t losses[static KC_LOSS_NR]);
  *
  * What is counted and does not forbid 0: tasks that were running (the probes' business), that ran
  * meanwhile in a look or some, or have no stack any more; returns of calls that were under way
- * when the probes were placed; first records that came late; and on kernels that do not tell of
+ * when the probes were placed; first records that came late; switches that the gate could not
+ * verify, since the next pass looks as it does without a gate; and on kernels that do not tell of
  * hits that they keep from probes, these: most show as returns whose entry was not seen.
  */
 enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified);

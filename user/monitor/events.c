@@ -19,6 +19,7 @@
 /* An event on its way from a looker to the main thread. */
 struct parcel {
 	_Atomic bool ready; /* the looker is done with it */
+	uint64_t gates;	    /* that had come before it */
 	struct kc_first first;
 	struct kc_event event;
 	uint64_t words[KC_STACK_WORDS];
@@ -39,6 +40,7 @@ struct kc_events {
 	struct parcel spare[KC_LOOKERS]; /* when the inbox is full */
 	int wake;
 	_Atomic uint64_t senseless, overflowed, late;
+	_Atomic uint64_t gates, gates_secured; /* a gate's events that came; and were written */
 	_Atomic uint64_t dropped; /* the last evidence whose event had no room; 0: none untold */
 	struct kc_hearing hearing;
 };
@@ -58,6 +60,8 @@ static struct parcel *receive(struct kc_events *events, unsigned int looker, boo
 		return NULL;
 	parcel->ready = false;
 	parcel->first = (struct kc_first){};
+	parcel->gates = events->gates;
+	events->gates += event->kind == KC_EVENT_GATE;
 	memcpy(&parcel->event, event, event->task.size);
 	if (!full)
 		events->put = put + 1;
@@ -66,24 +70,42 @@ static struct parcel *receive(struct kc_events *events, unsigned int looker, boo
 
 /* What a held CPU is told of. */
 struct held {
-	struct kc_probes *probes;
-	const struct kc_event *event;
+	struct kc_events *events;
+	const struct parcel *parcel;
 };
+
+/*
+ * Another looker may still be writing what a gate has said of the very task that panics now. Not
+ * for ever: it may be on the CPU that is held.
+ */
+static void wait_for_gates(const struct kc_events *events, uint64_t gates)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+
+	for (unsigned int i = 0; events->gates_secured < gates && i < events->with.hold_off; i++)
+		nanosleep(&nap, NULL);
+}
 
 static void tell_safe(void *arg)
 {
 	const struct held *held = arg;
 
-	kc_probes_tell(held->probes, held->event, KC_HELD_SAFE);
+	if (!(held->parcel->event.flags & KC_EVENT_HELD))
+		return;
+	wait_for_gates(held->events, held->parcel->gates);
+	kc_probes_tell(held->events->with.probes, &held->parcel->event, KC_HELD_SAFE);
 }
 
-/* A CPU is held for this one: write down at once what the event says by itself. False: not so. */
+/*
+ * A CPU is held for this one, or the task that it is about goes on meanwhile: write down at once
+ * what the event says by itself. False: not so.
+ */
 static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
 {
 	struct kc_evidence evidence = { .event = &parcel->event, .looker = looker };
-	struct held held = { events->with.probes, &parcel->event };
+	struct held held = { events, parcel };
 
-	kc_probes_tell(held.probes, held.event, KC_HELD_SEEN);
+	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
 	evidence.first.number = kc_desk_number(events->with.engine.desk);
 	clock_gettime(CLOCK_REALTIME, &evidence.first.time);
 	evidence.first.after = kc_sinks_told(events->with.engine.sinks);
@@ -94,6 +116,22 @@ static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int
 		return true;
 	events->late++;
 	return false;
+}
+
+/*
+ * The task goes on on that CPU, and if it panics there, neither we nor a disk's interrupt get that
+ * CPU again: whoever then writes to the same file waits for us.
+ */
+static bool secure_gate(struct kc_events *events, struct parcel *parcel, unsigned int looker)
+{
+	cpu_set_t before;
+	bool left = kc_looker_leave(parcel->event.cpu, &before);
+	bool secured = secure(events, parcel, looker);
+
+	events->gates_secured++;
+	if (left)
+		kc_looker_return(&before);
+	return secured;
 }
 
 /* secured: nobody loses more by what is not handed over than a finding's details. */
@@ -133,7 +171,11 @@ static bool look(void *arg, unsigned int looker)
 		pthread_mutex_unlock(&events->ring);
 		if (!parcel)
 			continue;
-		secured = parcel->event.flags & KC_EVENT_HELD && secure(events, parcel, looker);
+		if (parcel->event.kind == KC_EVENT_GATE)
+			secured = secure_gate(events, parcel, looker);
+		else
+			secured = parcel->event.flags & KC_EVENT_HELD &&
+				  secure(events, parcel, looker);
 		hand_over(events, parcel, looker, secured);
 	} while (more && ++count < NR_PARCELS);
 	/* Who runs before all others gives way now and then, also in a flood. */

@@ -8,7 +8,8 @@
 #include "verdict/event.h"
 
 /* As enum kc_filed: nothing was proved. */
-#define NOT_PROVED (KC_FILED_NOBODYS + 1)
+#define NOT_PROVED     (KC_FILED_NOBODYS + 1)
+#define NOT_KNOWN_CODE (KC_FILED_NOBODYS + 2)
 
 /* Why a first record is no finding. */
 static const char *why_not(int filed)
@@ -20,6 +21,8 @@ static const char *why_not(int filed)
 		return "its thread is not among those watched";
 	case KC_FILED_NOBODYS:
 		return "its thread was gone before its cgroup could be read";
+	case NOT_KNOWN_CODE:
+		return "modules have come or gone since the last pass";
 	}
 	return "its own copy of the stack does not bear it out";
 }
@@ -58,7 +61,7 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 						     : event->site,
 	};
 	if (kc_desk_knows(hearing->with.desk, &event->task, *ret_damaged) ||
-	    !kc_event_renew(session->plans, event))
+	    !kc_event_renew(session->kernel, session->plans, event))
 		return true;
 	/* What the kernel side was told of stacks rests on the same text. */
 	kc_source_flush(hearing->with.source);
@@ -66,7 +69,7 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 			      ret_finding);
 }
 
-/* As kc_desk_file(), and NOT_PROVED. */
+/* As kc_desk_file(), and NOT_PROVED, NOT_KNOWN_CODE. */
 static int file_event(const struct kc_hearing *hearing, const struct kc_event *event,
 		      const struct kc_first *first, uint64_t *ret_seq)
 {
@@ -77,8 +80,13 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	int filed;
 
 	*ret_seq = 0;
+	/* A gate's rules are of the kernel as it was at the last pass; it sends the same again. */
+	if (event->kind == KC_EVENT_GATE && kc_source_is_stale(hearing->with.source))
+		return NOT_KNOWN_CODE;
 	if (!prove_anew(hearing, event, &checked, &finding, &damaged))
 		return NOT_PROVED;
+	if (event->flags & KC_EVENT_ANEW)
+		kc_desk_seen(hearing->with.desk, &event->task, NULL, 0);
 	kc_source_now(hearing->with.source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;
@@ -96,9 +104,9 @@ int kc_event_handle(struct kc_hearing *hearing, const struct kc_event *event,
 
 	kc_source_event(hearing->with.source, event, first);
 	filed = file_event(hearing, event, first, &seq);
-	hearing->unproven += filed == NOT_PROVED || filed == KC_FILED_NOBODYS;
+	hearing->unproven += filed >= KC_FILED_NOBODYS;
 	err = filed < 0 ? filed : tell_outcome(hearing, first->number, filed, seq);
-	if (!err && filed == NOT_PROVED && !first->number)
+	if (!err && filed >= NOT_PROVED && !first->number)
 		err = kc_tell_unproven(
 			hearing->with.sinks, &event->task,
 			kc_place_text(hearing->with.session->kernel, kc_event_site(event), place),

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "util/log.h"
 #include "util/rights.h"
@@ -168,4 +169,22 @@ void kc_lookers_free(struct kc_lookers *lookers)
 	for (unsigned int i = 0; i < lookers->nr_threads; i++)
 		pthread_join(lookers->threads[i].thread, NULL);
 	free(lookers);
+}
+
+bool kc_looker_leave(unsigned int cpu, cpu_set_t *ret_before)
+{
+	cpu_set_t others;
+
+	/* The main thread is not pinned. */
+	if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(*ret_before), ret_before) ||
+	    !CPU_ISSET(cpu, ret_before) || sched_getaffinity(getpid(), sizeof(others), &others))
+		return false;
+	CPU_CLR(cpu, &others);
+	return CPU_COUNT(&others) && !sched_setaffinity(0, sizeof(others), &others);
+}
+
+void kc_looker_return(const cpu_set_t *before)
+{
+	if (sched_setaffinity(0, sizeof(*before), before))
+		kc_debug("the thread that writes events can't return to its CPU");
 }

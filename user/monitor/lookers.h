@@ -8,6 +8,7 @@
 #ifndef KC_MONITOR_LOOKERS_H
 #define KC_MONITOR_LOOKERS_H
 
+#include <sched.h>
 #include <stdbool.h>
 
 #include "util/cleanup.h"
@@ -34,5 +35,12 @@ int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_l
 /* Returns when no thread looks any more. */
 void kc_lookers_free(struct kc_lookers *lookers);
 KC_DEFINE_AUTO(lookers, struct kc_lookers, kc_lookers_free)
+
+/*
+ * Of the calling thread: run elsewhere than on this CPU, until kc_looker_return(). False: it is
+ * not on that one, or has no other.
+ */
+bool kc_looker_leave(unsigned int cpu, cpu_set_t *ret_before);
+void kc_looker_return(const cpu_set_t *before);
 
 #endif

@@ -148,6 +148,8 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 		kc_events_counts(loop->events, &ret_coverage->probes);
 	kc_sinks_count(loop->sinks, &unwritten);
 	ret_coverage->watch = loop->pace.counts;
+	if (loop->attach)
+		kc_attach_gate_counts(loop->attach, &ret_coverage->watch);
 	if (loop->mem)
 		ret_coverage->watch.unwalked = kc_overlay_unwalked(loop->mem);
 	ret_coverage->watch.unwritten = unwritten.lines + kc_log_unwritten();

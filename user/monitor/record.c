@@ -315,6 +315,7 @@ static int note_start(struct kc_sink *sink, const struct kc_when *when,
 		.tid = filter->tid,
 		.period = start->period,
 		.tripwire = start->tripwire,
+		.gate = start->gate,
 	};
 	kc_auto_free char *strings = NULL;
 	char text[320];

@@ -257,6 +257,7 @@ static int tell_start(struct kc_replay *replay, const struct kc_tape_entry *entr
 						     .probed = replay->probed,
 						     .nr_probed = replay->nr_probed,
 						     .tripwire = head->tripwire,
+						     .gate = head->gate,
 					     });
 }
 

@@ -24,7 +24,7 @@ struct kc_start {
 	unsigned int period;		/* ms; 0: one pass */
 	const struct kc_probed *probed; /* where at least one probe was placed */
 	size_t nr_probed;
-	bool tripwire;
+	bool tripwire, gate;
 };
 
 /* How deep the stack was at entries of one function. */

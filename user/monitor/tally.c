@@ -49,14 +49,15 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 	struct kc_probe_counts counts = {
 		.attached = kc_probes_attached(probes) - attach->pulse.count,
 		.failed = attach->failed + attach->ended,
-		.lost = kc_probes_loss(probes, KC_LOSS_RING),
 		.too_deep = kc_probes_too_deep(probes),
 		.dead = attach->deaths,
 	};
 
 	counts.tells_missed = kc_probes_missed(probes, &counts.missed);
 	for (size_t i = 0; i < KC_LOSS_NR; i++)
-		counts.losses[i] = kc_probes_loss(probes, i);
+		counts.losses[i] = kc_probes_loss(probes, i) +
+				   (attach->gate ? kc_gate_loss(attach->gate, i) : 0);
+	counts.lost = counts.losses[KC_LOSS_RING];
 	for (size_t i = 0; i < attach->nr_functions; i++) {
 		const struct kc_attached *at = &attach->functions[i];
 		uint64_t *hits[KINDS] = { &counts.entries, &counts.comparisons, &counts.returns };
@@ -78,6 +79,21 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 		}
 	}
 	*ret_counts = counts;
+}
+
+void kc_attach_gate_counts(const struct kc_attach *attach, struct kc_watch_counts *counts)
+{
+	struct kc_gate_count gated;
+
+	if (!attach->gate)
+		return;
+	gated = kc_gate_counts(attach->gate);
+	counts->gate_verified = gated.verified;
+	counts->gate_slots = gated.slots;
+	counts->gate_no_rule = gated.no_rule;
+	counts->gate_odd = gated.odd;
+	counts->gate_paused = gated.paused;
+	counts->gate_again = gated.again;
 }
 
 static int by_depth(const void *a, const void *b)

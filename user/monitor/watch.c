@@ -17,6 +17,7 @@ static struct kc_start start_of(const struct kc_watch_options *options,
 		.probed = probed,
 		.nr_probed = attach ? kc_attach_probed(attach, probed) : 0,
 		.tripwire = attach && kc_attach_has_tripwire(attach),
+		.gate = options->gated != NULL,
 	};
 }
 
@@ -39,6 +40,7 @@ static int arm(const struct kc_watch_options *options, const struct kc_engine *e
 			.pid = filter->pid,
 			.by_thread = filter->tid || filter->comm || filter->cgroup,
 			.headroom = options->headroom,
+			.sweep = options->gated,
 		},
 		ret_failure, ret_attach);
 	if (err)
@@ -55,7 +57,7 @@ static int arm(const struct kc_watch_options *options, const struct kc_engine *e
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot start a thread");
 	kc_attach_activate(*ret_attach, hold_off, options->hold_max);
-	return 0;
+	return kc_attach_gate(*ret_attach, ret_failure);
 }
 
 static int conclude(const struct kc_loop *loop, int err, const char *why,

@@ -19,12 +19,13 @@ struct kc_watch_options {
 	struct kc_sinks *sinks; /* told from the start to the stop */
 	const struct kc_filter *filter;
 	const struct kc_choices *choices; /* NULL: no live probes, and no tripwire */
-	unsigned int headroom;		  /* bytes; less at an entry is told; 0: never */
-	unsigned int hold_off, hold_max;  /* ms, as in struct kc_hold; 0: no CPU is held */
-	unsigned int period;		  /* ms from one pass to the next */
-	unsigned int max_cpu;		  /* percent of one CPU that passes may take */
-	unsigned int duration;		  /* s; 0: until a signal */
-	bool compare_walks;		  /* see kc_passes_compare(); what came of it is logged */
+	struct kc_sweep *gated; /* whose rules and tasks a gate is to have; NULL: no gate */
+	unsigned int headroom;	/* bytes; less at an entry is told; 0: never */
+	unsigned int hold_off, hold_max; /* ms, as in struct kc_hold; 0: no CPU is held */
+	unsigned int period;		 /* ms from one pass to the next */
+	unsigned int max_cpu;		 /* percent of one CPU that passes may take */
+	unsigned int duration;		 /* s; 0: until a signal */
+	bool compare_walks;		 /* see kc_passes_compare(); what came of it is logged */
 	/* Signals that end it, and that have outputs opened again. Blocked, as is SIGCONT. */
 	const sigset_t *end, *reopen;
 };

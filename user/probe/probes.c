@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "probe/probed.h"
+#include "probe/shared.h"
 #include "util/log.h"
 
 static int read_kprobe_type(void)
@@ -109,6 +110,11 @@ void kc_probes_free(struct kc_probes *probes)
 	ring_buffer__free(probes->ring);
 	probes_bpf__destroy(probes->skel);
 	free(probes);
+}
+
+int kc_probes_ring(const struct kc_probes *probes)
+{
+	return bpf_map__fd(probes->skel->maps.events);
 }
 
 bool kc_probes_compare_guard(const struct kc_probes *probes)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "probe/gate.h"
+#include "probe/shared.h"
 #include "sweep.skel.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -33,6 +35,7 @@ struct kc_sweep {
 	int slots_fd, rules_fd;
 	uint64_t keys[2 * KC_MAX_RULES]; /* of the rules that there are, hashed; 0: free */
 	size_t nr_keys;
+	struct kc_gate *gate; /* walks by the same rules; or NULL */
 	uint32_t pass;
 	size_t entered; /* entries since the last trim */
 	size_t len;	/* bytes in buffer that are not yet consumed */
@@ -58,6 +61,25 @@ static uint32_t cache_size(void)
 	return max < CACHE_MIN ? CACHE_MIN : max > CACHE_MAX ? CACHE_MAX : max;
 }
 
+static struct kc_wanted wanted_of(const struct kc_filter *filter)
+{
+	struct kc_wanted wanted = {
+		.pid = filter->pid,
+		.tid = filter->tid,
+		.by_cgroup = filter->cgroup != NULL,
+		.self = getpid(),
+	};
+
+	if (filter->comm) {
+		/* The kernel cuts names to 15 characters; a longer filter means those. */
+		size_t len = strnlen(filter->comm, KC_COMM_LEN - 1);
+
+		memcpy(wanted.comm, filter->comm, len);
+		wanted.comm_len = len + 1;
+	}
+	return wanted;
+}
+
 int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_failure,
 		 struct kc_sweep **ret_sweep)
 {
@@ -76,21 +98,11 @@ int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_
 		return refuse(ret_failure, err, "the kernel refused the sweep's BPF program");
 
 	config = &sweep->skel->bss->config;
-	config->pid = options->filter.pid;
-	config->tid = options->filter.tid;
-	config->by_cgroup = options->filter.cgroup != NULL;
+	config->wanted = wanted_of(&options->filter);
 	config->high_water = options->high_water;
-	config->self = getpid();
 	config->thread_size = options->thread_size;
 	config->text_start = options->text;
 	config->text_end = options->text_end;
-	if (options->filter.comm) {
-		/* The kernel cuts names to 15 characters; a longer filter means those. */
-		size_t len = strnlen(options->filter.comm, KC_COMM_LEN - 1);
-
-		memcpy(config->comm, options->filter.comm, len);
-		config->comm_len = len + 1;
-	}
 	sweep->link = bpf_program__attach_iter(sweep->skel->progs.kc_sweep, NULL);
 	if (!sweep->link)
 		return refuse(ret_failure, -errno, "the kernel has no task iterator");
@@ -104,7 +116,26 @@ int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_
 
 void kc_sweep_set_cgroup(struct kc_sweep *sweep, uint64_t id)
 {
-	sweep->skel->bss->config.cgroup = id;
+	sweep->skel->bss->config.wanted.cgroup = id;
+	if (sweep->gate)
+		kc_gate_set_cgroup(sweep->gate, id);
+}
+
+int kc_sweep_rules(const struct kc_sweep *sweep)
+{
+	return sweep->rules_fd;
+}
+
+void kc_sweep_share(const struct kc_sweep *sweep, struct kc_wanted *ret_wanted,
+		    struct kc_walk_config *ret_walking)
+{
+	*ret_wanted = sweep->skel->bss->config.wanted;
+	*ret_walking = sweep->skel->bss->walking;
+}
+
+void kc_sweep_set_gate(struct kc_sweep *sweep, struct kc_gate *gate)
+{
+	sweep->gate = gate;
 }
 
 void kc_sweep_free(struct kc_sweep *sweep)
@@ -235,22 +266,44 @@ static uint64_t *find_key(struct kc_sweep *sweep, uint64_t key)
 	}
 }
 
-static void forget_rules(struct kc_sweep *sweep)
+/* Forget all rules, or those of places of interruptions alone. */
+static void forget_rules(struct kc_sweep *sweep, bool all)
 {
+	uint64_t kept[KC_MAX_RULES];
+	size_t nr_kept = 0;
+
+	if (sweep->gate)
+		kc_gate_pause(sweep->gate);
 	for (size_t i = 0; i < kc_countof(sweep->keys); i++)
-		if (sweep->keys[i])
+		if (sweep->keys[i] && !all && kc_is_address(sweep->keys[i]))
+			kept[nr_kept++] = sweep->keys[i];
+		else if (sweep->keys[i])
 			bpf_map_delete_elem(sweep->rules_fd, &sweep->keys[i]);
 	memset(sweep->keys, 0, sizeof(sweep->keys));
-	sweep->nr_keys = 0;
+	for (size_t i = 0; i < nr_kept; i++)
+		*find_key(sweep, kept[i]) = kept[i];
+	sweep->nr_keys = nr_kept;
+	if (sweep->gate)
+		kc_gate_go_on(sweep->gate);
+}
+
+/*
+ * Places of interruptions are without end: those that are met again are learned again. Return
+ * addresses are not, and a long sleep's would not be learned again before it ends.
+ */
+static void make_room(struct kc_sweep *sweep)
+{
+	forget_rules(sweep, false);
+	if (sweep->nr_keys > KC_MAX_RULES / 2)
+		forget_rules(sweep, true);
 }
 
 int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule)
 {
 	uint64_t *it;
 
-	/* Places of interruptions are without end: those that are met again are learned again. */
 	if (sweep->nr_keys == KC_MAX_RULES)
-		forget_rules(sweep);
+		make_room(sweep);
 	it = find_key(sweep, key);
 	if (*it)
 		return 0;
@@ -288,7 +341,7 @@ static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
 
 void kc_sweep_flush(struct kc_sweep *sweep)
 {
-	forget_rules(sweep);
+	forget_rules(sweep, true);
 	drop_unused(sweep, 0);
 }
 

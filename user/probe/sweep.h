@@ -105,7 +105,8 @@ void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid);
 
 /*
  * From here on stacks are walked by this rule, too. 0 or -errno. A rule that there is already
- * costs next to nothing; where there are too many all others are forgotten.
+ * costs next to nothing; where there are too many, those of places where something was interrupted
+ * are forgotten.
  */
 int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule);
 

@@ -146,6 +146,8 @@ static void json_start(struct kc_report *report, const struct kc_when *when,
 	add_u64(watch, "period_ms", start->period);
 	json_object_object_add(watch, "probes", probes_array(start));
 	json_object_object_add(watch, "tripwire", json_object_new_boolean(start->tripwire));
+	if (start->gate)
+		json_object_object_add(watch, "gate", json_object_new_boolean(true));
 	json_object_object_add(event, "watch", watch);
 	json_object_object_add(views, "host", host_view(&report->host));
 	json_object_object_add(event, "views", views);
@@ -305,6 +307,15 @@ static json *view_lines(const struct kc_kernel *kernel, const struct kc_finding 
 	return lines;
 }
 
+static json *switched_from_object(uint64_t pid_tid)
+{
+	json *object = json_object_new_object();
+
+	add_u64(object, "pid", pid_tid >> 32);
+	add_u64(object, "tid", (uint32_t)pid_tid);
+	return object;
+}
+
 static void json_finding(struct kc_report *report, const struct kc_kernel *kernel,
 			 const struct kc_finding *finding)
 {
@@ -321,6 +332,9 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	json_object_object_add(event, "code",
 			       code_object(kernel, &finding->checked->frames[finding->frame]));
 	json_object_object_add(event, "frame", frame_object(finding));
+	if (finding->switched_from)
+		json_object_object_add(event, "switched_from",
+				       switched_from_object(finding->switched_from));
 	json_object_object_add(views, "host", host_view(&report->host));
 	json_object_object_add(views, "backtrace", view_lines(kernel, finding, kc_view_backtrace));
 	json_object_object_add(views, "stack", view_lines(kernel, finding, kc_view_stack));

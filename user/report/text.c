@@ -95,7 +95,7 @@ static void print_start(FILE *out, const struct kc_host *host, const struct kc_s
 	if (start->period)
 		fprintf(out, ", every %u ms", start->period);
 	fprintf(out, "\n");
-	if (!start->nr_probed && !start->tripwire)
+	if (!start->nr_probed && !start->tripwire && !start->gate)
 		return;
 	fprintf(out, "live probes on");
 	for (size_t i = 0; i < start->nr_probed; i++) {
@@ -105,8 +105,9 @@ static void print_start(FILE *out, const struct kc_host *host, const struct kc_s
 		if (*probed->instead_of)
 			fprintf(out, " (guarded, in the place of %s)", probed->instead_of);
 	}
-	fprintf(out, "%s; %s\n", start->nr_probed ? "" : " no function",
-		start->tripwire ? "tripwire on panic" : "no tripwire");
+	fprintf(out, "%s; %s%s\n", start->nr_probed ? "" : " no function",
+		start->tripwire ? "tripwire on panic" : "no tripwire",
+		start->gate ? "; a gate at each switch to them" : "");
 }
 
 static void text_start(struct kc_report *report, const struct kc_when *when,
@@ -250,6 +251,9 @@ static void print_ahead(FILE *out, const struct kc_kernel *kernel, const struct 
 	if (finding->anomaly == KC_ANOMALY_PANIC || finding->anomaly == KC_ANOMALY_HEADROOM ||
 	    finding->anomaly == KC_ANOMALY_STACK_END)
 		return;
+	if (finding->switched_from)
+		fprintf(out, "  switch   to this thread, from thread %u of process %u\n",
+			(uint32_t)finding->switched_from, (uint32_t)(finding->switched_from >> 32));
 	if (finding->running)
 		fprintf(out,
 			"  ahead    this thread is about to return from %s: the end of this kernel\n",

@@ -216,6 +216,11 @@ static const struct kc_source_ops live_ops = {
 	.free = live_free,
 };
 
+struct kc_sweep *kc_live_sweep(struct kc_source *source)
+{
+	return live_of(source)->sweep;
+}
+
 int kc_live_new(const struct kc_live_options *options, struct kc_failure *ret_failure,
 		struct kc_source **ret_source)
 {

@@ -19,6 +19,9 @@ struct kc_live_options {
 int kc_live_new(const struct kc_live_options *options, struct kc_failure *ret_failure,
 		struct kc_source **ret_source);
 
+/* The sweep of a source that kc_live_new() has made; the source's. */
+struct kc_sweep *kc_live_sweep(struct kc_source *source);
+
 /*
  * What tells one set of loaded modules from another; 0: this kernel has none, and never
  * will.

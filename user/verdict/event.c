@@ -122,6 +122,18 @@ static bool is_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 	return site && site->kind == KC_SITE_NO_CALL;
 }
 
+/* The frame whose slot it is. False: there is none, or it is intact. */
+static bool find_damaged(const struct kc_checked_stack *checked, uint64_t slot, size_t *ret_frame)
+{
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_DAMAGED &&
+		    checked->frames[i].slot == slot) {
+			*ret_frame = i;
+			return true;
+		}
+	return false;
+}
+
 static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 		      const struct kc_event *event, struct kc_finding *finding)
 {
@@ -151,6 +163,10 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 		finding->anomaly = KC_ANOMALY_RETURN;
 		finding->was_return = true;
 		return is_no_return(kernel, plans, &finding->stack);
+	case KC_EVENT_GATE:
+		finding->anomaly = KC_ANOMALY_SLOT;
+		return event->damage.changed_bytes &&
+		       find_damaged(checked, event->damage.slot, &finding->frame);
 	case KC_EVENT_PANIC:
 		finding->anomaly = KC_ANOMALY_PANIC;
 		finding->frame = victim_of(kernel, checked);
@@ -158,6 +174,11 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 		return true;
 	}
 	return false;
+}
+
+static struct kc_stack event_stack(const struct kc_event *event)
+{
+	return (struct kc_stack){ event->task.sp, event->task.top, (const uint64_t *)(event + 1) };
 }
 
 bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
@@ -174,14 +195,17 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	*ret_finding = (struct kc_finding){
 		.boot_ns = event->task.boot_ns,
 		.engine = kc_event_engine(event),
-		.running = true,
+		.running = event->kind != KC_EVENT_GATE,
 		.task = event->task,
 		.damage = event->damage,
 		.lost_before = event->lost,
-		.stack = { event->task.sp, event->task.top, (const uint64_t *)(event + 1) },
+		.stack = event_stack(event),
 		.checked = checked,
+		.switched_from = event->kind == KC_EVENT_GATE ? event->caller : 0,
 	};
-	kc_check_stack(kernel, plans, seen, &ret_finding->stack, &from, checked);
+	/* At a switch the task lies as it was left. */
+	kc_check_stack(kernel, plans, seen, &ret_finding->stack,
+		       event->kind == KC_EVENT_GATE ? NULL : &from, checked);
 	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(kernel, plans, event->caller, checked);
 	if (event->kind == KC_EVENT_EXHAUSTED && !event->task.count)
@@ -189,12 +213,18 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	if (!is_proved(kernel, plans, event, ret_finding))
 		return false;
 	if (ret_finding->anomaly == KC_ANOMALY_SLOT)
-		ret_finding->seen_intact = kc_seen_intact(seen, checked->frames[0].plan);
+		ret_finding->seen_intact =
+			kc_seen_intact(seen, checked->frames[ret_finding->frame].plan);
 	return true;
 }
 
-bool kc_event_renew(struct kc_plans *plans, const struct kc_event *event)
+bool kc_event_renew(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_event *event)
 {
+	const struct kc_stack stack = event_stack(event);
+
+	if (event->kind == KC_EVENT_GATE)
+		return kc_renew_stack(kernel, plans, &stack, NULL);
 	if (event->kind == KC_EVENT_CHECK)
 		return kc_plans_renew(plans, event->site);
 	if (event->kind == KC_EVENT_RETURN && event->task.count)

@@ -13,6 +13,7 @@
  *	EXHAUSTED  nothing to prove: the number is all there is
  *	RETURN     the word can't be a return address: no code, or none behind a call
  *	PANIC      the kernel has proved it; the frame is the first that is not panic()'s
+ *	GATE       the slot compared is a frame's, and damaged; the task did not run
  */
 bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_event *event, struct kc_checked_stack *checked,
@@ -22,12 +23,15 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
  * Derive anew, from text as it is now, what the proof rests on; is it another proof? Of a panic it
  * rests on nothing of the kind.
  */
-bool kc_event_renew(struct kc_plans *plans, const struct kc_event *event);
+bool kc_event_renew(const struct kc_kernel *kernel, struct kc_plans *plans,
+		    const struct kc_event *event);
 
 /* Which engine's it is, as findings name it. */
 static inline const char *kc_event_engine(const struct kc_event *event)
 {
-	return event->kind == KC_EVENT_PANIC ? "tripwire" : "probe";
+	return event->kind == KC_EVENT_PANIC  ? "tripwire"
+	       : event->kind == KC_EVENT_GATE ? "gate"
+					      : "probe";
 }
 
 /* The address that it is about; of a panic, in the function that failed. */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the gate takes from sweep and probes. Private to user/probe. */
+#ifndef KC_PROBE_SHARED_H
+#define KC_PROBE_SHARED_H
+
+#include "kc_record.h"
+
+struct kc_gate;
+struct kc_probes;
+struct kc_sweep;
+
+/* Descriptors of the map of rules and of the ring buffer; theirs. */
+int kc_sweep_rules(const struct kc_sweep *sweep);
+int kc_probes_ring(const struct kc_probes *probes);
+
+/* Which tasks the sweep is about, and how stacks are walked here. */
+void kc_sweep_share(const struct kc_sweep *sweep, struct kc_wanted *ret_wanted,
+		    struct kc_walk_config *ret_walking);
+
+/* Whom to tell of what changes; NULL: nobody. */
+void kc_sweep_set_gate(struct kc_sweep *sweep, struct kc_gate *gate);
+
+#endif
