@@ -171,6 +171,7 @@ def afar(kernel):
 
 def gate(kernel, times=2):
     """Damaged long after a pass, and waked up at once: told at the switch, before the panic."""
+    on_disk = 0
     for _ in range(times):
         with disk(16) as image:
             guest = Guest(kernel, "sh /gate.sh a01-sleep nanosleep 8", "--single", "--disk", image,
@@ -183,23 +184,31 @@ def gate(kernel, times=2):
             victim = guest.disk_events(image, "/pid")[0]
             evidence = guest.disk_events(image, "/findings", "evidence")
             findings = guest.disk_events(image, "/findings", "finding")
-        # Two threads write, and they come milliseconds apart.
-        need(sorted(one["engine"] for one in evidence) == ["gate", "tripwire"], str(evidence),
-             guest)
-        first, last = sorted(evidence, key=lambda one: one["boot_ns"])
-        need(first["engine"] == "gate", str(evidence), guest)
-        need(first["code"]["place"].startswith("hrtimer_nanosleep+0x"), str(first), guest)
-        need(first["frame"]["slot"]["found"] == "ascii", str(first), guest)
-        need(first["boot_ns"] / 1e9 < guest.panic()[0], "after the panic", guest)
+        # Where it goes on, told by the gate; and where its check failed, by the tripwire.
+        alive = guest.log[:guest.log.find("Kernel panic - not syncing")]
+        places = re.findall(r"kcanary: evidence (\d+): damaged stack frame in hrtimer_nanosleep"
+                            r"\+(0x[0-9a-f]+), thread (\d+) of process (\d+)", alive)
+        need(len({place for _, place, _, _ in places}) == 2 and
+             {(int(tid), int(pid)) for _, _, tid, pid in places} ==
+             {(victim["tid"], victim["pid"])}, f"in the log: {places}", guest)
+        # Two threads write to one file, milliseconds apart, with one CPU at a standstill.
+        by_engine = {one["engine"]: one for one in evidence}
+        need(len(by_engine) == len(evidence) and set(by_engine) <= {"gate", "tripwire"},
+             str(evidence), guest)
+        first = by_engine.get("gate")
+        on_disk += bool(first)
+        if first:
+            need(first["code"]["place"].startswith("hrtimer_nanosleep+0x"), str(first), guest)
+            need(first["frame"]["slot"]["found"] == "ascii", str(first), guest)
+            need(first["boot_ns"] / 1e9 < guest.panic()[0], "after the panic", guest)
         # The main thread may have been on that CPU, or be waiting for it.
-        need([one["finding"] for one in findings] in ([], [first["finding"]]), str(findings), guest)
-        need(last["code"]["place"].startswith("hrtimer_nanosleep+0x"), str(last), guest)
-        for said in evidence + findings:
-            need({key: said["process"][key] for key in ("pid", "tid")} == victim, str(said), guest)
+        need(len(findings) <= 1, str(findings), guest)
         for finding in findings:
             need(finding["engine"] == "gate" and "switched_from" in finding, str(finding), guest)
             need(finding["code"]["function"] == "hrtimer_nanosleep", str(finding["code"]), guest)
-    return f"{times} of {times}"
+        for said in evidence + findings:
+            need({key: said["process"][key] for key in ("pid", "tid")} == victim, str(said), guest)
+    return f"{times} of {times}, {on_disk} of them on the disk"
 
 
 def frozen(kernel, times=2):
@@ -650,6 +659,20 @@ def walk(kernel, seconds=10):
     return f"{stacks} stacks, {whole} verified by tables, {walked} walked alike"
 
 
+def gated(kernel, seconds=12):
+    """Every switch of a busy guest verified, or a reason; no false alarm."""
+    guest = Guest(kernel, f"sh /soak.sh {seconds} --gate", "--single", files=["soak.sh"],
+                  timeout=seconds * 3 + 600)
+    coverage, _ = undisturbed(guest)
+    verified, others = coverage.get("gate_verified", 0), [
+        coverage.get(f"gate_{why}", 0) for why in ("no_rule", "odd", "paused", "again")]
+    need(not coverage.get("gate_again"), str(coverage), guest)
+    # Rules are derived as places are seen; where kernel code is preempted many are new ones.
+    need(verified > 2 * sum(others) and verified > 1000, f"{verified} and {others}", guest)
+    return (f"{verified} switches verified, {coverage['gate_frames']} frames; not: "
+            f"{others[0]} places not met before, {others[1]} odd, {others[2]} paused; 0 findings")
+
+
 def modules(kernel):
     guest = Guest(kernel, "sh /modules.sh", files=["modules.sh"])
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
@@ -910,7 +933,7 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, afar, gate, frozen, hogged, deep, traced, disarmed, recorded, frames,
-                  prove, traps, nanosleep, futex, leak, quiet, soak, walk, calls, flood, clean,
+                  prove, traps, nanosleep, futex, leak, quiet, soak, gated, walk, calls, flood, clean,
                   endures, modules, patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
@@ -926,5 +949,5 @@ ONLY_LONG = [(kernel, case) for case in (corrupted, exhausted) for kernel in TAB
             [(kernel, spied) for kernel in TABLE if has(kernel, "lkdtm-canary")]
 
 # What --long asks of some of them: times, or seconds.
-LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), calls: (60,), traps: (60,), soak: (60,), walk: (120,),
+LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), calls: (60,), traps: (60,), soak: (60,), walk: (120,), gated: (120,),
         corrupted: (20,), exhausted: (20,), spied: (20,)}

@@ -11,7 +11,7 @@ until grep -qs ready /app; do sleep 0.1; done
 tid=$(sed -n "s/^$thread //p" /app)
 # An emulated CPU may have to wait for a real one: hence --hold-off.
 kcanary watch -n App01 -f stackfault_plain --gate --sweep 20000 --hold-off 3000 \
-	--hold-off-max 5000 -j -o /mnt/findings "$@" 2>/mnt/err &
+	--hold-off-max 5000 --kmsg -j -o /mnt/findings "$@" 2>/mnt/err &
 # The second pass is over when counts come, and the third one is far ahead.
 until grep -qs '"type":"stats"' /mnt/findings; do
 	kill -0 $! || { cat /mnt/err; exit 92; }
