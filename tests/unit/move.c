@@ -8,6 +8,7 @@
 #include "fake.h"
 #include "kc_arch.h"
 #include "kernel/rebase.h"
+#include "util/array.h"
 
 #define TEXT	0xffffffff9a600000ULL /* where KASLR put it: 0x19600000 further */
 #define LINKED	0xffffffff81000000ULL
@@ -153,6 +154,58 @@ static void undecodable(void **state)
 	kc_decoder_free(decoder);
 }
 
+/* vmlinux lies across where modules would begin without KASLR: it stays in one piece. */
+static void across(void **state)
+{
+	const uint64_t text = 0xffffffff9f600000, data = 0xffffffffa1234568;
+	struct kc_kernel crossing = { .text = text, .text_end = text + 0x1000000 };
+	struct kc_rebase moved;
+
+	(void)state;
+	assert_int_equal(fake_ksyms("ffffffff9f600000 T _stext\nffffffff9f600100 T below\n"
+				    "ffffffffa0300000 T above\nffffffffa0600000 T _etext\n"
+				    "ffffffffa1800000 T _sinittext\nffffffffa1900000 T _einittext\n"
+				    "ffffffffc0351000 t of_module\t[module]\n"
+				    "ffffffffc0351100 t behind_it\t[module]\n",
+				    &crossing.ksyms),
+			 0);
+	crossing.modules_start = kc_modules_start(crossing.ksyms);
+	moved = kc_rebase_of(&crossing);
+	assert_int_equal(kc_rebase(&moved, crossing.text_end), LINKED + 0x1000000);
+	assert_int_equal(kc_rebase_found(&moved, &crossing, 0xffffffffa0300010), LINKED + 0xd00010);
+	/* Data is not taken for text there. */
+	assert_false(kc_kernel_is_text(&crossing, data));
+	assert_int_equal(kc_rebase_found(&moved, &crossing, data), KC_TEXT_HALF);
+	assert_int_equal(kc_rebase_found(&moved, &crossing, MODULE), MODULES + (64 << 20));
+	kc_ksyms_free(crossing.ksyms);
+}
+
+/* The area begins lower where the kernel leaves it room, as it does without KASLR. */
+static void areas(void **state)
+{
+	static const struct {
+		const char *symbols;
+		uint64_t start;
+	} rows[] = {
+		{ "ffffffff81000000 T _stext\nffffffff82000000 T _etext\n", 0xffffffffa0000000 },
+		{ "ffffffff9f000000 T _stext\nffffffffa0000000 T _etext\n", 0xffffffffa0000000 },
+		{ "ffffffff9f200000 T _stext\nffffffffa0200000 T _etext\n", MODULES },
+		{ "ffffffff9e000000 T _stext\nffffffff9f000000 T _etext\n"
+		  "ffffffff9fe00000 T _sinittext\nffffffffa0100000 T _einittext\n",
+		  MODULES },
+		{ "ffffffffa1000000 T _stext\nffffffffa2000000 T _etext\n", MODULES },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < kc_countof(rows); i++) {
+		struct kc_ksyms *ksyms;
+
+		assert_int_equal(fake_ksyms(rows[i].symbols, &ksyms), 0);
+		assert_int_equal(kc_modules_start(ksyms), rows[i].start);
+		kc_ksyms_free(ksyms);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +213,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(operands, begin, end),
 		cmocka_unit_test_setup_teardown(distances, begin, end),
 		cmocka_unit_test(undecodable),
+		cmocka_unit_test(across),
+		cmocka_unit_test(areas),
 	};
 
 	return RUN(tests);

@@ -147,6 +147,16 @@ static int load_orc(struct kc_kernel *kernel, enum kc_orc_layout layout,
 	return 0;
 }
 
+uint64_t kc_modules_start(const struct kc_ksyms *ksyms)
+{
+	uint64_t text_end = kc_ksyms_data(ksyms, "_etext");
+	uint64_t init_end = kc_ksyms_data(ksyms, "_einittext");
+	uint64_t end = text_end > init_end ? text_end : init_end;
+
+	/* Where modules could be without KASLR there is vmlinux, or its end: there is KASLR. */
+	return end <= kc_arch()->modules ? kc_arch()->modules : kc_arch()->modules_behind_kaslr;
+}
+
 static int load_symbols(struct kc_kernel *kernel, const char *path, struct kc_failure *ret_failure)
 {
 	int err = kc_ksyms_load(path, &kernel->ksyms);
@@ -160,9 +170,7 @@ static int load_symbols(struct kc_kernel *kernel, const char *path, struct kc_fa
 	kernel->text = kc_ksyms_data(kernel->ksyms, "_stext");
 	kernel->text_end = kc_ksyms_data(kernel->ksyms, "_etext");
 	kernel->kprobes.addr = kc_ksyms_data(kernel->ksyms, "kprobe_table");
-	/* Where modules could be without KASLR there is vmlinux: there is KASLR. */
-	kernel->modules_start = kernel->text < kc_arch()->modules ? kc_arch()->modules
-								  : kc_arch()->modules_behind_kaslr;
+	kernel->modules_start = kc_modules_start(kernel->ksyms);
 	if (!kernel->text || kernel->text_end <= kernel->text)
 		return fail(ret_failure, -ENOENT, "%s does not say where kernel text is", path);
 	return 0;
