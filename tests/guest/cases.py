@@ -2,7 +2,9 @@
 """What kcanary must do in real guests. Each case is f(kernel) and raises
 AssertionError; what it returns is shown beside its name."""
 import contextlib
+import difflib
 import importlib.machinery
+import itertools
 import os
 import re
 import subprocess
@@ -248,6 +250,21 @@ def deep(kernel):
     return f"with {sorted(e['frame']['headroom'] for e in found)} bytes left"
 
 
+def parting(live, again, shown=8):
+    """Where a replay says something else than the watch: of the first such line, the rows and
+    fields of both that the other does not have."""
+    def pieces(line):
+        return re.split(r'(?<=[,\[{])(?=["{])', line.decode(errors="replace"))
+
+    lines = list(itertools.zip_longest(live.splitlines(), again.splitlines(), fillvalue=b""))
+    differ = [i for i, (one, other) in enumerate(lines) if one != other]
+    if not differ:
+        return "the same lines"
+    rows = [row for row in difflib.ndiff(*map(pieces, lines[differ[0]])) if row[0] in "-+"]
+    return "\n".join([f"{len(differ)} of {len(lines)} lines differ; in line {differ[0] + 1}:"] +
+                     [row[:200] for row in rows[:2 * shown]])
+
+
 def recorded(kernel):
     """A watch that is recorded: replayed in the guest and here, the same byte for byte; nothing
     is overwritten, no symlink followed, and a disk that is full ends the recording alone."""
@@ -261,7 +278,9 @@ def recorded(kernel):
         again = subprocess.run([os.path.join(TOP, "build/kcanary"), "replay", tape, "-j"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         raw = unpack.entries(tape)
-    need(again.stdout == told and again.returncode == 1 and not again.stderr, "not the same", guest)
+    need(again.stdout == told and again.returncode == 1 and not again.stderr,
+         f"not the same: status {again.returncode}, {again.stderr.decode(errors='replace')[:300]}"
+         f"{parting(told, again.stdout)}", guest)
     # No address of where this kernel lay. (KASLR may put it where it is linked to; operands of
     # code are tests/unit/move.c's.)
     start = int(guest.value(r"^stext: ([0-9a-f]+)$"), 16)
