@@ -9,6 +9,7 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN = os.path.join(TOP, "tests/vm/run")
 HERE = os.path.dirname(os.path.abspath(__file__))
+CACHE = os.environ.get("KCANARY_VM_CACHE") or os.path.join(TOP, "build/vm")
 
 # What a healthy kernel never prints. A panic that a test wants comes last.
 SPLAT = re.compile(r"\] (WARNING:|BUG:|Oops|general protection|kernel BUG|-+\[ cut here)")
@@ -82,16 +83,30 @@ class Guest:
                  "--", command],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
             self.log = open(log.name, errors="replace").read()
+        self.kernel = kernel
+        self.kept = None
         self.status = done.returncode
         self.output = done.stdout.decode(errors="replace")
         self.lines = self.output.splitlines()
         self.errors = done.stderr.decode(errors="replace")
 
+    def keep_log(self):
+        """Keep the console's log where the runner keeps those of its own; its path."""
+        if not self.kept:
+            folder = os.path.join(CACHE, self.kernel, "logs")
+            os.makedirs(folder, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", prefix="serial.", dir=folder,
+                                             delete=False) as file:
+                file.write(self.log)
+            self.kept = file.name
+        return self.kept
+
     def tail(self):
-        """What to show of a guest that did not do as it should."""
+        """What to show of a guest that did not do as it should; its whole log is kept."""
         log = self.log.splitlines()
         faults = [line for line in log if re.search(r"Oops|BUG:|RIP: 0010|WARNING:", line)]
         shown = self.lines[-25:] + self.errors.splitlines()[-5:] + faults[:6] + log[-10:]
+        shown.append(f"console log: {self.keep_log()}")
         return "\n".join("    | " + line for line in shown)
 
     def events(self, kind=None, prefix=""):
