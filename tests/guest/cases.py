@@ -275,6 +275,9 @@ def recorded(kernel):
         tape, told = os.path.join(folder, "tape"), guest.disk_file(image, "/live")
         with open(tape, "wb") as file:
             file.write(guest.disk_file(image, "/tape"))
+        for live, again in (("/live", "/replayed"), ("/probed-live", "/probed-replayed")):
+            live, again = guest.disk_file(image, live), guest.disk_file(image, again)
+            need(live == again, f"not the same in the guest: {parting(live, again)}", guest)
         again = subprocess.run([os.path.join(TOP, "build/kcanary"), "replay", tape, "-j"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         raw = unpack.entries(tape)
