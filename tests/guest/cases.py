@@ -601,6 +601,53 @@ def endures(kernel):
     return f"{gaps[0].split(':')[0]}"
 
 
+def bombed(kernel):
+    """A fork bomb: no false alarm, and no second without a pass that is not told; a watch ends in
+    time, and what is damaged is found while the bomb goes on and when it is gone."""
+    guest = Guest(kernel, "sh /bombed.sh", files=["bombed.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    # It was one, all the time: the watch began before it and ended before it.
+    need("it goes off while both watch" in guest.lines, "the watch was over before it", guest)
+    refused = [int(n) for n in re.findall(r"^refused .*: (\d+)$", guest.output, re.M)]
+    need(len(refused) == 2 and refused[1] >= refused[0] + 100 >= 200, f"{refused}", guest)
+
+    stop = guest.events("stop", "bombed:out: ")[0]
+    stats = guest.events("stats", "bombed:out: ")[-1]
+    need(stop["why"] == "time is up" and not guest.events("finding", "bombed:out: "),
+         f"a false alarm, or another end: {stop}", guest)
+    coverage, probes = stats["coverage"], stats["probes"]
+    reasons = {why: n for why, n in coverage["reasons"].items() if n}
+    need(not set(reasons) - set(HONEST_ENDS) and not coverage["unproven"] and
+         not probes["unproven"], f"not verifiable: {reasons}; {coverage} {probes}", guest)
+    # A pass a second; what came more than a second later is a gap, was put off, or it was at work.
+    told = (coverage.get("gap_ms", 0) + coverage.get("slowed_ms", 0)) / 1000
+    need(coverage["passes"] >= 2 and coverage["seconds"] <=
+         2 * (coverage["passes"] + 1) + told + coverage["cpu_seconds"],
+         f"seconds of which nothing is told: {coverage}", guest)
+    # Whoever was not verified is counted: most of a bomb runs, or has ended when it is looked at.
+    looks = {key: coverage[key] for key in ("tasks_running", "tasks_dead", "tasks_moved",
+                                            "tasks_checked", "unreadable")}
+    need(sum(looks.values()) >= coverage["tasks"] + 50 * (coverage["passes"] - 1) and
+         looks["tasks_running"] + looks["tasks_dead"] + looks["tasks_moved"] > 0 and
+         coverage["frames_verified"] > 100, f"{coverage}", guest)
+    unseen = (reasons or "gaps" in coverage or coverage["restless"] or probes["missed"] or
+              probes["unmatched_returns"])
+    need(bool(unseen) == bool(stop["not_seen"]) and
+         guest.value(r"^bombed: status (\d+)$") == ("4" if unseen else "0"),
+         f"status; {stop['not_seen']} {coverage} {probes}", guest)
+
+    need(guest.value(r"^findings before: (\d+)$") == "0", "damaged: a false alarm", guest)
+    threads = [e["process"]["comm"] for e in guest.events("finding", "damaged:out: ")]
+    need(threads == ["a01-sleep", "a01-poll"] and
+         guest.value(r"^damaged: status (\d+)$") == "1", f"damaged: {threads}", guest)
+    first, peak = (int(guest.value(rf"^memory: {words}") or 0)
+                   for words in (r"(\d+) kB at first", r"\d+ kB at first, (\d+) kB"))
+    need(0 < peak < 2 * first, f"from {first} kB to {peak} kB", guest)
+    return (f"{coverage['passes']} passes in {coverage['seconds']:.0f} s, {told:.0f} s told as "
+            f"without, {refused[0]} forks refused, 0 findings, then 2; {first} kB, {peak} at most")
+
+
 def prove(kernel, count=100):
     """Guard plans proved by running: at each check, slot against canary."""
     guest = Guest(kernel, f"sh /prove.sh {count}", files=["prove.sh"])
@@ -954,9 +1001,9 @@ def spied(kernel, times=2):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, afar, gate, frozen, hogged, deep, traced, disarmed, recorded, frames,
-                  prove, traps, nanosleep, futex, leak, quiet, soak, gated, walk, calls, flood, clean,
-                  endures, modules, patched, foreign)
+    everywhere = (watched, tripwire, afar, gate, frozen, hogged, deep, traced, disarmed, recorded,
+                  frames, prove, traps, nanosleep, futex, leak, quiet, soak, gated, walk, calls,
+                  flood, clean, endures, bombed, modules, patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
                           (lockdown, "lockdown")):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What a watch outlives: a disk that is full for a while, a file that is moved away, a stop, a
-# fork bomb; and how it ends when nobody reads, or the terminal is gone.
+# What a watch outlives: a disk that is full for a while, a file that is moved away, a stop; and how
+# it ends when nobody reads, or the terminal is gone.
 control=/sys/kernel/debug/stackfault
 insmod /lib/stackfault.ko || exit 90
 app01 600 >app &
