@@ -226,16 +226,20 @@ static void block_signals(const struct watch_options *options, sigset_t *ret_end
 	sigprocmask(SIG_BLOCK, &all, NULL);
 }
 
-static int watch(const struct watch_options *options, struct kc_session *session,
-		 struct kc_recorder *recorder, const struct kc_choices *choices,
-		 struct kc_failure *ret_failure, enum kc_exit *ret_status)
+/* Of a watch: those that end it, and that have outputs opened again. */
+struct signals {
+	sigset_t end, reopen;
+};
+
+static int watch(const struct watch_options *options, const struct signals *signals,
+		 struct kc_session *session, struct kc_recorder *recorder,
+		 const struct kc_choices *choices, struct kc_failure *ret_failure,
+		 enum kc_exit *ret_status)
 {
 	struct kc_source *live kc_auto(kc_cleanup_source) = NULL, *source;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
-	sigset_t end, reopen;
 	int err;
 
-	block_signals(options, &end, &reopen);
 	kc_tell_rights(!options->no_probes);
 	err = kc_live_new(
 		&(struct kc_live_options){
@@ -270,8 +274,8 @@ static int watch(const struct watch_options *options, struct kc_session *session
 			.max_cpu = options->max_cpu,
 			.duration = options->duration,
 			.compare_walks = options->compare_walks,
-			.end = &end,
-			.reopen = &reopen,
+			.end = &signals->end,
+			.reopen = &signals->reopen,
 		},
 		ret_failure, ret_status);
 }
@@ -304,6 +308,7 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 	struct kc_recorder *recorder = NULL;
 	struct kc_session session = {};
 	struct kc_choices choices = {};
+	struct signals signals;
 	int err;
 
 	kc_set_verbosity(options->verbose);
@@ -315,13 +320,17 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 	if (err)
 		return err;
 	*ret_status = KC_EXIT_CLEAN;
+	/* From here on a signal leaves no stump of a recording. */
+	if (!options->dry_run)
+		block_signals(options, &signals.end, &signals.reopen);
 	err = begin_recording(options, &session, ret_failure, &tape, &recorder);
 	if (!err)
 		err = choose(options, &session, ret_failure, &choices);
 	if (!err && options->dry_run)
 		print_choices(&choices);
 	else if (!err)
-		err = watch(options, &session, recorder, &choices, ret_failure, ret_status);
+		err = watch(options, &signals, &session, recorder, &choices, ret_failure,
+			    ret_status);
 	kc_recorder_free(recorder);
 	/* Before there was anything to see: not in the way of the next try. */
 	if (tape && err && ret_failure->exit != KC_EXIT_FAILED)

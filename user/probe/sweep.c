@@ -300,13 +300,14 @@ static void make_room(struct kc_sweep *sweep)
 
 int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule)
 {
-	uint64_t *it;
+	uint64_t *it = find_key(sweep, key);
 
-	if (sweep->nr_keys == KC_MAX_RULES)
-		make_room(sweep);
-	it = find_key(sweep, key);
 	if (*it)
 		return 0;
+	if (sweep->nr_keys == KC_MAX_RULES) {
+		make_room(sweep);
+		it = find_key(sweep, key);
+	}
 	if (bpf_map_update_elem(sweep->rules_fd, &key, rule, BPF_ANY))
 		return -errno;
 	*it = key;
