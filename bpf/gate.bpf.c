@@ -40,11 +40,11 @@ struct told_thread {
 	__u32 pad;
 };
 
-/* The innermost difference of a thread, as it was told last. */
+/* The innermost difference of a thread, as it was told last; boot time. */
 struct told {
 	__u64 slot, pc;
-	__u64 again_ns, wait_ns;
-	__u64 intact; /* 1: all its slots were seen intact since then */
+	__u64 ns, wait_ns;
+	__u64 intact_ns; /* when all its slots were last seen intact; 0: never since the first */
 };
 
 struct {
@@ -59,7 +59,7 @@ static __always_inline struct told_thread told_thread(const struct kc_record *he
 	return (struct told_thread){ .start_ns = head->start_ns, .tid = head->tid };
 }
 
-/* A difference at the same place is another one from now on. */
+/* A difference at a place that was told is another one from now on. */
 static __always_inline void note_intact(const struct kc_record *head)
 {
 	struct told_thread key = told_thread(head);
@@ -69,7 +69,7 @@ static __always_inline void note_intact(const struct kc_record *head)
 		return;
 	last = bpf_map_lookup_elem(&told, &key);
 	if (last)
-		last->intact = 1;
+		last->intact_ns = bpf_ktime_get_boot_ns();
 }
 
 /* What the slot holds, from a second read. False: the canary, or it can't be read. */
@@ -103,7 +103,7 @@ static __noinline int fill_syscall_of(struct kc_event *event)
 /* An event, with a scrubbed copy of the stack. False: it was lost, which is counted. */
 static __always_inline bool send(struct task_struct *prev, struct task_struct *next,
 				 const struct kc_record *head, const struct walked *walked,
-				 const struct kc_damage *damage, __u64 flags)
+				 const struct kc_damage *damage, const struct told *now)
 {
 	__u64 stack = head->top - config.thread_size, canary = next->stack_canary, bytes, len;
 	struct scratch *out;
@@ -120,9 +120,9 @@ static __always_inline bool send(struct task_struct *prev, struct task_struct *n
 	out->event.damage = *damage;
 	out->event.task = *head;
 	name(next, &out->event.task);
-	out->event.task.boot_ns = bpf_ktime_get_boot_ns();
+	out->event.task.boot_ns = now->ns;
 	out->event.kind = KC_EVENT_GATE;
-	out->event.flags = flags;
+	out->event.bp = now->intact_ns;
 	out->event.site = walked->pc;
 	out->event.caller = (__u64)prev->tgid << 32 | (__u32)prev->pid;
 	out->event.headroom = head->sp - stack;
@@ -158,29 +158,28 @@ static __always_inline void differs(struct task_struct *prev, struct task_struct
 	struct told now = {
 		.slot = walked->slot,
 		.pc = walked->pc,
-		.again_ns = bpf_ktime_get_ns(),
+		.ns = bpf_ktime_get_boot_ns(),
 		.wait_ns = AGAIN_NS,
 	};
 	struct kc_damage damage;
-	__u64 flags = 0;
 
 	if (!describe(head, next->stack_canary, walked, &damage)) {
 		count->odd++;
 		return;
 	}
-	if (last && last->slot == walked->slot && last->pc == walked->pc) {
-		if (last->intact) {
-			flags = KC_EVENT_ANEW;
-		} else if (now.again_ns < last->again_ns) {
-			count->again++;
-			return;
-		} else {
+	if (last) {
+		now.intact_ns = last->intact_ns;
+		if (last->slot == walked->slot && last->pc == walked->pc &&
+		    last->intact_ns <= last->ns) {
+			if (now.ns - last->ns < last->wait_ns) {
+				count->again++;
+				return;
+			}
 			now.wait_ns = 2 * last->wait_ns;
 		}
 	}
-	if (!send(prev, next, head, walked, &damage, flags))
+	if (!send(prev, next, head, walked, &damage, &now))
 		return;
-	now.again_ns += now.wait_ns;
 	if (bpf_map_update_elem(&told, &key, &now, BPF_ANY))
 		lose(KC_LOSS_TOLD);
 	told_any = true;

@@ -28,7 +28,8 @@ static __always_inline void name(struct task_struct *task, struct kc_record *hea
 
 	failed |= bpf_probe_read_kernel(head->leader_comm, sizeof(head->leader_comm),
 					task->group_leader->comm);
-	lose_if(KC_LOSS_TASK, failed);
+	if (failed) /* no write to what all CPUs share, at each switch of the host */
+		lose(KC_LOSS_TASK);
 }
 
 /* Its numbers are in *head already; its names are afterwards, if it takes them to tell. */

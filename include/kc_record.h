@@ -432,7 +432,6 @@ enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
 	KC_EVENT_HELD = 2,	    /* the CPU waits: struct kc_hold */
 	KC_EVENT_COMPARED = 4,	    /* hidden words tell more: see KC_HIDDEN_NEAR */
-	KC_EVENT_ANEW = 8, /* GATE: since this difference was told all slots were seen intact */
 };
 
 /*
@@ -485,12 +484,12 @@ enum kc_loss {
  */
 struct kc_event {
 	struct kc_record task;
-	__kc_u64 id;   /* later ones of a CPU have larger ones; from its time */
-	__kc_u64 lost; /* events that found no room, up to now */
-	__kc_u64 site; /* the probed address; GATE: where the damaged frame's function goes on */
-	__kc_u64 bp;
-	__kc_u64 caller;   /* PANIC: the function that failed, as panic() was told; GATE: who */
-			   /* leaves the CPU, process << 32 | thread */
+	__kc_u64 id;	 /* later ones of a CPU have larger ones; from its time */
+	__kc_u64 lost;	 /* events that found no room, up to now */
+	__kc_u64 site;	 /* the probed address; GATE: where the damaged frame's function goes on */
+	__kc_u64 bp;	 /* GATE: when, since something was told, all slots were intact; 0: never */
+	__kc_u64 caller; /* PANIC: the function that failed, as panic() was told; GATE: who */
+			 /* leaves the CPU, process << 32 | thread */
 	__kc_u64 headroom; /* bytes between SP and the end of the task's stack */
 	__kc_u32 kind;	   /* enum kc_event_kind */
 	__kc_u32 flags;	   /* enum kc_event_flag */

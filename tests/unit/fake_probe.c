@@ -507,6 +507,12 @@ struct kc_gate_count kc_gate_counts(const struct kc_gate *gate)
 	return fake_probing.gated;
 }
 
+uint64_t kc_gate_missed(const struct kc_gate *gate)
+{
+	(void)gate;
+	return 0;
+}
+
 uint64_t kc_gate_loss(const struct kc_gate *gate, enum kc_loss loss)
 {
 	(void)gate;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fake_watch.h"
+#include "monitor/lookers.h"
 #include "monitor/unseen.h"
 #include "report/format.h"
 #include "util/array.h"
@@ -420,8 +421,40 @@ static void gate_tells_anew(void **state)
 	threads[1].words[SLOT] = 0;
 	assert_int_equal(hear(new_gate_event(&threads[1], 7)), 1);
 	event = new_gate_event(&threads[1], 8);
-	event->flags = KC_EVENT_ANEW;
+	event->bp = 1; /* boot time */
 	assert_int_equal(hear(event), 1);
+}
+
+/* ... of its slots; what else was told stays told. */
+static void gate_mends_slots_alone(void **state)
+{
+	struct kc_event *event;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	threads[1].record.flags |= KC_RECORD_END_GONE;
+	run(0);
+	assert_int_equal(seen.findings, 2);
+	event = new_gate_event(&threads[1], 8);
+	event->bp = 1;
+	assert_int_equal(hear(event), 1);
+	run(0);
+	assert_int_equal(seen.findings, 3);
+}
+
+/* What is damaged anew is proved from text as it is now, like anything new. */
+static void gate_tells_anew_by_fresh_text(void **state)
+{
+	struct kc_event *event;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	assert_int_equal(hear(new_gate_event(&threads[1], 7)), 1);
+	misread_slot(0); /* by the text as it is from now on it is no slot */
+	event = new_gate_event(&threads[1], 8);
+	event->bp = 1;
+	assert_int_equal(hear(event), 0);
+	fake_on_read = NULL;
 }
 
 /* Rules of the kernel as it was: not proved, whatever the copy says. */
@@ -475,6 +508,28 @@ static void held_cpu_waits_for_gates(void **state)
 	assert_int_equal(seen.evidence, 2);
 	assert_int_equal(kc_events_stop(events), 0);
 	assert_int_equal(seen.findings, 2);
+	kc_events_free(events);
+}
+
+/* However many gates' events wait for the disk, somebody looks out for a CPU that is held. */
+static void gates_leave_one_looker(void **state)
+{
+	struct kc_events *events = start_patient_events(10000);
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	seen.gate_waits = true;
+	for (uint64_t i = 0; i < 2 * KC_LOOKERS; i++)
+		fake_send(new_gate_event(&threads[1], 7 + i));
+	while (!seen.gate_waited)
+		nap();
+	fake_send(new_event(1000, 100));
+	while (fake_held(KC_HELD_SEEN) != 100)
+		nap();
+	seen.gate_waits = false;
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 2);
+	assert_int_equal(fake_held(KC_HELD_TOLD), 100);
 	kc_events_free(events);
 }
 
@@ -623,9 +678,12 @@ int main(void)
 		TEST(evidence_without_proof),
 		TEST(gate_and_sweep),
 		TEST(gate_tells_anew),
+		TEST(gate_mends_slots_alone),
+		TEST(gate_tells_anew_by_fresh_text),
 		TEST(gate_of_unknown_code),
 		TEST(gate_without_proof),
 		TEST(held_cpu_waits_for_gates),
+		TEST(gates_leave_one_looker),
 		TEST(sink_fails_at_an_event),
 		TEST(full_disk_at_an_event),
 		cmocka_unit_test(counters),

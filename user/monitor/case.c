@@ -10,7 +10,8 @@
 struct told {
 	struct kc_damaged damaged;
 	uint64_t seq;
-	bool asleep; /* the thread was: its stack is looked at again in every pass */
+	uint64_t boot_ns; /* when it was read */
+	bool asleep;	  /* the thread was: its stack is looked at again in every pass */
 	bool mended;
 };
 
@@ -139,6 +140,18 @@ void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 	}
 }
 
+void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uint64_t boot_ns)
+{
+	struct victim *victim = find_victim(desk, task);
+
+	for (size_t i = 0; victim && i < victim->count; i++) {
+		struct told *told = &victim->told[i];
+
+		told->mended |= told->asleep && told->damaged.anomaly == KC_ANOMALY_SLOT &&
+				told->boot_ns < boot_ns;
+	}
+}
+
 /* Remember that it is told; it was not known. 0 or -ENOMEM. */
 static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 		    struct kc_damaged damaged)
@@ -152,7 +165,8 @@ static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 			return -ENOMEM;
 		told = &victim->told[victim->count++];
 	}
-	*told = (struct told){ damaged, finding->seq, .asleep = !finding->running };
+	*told = (struct told){ damaged, finding->seq, finding->boot_ns,
+			       .asleep = !finding->running };
 	return 0;
 }
 

@@ -44,6 +44,9 @@ void kc_desk_count_repeated(struct kc_desk *desk);
 void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 		  const struct kc_damaged *damaged, size_t count);
 
+/* All its slots were intact at this time, boot time: what was told of them before is mended. */
+void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uint64_t boot_ns);
+
 enum kc_filed {
 	KC_FILED_WRITTEN,  /* to the sinks; kc_sinks_sync() is the caller's */
 	KC_FILED_KNOWN,	   /* counted as seen again, or as one too many */

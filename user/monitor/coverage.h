@@ -65,7 +65,7 @@ enum kc_counter_flag {
 	X(too_deep, "too_deep", KC_TELL_BLIND, "hits with too little stack left to look")         \
 	X(overflowed, "overflowed", KC_TELL_BLIND,                                                \
 	  "events that came faster than they were handled")                                       \
-	X(late, "late", KC_TELL, "first records that could not be written while a CPU was held")  \
+	X(late, "late", KC_TELL, "first records that could not be written at once")               \
 	X(missed, "missed", KC_TELL_BLIND, "hits missed: another program was running on the CPU") \
 	X(unproven, "unproven", KC_TELL_BLIND, "events that their own stack copy did not confirm")
 

@@ -19,6 +19,7 @@
 /* An event on its way from a looker to the main thread. */
 struct parcel {
 	_Atomic bool ready; /* the looker is done with it */
+	bool secure;	    /* to be written down by the looker */
 	uint64_t gates;	    /* that had come before it */
 	struct kc_first first;
 	struct kc_event event;
@@ -40,10 +41,38 @@ struct kc_events {
 	struct parcel spare[KC_LOOKERS]; /* when the inbox is full */
 	int wake;
 	_Atomic uint64_t senseless, overflowed, late;
-	_Atomic uint64_t gates, gates_secured; /* a gate's events that came; and were written */
+	uint64_t gates; /* of a gate, that came; owned with the ring */
+	_Atomic uint64_t
+		at_gate[KC_LOOKERS];   /* the one of those that a looker is writing; 0: none */
+	_Atomic unsigned int at_gates; /* so many lookers are */
+	unsigned int lookers_wanted;
+	uint64_t gate_second; /* in which so many were written; owned with the ring */
+	unsigned int gates_in_second;
 	_Atomic uint64_t dropped; /* the last evidence whose event had no room; 0: none untold */
 	struct kc_hearing hearing;
 };
+
+/* Of a gate's events so many are written down at once in a second; each waits for the disk. */
+#define GATE_BUDGET 20
+
+/*
+ * Never by the last looker that is free: it is for a CPU that is held, which its event finds nobody
+ * else for. Owns the ring.
+ */
+static bool may_secure_gate(struct kc_events *events, const struct kc_event *event)
+{
+	uint64_t second = event->task.boot_ns / 1000000000;
+
+	if (second != events->gate_second)
+		events->gates_in_second = 0;
+	events->gate_second = second;
+	if (events->gates_in_second >= GATE_BUDGET ||
+	    events->at_gates + 1 >= events->lookers_wanted)
+		return false;
+	events->gates_in_second++;
+	events->at_gates++;
+	return true;
+}
 
 /* The next event of the ring buffer, in the inbox or beside it. NULL: see ret_more. */
 static struct parcel *receive(struct kc_events *events, unsigned int looker, bool *ret_more)
@@ -61,7 +90,11 @@ static struct parcel *receive(struct kc_events *events, unsigned int looker, boo
 	parcel->ready = false;
 	parcel->first = (struct kc_first){};
 	parcel->gates = events->gates;
-	events->gates += event->kind == KC_EVENT_GATE;
+	parcel->secure = event->flags & KC_EVENT_HELD;
+	if (event->kind == KC_EVENT_GATE && may_secure_gate(events, event)) {
+		parcel->secure = true;
+		events->at_gate[looker] = ++events->gates;
+	}
 	memcpy(&parcel->event, event, event->task.size);
 	if (!full)
 		events->put = put + 1;
@@ -74,6 +107,17 @@ struct held {
 	const struct parcel *parcel;
 };
 
+static bool are_gates_written(const struct kc_events *events, uint64_t gates)
+{
+	for (size_t i = 0; i < KC_LOOKERS; i++) {
+		uint64_t at = events->at_gate[i];
+
+		if (at && at <= gates)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Another looker may still be writing what a gate has said of the very task that panics now. Not
  * for ever: it may be on the CPU that is held.
@@ -82,7 +126,8 @@ static void wait_for_gates(const struct kc_events *events, uint64_t gates)
 {
 	const struct timespec nap = { .tv_nsec = 1000000 };
 
-	for (unsigned int i = 0; events->gates_secured < gates && i < events->with.hold_off; i++)
+	for (unsigned int i = 0; !are_gates_written(events, gates) && i < events->with.hold_off;
+	     i++)
 		nanosleep(&nap, NULL);
 }
 
@@ -120,17 +165,22 @@ static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int
 
 /*
  * The task goes on on that CPU, and if it panics there, neither we nor a disk's interrupt get that
- * CPU again: whoever then writes to the same file waits for us.
+ * CPU again: whoever then writes to the same file waits for us. *left: it was left, and which CPUs
+ * it was ours to run on.
  */
-static bool secure_gate(struct kc_events *events, struct parcel *parcel, unsigned int looker)
+static bool secure_gate(struct kc_events *events, struct parcel *parcel, unsigned int looker,
+			bool *left, cpu_set_t *before)
 {
-	cpu_set_t before;
-	bool left = kc_looker_leave(parcel->event.cpu, &before);
-	bool secured = secure(events, parcel, looker);
+	bool secured;
+	cpu_set_t now;
 
-	events->gates_secured++;
-	if (left)
-		kc_looker_return(&before);
+	if (kc_looker_leave(parcel->event.cpu, &now) && !*left) {
+		*before = now;
+		*left = true;
+	}
+	secured = secure(events, parcel, looker);
+	events->at_gate[looker] = 0;
+	events->at_gates--;
 	return secured;
 }
 
@@ -162,24 +212,30 @@ static bool look(void *arg, unsigned int looker)
 	struct kc_events *events = arg;
 	struct parcel *parcel;
 	unsigned int count = 0;
-	bool more, secured;
+	bool more, secured, left = false, elsewhere = false;
+	cpu_set_t before;
 
 	do {
-		if (pthread_mutex_trylock(&events->ring))
-			return false;
+		more = false;
+		if (pthread_mutex_trylock(&events->ring)) {
+			elsewhere = true;
+			break;
+		}
 		parcel = receive(events, looker, &more);
 		pthread_mutex_unlock(&events->ring);
 		if (!parcel)
 			continue;
-		if (parcel->event.kind == KC_EVENT_GATE)
-			secured = secure_gate(events, parcel, looker);
+		if (parcel->secure && parcel->event.kind == KC_EVENT_GATE)
+			secured = secure_gate(events, parcel, looker, &left, &before);
 		else
-			secured = parcel->event.flags & KC_EVENT_HELD &&
-				  secure(events, parcel, looker);
+			secured = parcel->secure && secure(events, parcel, looker);
 		hand_over(events, parcel, looker, secured);
 	} while (more && ++count < NR_PARCELS);
+	/* When all is handed over: that CPU may be one that is held. */
+	if (left)
+		kc_looker_return(&before);
 	/* Who runs before all others gives way now and then, also in a flood. */
-	return !more;
+	return !more && !elsewhere;
 }
 
 int kc_events_start(const struct kc_events_options *options, struct kc_events **ret_events)
@@ -190,6 +246,7 @@ int kc_events_start(const struct kc_events_options *options, struct kc_events **
 	if (!events)
 		return -ENOMEM;
 	events->with = *options;
+	events->lookers_wanted = kc_lookers_wanted();
 	events->hearing = (struct kc_hearing){ .with = options->engine };
 	pthread_mutex_init(&events->ring, NULL);
 	events->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

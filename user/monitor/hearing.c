@@ -54,6 +54,8 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 
 	if (!proved)
 		return false;
+	if (event->kind == KC_EVENT_GATE)
+		kc_desk_seen_intact(hearing->with.desk, &event->task, event->bp);
 	*ret_damaged = (struct kc_damaged){
 		.anomaly = ret_finding->anomaly,
 		.addr = ret_finding->damage.slot
@@ -76,22 +78,27 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	struct kc_session *session = hearing->with.session;
 	struct kc_checked_stack checked;
 	struct kc_finding finding;
+	bool is_gate = event->kind == KC_EVENT_GATE;
 	struct kc_damaged damaged;
 	int filed;
 
 	*ret_seq = 0;
-	/* A gate's rules are of the kernel as it was at the last pass; it sends the same again. */
-	if (event->kind == KC_EVENT_GATE && kc_source_is_stale(hearing->with.source))
-		return NOT_KNOWN_CODE;
-	if (!prove_anew(hearing, event, &checked, &finding, &damaged))
+	if (!prove_anew(hearing, event, &checked, &finding, &damaged)) {
+		if (is_gate) /* by a rule that is none: derived anew, it may heal */
+			kc_source_flush(hearing->with.source);
 		return NOT_PROVED;
-	if (event->flags & KC_EVENT_ANEW)
-		kc_desk_seen(hearing->with.desk, &event->task, NULL, 0);
+	}
+	/* Its rules, and what it was proved by, are of the kernel as it was at the last pass. */
+	if (is_gate && kc_source_is_stale(hearing->with.source))
+		return NOT_KNOWN_CODE;
 	kc_source_now(hearing->with.source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;
 	filed = kc_desk_file(hearing->with.desk, session->kernel, event, damaged, &finding);
 	*ret_seq = finding.seq;
+	/* As with what the sweep finds, what becomes of it only copies tell. */
+	if (is_gate && filed == KC_FILED_WRITTEN)
+		kc_source_follow(hearing->with.source, event->task.tid);
 	return filed;
 }
 

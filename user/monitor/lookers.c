@@ -138,6 +138,13 @@ static void lock_memory(void)
 			err ? kc_strerror(err) : "no CAP_IPC_LOCK, and a limit");
 }
 
+unsigned int kc_lookers_wanted(void)
+{
+	unsigned int cpus = count_cpus();
+
+	return cpus < 2 ? 2 : cpus < KC_LOOKERS ? cpus : KC_LOOKERS;
+}
+
 int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_lookers)
 {
 	struct kc_lookers *lookers kc_auto(kc_cleanup_lookers) = calloc(1, sizeof(*lookers));
@@ -146,9 +153,7 @@ int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_l
 	if (!lookers)
 		return -ENOMEM;
 	lookers->looking = *looking;
-	lookers->wanted = count_cpus() < KC_LOOKERS ? count_cpus() : KC_LOOKERS;
-	if (lookers->wanted < 2)
-		lookers->wanted = 2;
+	lookers->wanted = kc_lookers_wanted();
 	lookers->period = looking->hold_off ? looking->hold_off * lookers->wanted / LOOKS : IDLE_MS;
 	if (!lookers->period)
 		lookers->period = 1;

@@ -29,6 +29,9 @@ struct kc_looking {
 /* Are there two CPUs to run on? With one, nobody could look while it is held. */
 bool kc_lookers_are_possible(void);
 
+/* How many kc_lookers_start() starts. */
+unsigned int kc_lookers_wanted(void);
+
 /* Signals are blocked by the caller. 0 or -errno. */
 int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_lookers);
 

@@ -54,6 +54,8 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 	};
 
 	counts.tells_missed = kc_probes_missed(probes, &counts.missed);
+	if (attach->gate)
+		counts.missed += kc_gate_missed(attach->gate);
 	for (size_t i = 0; i < KC_LOSS_NR; i++)
 		counts.losses[i] = kc_probes_loss(probes, i) +
 				   (attach->gate ? kc_gate_loss(attach->gate, i) : 0);

@@ -5,8 +5,10 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,12 +36,34 @@ static int load_gate(struct kc_gate *gate, struct kc_probes *probes)
 	return err ?: gate_bpf__load(gate->skel);
 }
 
+/*
+ * Before Linux commit ff40e51043af ("bpf, lockdown, audit: Fix buggy SELinux lockdown permission
+ * checks"), v5.13 and stable kernels after, each read of kernel memory asked SELinux about the
+ * current task, and a denial woke up the audit daemon: not with a run queue's lock held.
+ */
+static bool selinux_may_lock_up(void)
+{
+	unsigned int major, minor;
+	struct utsname name;
+
+	return !access("/sys/fs/selinux/enforce", F_OK) && !uname(&name) &&
+	       sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 5 || (major == 5 && minor < 13));
+}
+
 int kc_gate_new(struct kc_sweep *sweep, struct kc_probes *probes, const struct kc_kernel *kernel,
 		struct kc_failure *ret_failure, struct kc_gate **ret_gate)
 {
 	struct kc_gate *gate = calloc(1, sizeof(*gate));
 	int err;
 
+	if (selinux_may_lock_up()) {
+		free(gate);
+		return kc_fail(
+			ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+			"no gate on a kernel before v5.13 with SELinux: reading a stack there "
+			"asks SELinux, which must not be asked at a switch");
+	}
 	if (!gate)
 		return kc_fail_nomem(ret_failure);
 	gate->sweep = sweep;
@@ -107,13 +131,28 @@ uint64_t kc_gate_loss(const struct kc_gate *gate, enum kc_loss loss)
 	return __atomic_load_n(&gate->skel->bss->losses[loss], __ATOMIC_RELAXED);
 }
 
+uint64_t kc_gate_missed(const struct kc_gate *gate)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(gate->skel->progs.kc_gate), &info, &len))
+		return 0;
+	return info.recursion_misses;
+}
+
 void kc_gate_set_cgroup(struct kc_gate *gate, uint64_t id)
 {
 	__atomic_store_n(&gate->skel->bss->config.wanted.cgroup, id, __ATOMIC_RELAXED);
 }
 
+void kc_gate_stop(struct kc_gate *gate)
+{
+	__atomic_store_n(&gate->skel->bss->config.on, 0, __ATOMIC_SEQ_CST);
+}
+
 /* Long enough for what runs with interrupts off, where the kernel can't be asked to wait. */
-#define GRACE_MS 100
+#define GRACE_S 1
 
 /*
  * An element that was deleted may be another's at once, under a walk's hands. Programs at
@@ -122,9 +161,9 @@ void kc_gate_set_cgroup(struct kc_gate *gate, uint64_t id)
  */
 void kc_gate_pause(struct kc_gate *gate)
 {
-	const struct timespec grace = { .tv_nsec = GRACE_MS * 1000000L };
+	const struct timespec grace = { .tv_sec = GRACE_S };
 
-	__atomic_store_n(&gate->skel->bss->config.on, 0, __ATOMIC_SEQ_CST);
+	kc_gate_stop(gate);
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		nanosleep(&grace, NULL);
 }

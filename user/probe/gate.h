@@ -13,8 +13,8 @@ struct kc_gate;
 
 /*
  * Load and attach. Sweep and probes are borrowed, the kernel during the call only. The sweep tells
- * it before rules are forgotten, until kc_gate_free(). On failure the errno is the kernel's, and
- * the status KC_EXIT_CANNOT_RUN.
+ * it before rules are forgotten, until kc_gate_free(). On failure the errno is the kernel's, or
+ * -ENOTSUP where it may not be, and the status KC_EXIT_CANNOT_RUN.
  */
 int kc_gate_new(struct kc_sweep *sweep, struct kc_probes *probes, const struct kc_kernel *kernel,
 		struct kc_failure *ret_failure, struct kc_gate **ret_gate);
@@ -28,8 +28,15 @@ struct kc_gate_count kc_gate_counts(const struct kc_gate *gate);
 
 uint64_t kc_gate_loss(const struct kc_gate *gate, enum kc_loss loss);
 
-/* For the sweep: the cgroup's id has changed; rules are about to be forgotten, and were. */
+/* As kc_probes_missed(), which has them where the kernel tells. */
+uint64_t kc_gate_missed(const struct kc_gate *gate);
+
+/*
+ * For the sweep: the cgroup's id has changed. No rule is looked up from soon on; from now on, for
+ * which it waits for walks that are under way; and again.
+ */
 void kc_gate_set_cgroup(struct kc_gate *gate, uint64_t id);
+void kc_gate_stop(struct kc_gate *gate);
 void kc_gate_pause(struct kc_gate *gate);
 void kc_gate_go_on(struct kc_gate *gate);
 

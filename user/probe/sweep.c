@@ -35,6 +35,7 @@ struct kc_sweep {
 	int slots_fd, rules_fd;
 	uint64_t keys[2 * KC_MAX_RULES]; /* of the rules that there are, hashed; 0: free */
 	size_t nr_keys;
+	bool stale;	      /* all of them: forgotten before the next pass over all tasks */
 	struct kc_gate *gate; /* walks by the same rules; or NULL */
 	uint32_t pass;
 	size_t entered; /* entries since the last trim */
@@ -147,6 +148,72 @@ void kc_sweep_free(struct kc_sweep *sweep)
 	free(sweep);
 }
 
+/* Where the key is, or would be. */
+static uint64_t *find_key(struct kc_sweep *sweep, uint64_t key)
+{
+	size_t at = kc_spread(key);
+
+	for (;; at++) {
+		uint64_t *it = &sweep->keys[at % kc_countof(sweep->keys)];
+
+		if (!*it || *it == key)
+			return it;
+	}
+}
+
+/* Forget all rules, or those of places of interruptions alone. */
+static void forget_rules(struct kc_sweep *sweep, bool all)
+{
+	uint64_t kept[KC_MAX_RULES];
+	size_t nr_kept = 0;
+
+	if (sweep->gate)
+		kc_gate_pause(sweep->gate);
+	for (size_t i = 0; i < kc_countof(sweep->keys); i++)
+		if (sweep->keys[i] && !all && kc_is_address(sweep->keys[i]))
+			kept[nr_kept++] = sweep->keys[i];
+		else if (sweep->keys[i])
+			bpf_map_delete_elem(sweep->rules_fd, &sweep->keys[i]);
+	memset(sweep->keys, 0, sizeof(sweep->keys));
+	for (size_t i = 0; i < nr_kept; i++)
+		*find_key(sweep, kept[i]) = kept[i];
+	sweep->nr_keys = nr_kept;
+	if (sweep->gate)
+		kc_gate_go_on(sweep->gate);
+}
+
+/* Drop the entries that no pass has used for more than `keep` passes. */
+static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
+{
+	kc_auto_free struct kc_task_slots *entries = calloc(BATCH, sizeof(*entries));
+	kc_auto_free uint32_t *keys = calloc(BATCH, sizeof(*keys)), *stale = NULL;
+	size_t nr_stale = 0, capacity = 0;
+	uint32_t batch, *from = NULL, count;
+	int err = 0;
+
+	while (!err && keys && entries) {
+		count = BATCH;
+		err = bpf_map_lookup_batch(sweep->slots_fd, from, &batch, keys, entries, &count,
+					   NULL);
+		if (err && errno != ENOENT) /* ENOENT: these are the last */
+			break;
+		for (uint32_t i = 0; i < count; i++)
+			if (sweep->pass + 1 - entries[i].pass > keep &&
+			    !kc_grow(stale, capacity, nr_stale + 1))
+				stale[nr_stale++] = keys[i];
+		from = &batch;
+	}
+	for (size_t i = 0; i < nr_stale; i++)
+		bpf_map_delete_elem(sweep->slots_fd, &stale[i]);
+}
+
+static void flush(struct kc_sweep *sweep)
+{
+	forget_rules(sweep, true);
+	drop_unused(sweep, 0);
+	sweep->stale = false;
+}
+
 /*
  * Hand out the complete records in the buffer, keep the rest. Who is asked to end wants no further
  * ones, but those that were read may hold what differs.
@@ -183,6 +250,8 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 	int err = 0;
 
 	*ret_pass = (struct kc_pass){};
+	if (!only_tid && sweep->stale)
+		flush(sweep);
 	config->only_tid = only_tid;
 	if (!only_tid) /* confirming passes do not age the cache */
 		sweep->pass++;
@@ -253,38 +322,11 @@ void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid)
 	sweep->skel->bss->config.follows = 1;
 }
 
-/* Where the key is, or would be. */
-static uint64_t *find_key(struct kc_sweep *sweep, uint64_t key)
+void kc_sweep_flush(struct kc_sweep *sweep)
 {
-	size_t at = kc_spread(key);
-
-	for (;; at++) {
-		uint64_t *it = &sweep->keys[at % kc_countof(sweep->keys)];
-
-		if (!*it || *it == key)
-			return it;
-	}
-}
-
-/* Forget all rules, or those of places of interruptions alone. */
-static void forget_rules(struct kc_sweep *sweep, bool all)
-{
-	uint64_t kept[KC_MAX_RULES];
-	size_t nr_kept = 0;
-
+	sweep->stale = true;
 	if (sweep->gate)
-		kc_gate_pause(sweep->gate);
-	for (size_t i = 0; i < kc_countof(sweep->keys); i++)
-		if (sweep->keys[i] && !all && kc_is_address(sweep->keys[i]))
-			kept[nr_kept++] = sweep->keys[i];
-		else if (sweep->keys[i])
-			bpf_map_delete_elem(sweep->rules_fd, &sweep->keys[i]);
-	memset(sweep->keys, 0, sizeof(sweep->keys));
-	for (size_t i = 0; i < nr_kept; i++)
-		*find_key(sweep, kept[i]) = kept[i];
-	sweep->nr_keys = nr_kept;
-	if (sweep->gate)
-		kc_gate_go_on(sweep->gate);
+		kc_gate_stop(sweep->gate);
 }
 
 /*
@@ -293,9 +335,10 @@ static void forget_rules(struct kc_sweep *sweep, bool all)
  */
 static void make_room(struct kc_sweep *sweep)
 {
-	forget_rules(sweep, false);
-	if (sweep->nr_keys > KC_MAX_RULES / 2)
-		forget_rules(sweep, true);
+	if (!sweep->stale)
+		forget_rules(sweep, false);
+	if (sweep->stale || sweep->nr_keys > KC_MAX_RULES / 2)
+		flush(sweep);
 }
 
 int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule)
@@ -313,37 +356,6 @@ int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *r
 	*it = key;
 	sweep->nr_keys++;
 	return 0;
-}
-
-/* Drop the entries that no pass has used for more than `keep` passes. */
-static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
-{
-	kc_auto_free struct kc_task_slots *entries = calloc(BATCH, sizeof(*entries));
-	kc_auto_free uint32_t *keys = calloc(BATCH, sizeof(*keys)), *stale = NULL;
-	size_t nr_stale = 0, capacity = 0;
-	uint32_t batch, *from = NULL, count;
-	int err = 0;
-
-	while (!err && keys && entries) {
-		count = BATCH;
-		err = bpf_map_lookup_batch(sweep->slots_fd, from, &batch, keys, entries, &count,
-					   NULL);
-		if (err && errno != ENOENT) /* ENOENT: these are the last */
-			break;
-		for (uint32_t i = 0; i < count; i++)
-			if (sweep->pass + 1 - entries[i].pass > keep &&
-			    !kc_grow(stale, capacity, nr_stale + 1))
-				stale[nr_stale++] = keys[i];
-		from = &batch;
-	}
-	for (size_t i = 0; i < nr_stale; i++)
-		bpf_map_delete_elem(sweep->slots_fd, &stale[i]);
-}
-
-void kc_sweep_flush(struct kc_sweep *sweep)
-{
-	forget_rules(sweep, true);
-	drop_unused(sweep, 0);
 }
 
 void kc_sweep_trim(struct kc_sweep *sweep)

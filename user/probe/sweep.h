@@ -110,7 +110,10 @@ void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid);
  */
 int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule);
 
-/* Drop everything: the plans behind it may no longer hold. */
+/*
+ * Drop everything before the next pass over all tasks: the plans behind it may no longer hold.
+ * Waits for nobody: a CPU may be held meanwhile.
+ */
 void kc_sweep_flush(struct kc_sweep *sweep);
 
 /* Once many were entered: drop what no pass has used for a while. */

@@ -24,8 +24,8 @@ static int kmsg_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 	char line[352], text[320];
 	int len;
 
-	/* Of evidence the log has a line already. */
-	if (!finding->running || finding->had_evidence)
+	/* Of a probe's evidence the log has a line already; a gate's was not proved then. */
+	if (!finding->switched_from && (!finding->running || finding->had_evidence))
 		return 0;
 	len = snprintf(line, sizeof(line), "<1>kcanary: %s\n",
 		       kc_finding_text(kernel, finding, text));
@@ -43,9 +43,12 @@ static void kmsg_word_evidence(struct kc_sink *sink, const struct kc_kernel *ker
 	char place[160];
 
 	snprintf(kmsg->line[evidence->looker], sizeof(kmsg->line[0]),
-		 "<1>kcanary: evidence %lu: damaged stack frame in %s, thread %u of process %u\n",
-		 evidence->first.number, kc_place_text(kernel, kc_event_site(event), place),
-		 event->task.tid, event->task.pid);
+		 "<1>kcanary: evidence %lu: %s in %s, thread %u of process %u\n",
+		 evidence->first.number,
+		 event->kind == KC_EVENT_GATE ? "a slot differs, not proved yet,"
+					      : "damaged stack frame",
+		 kc_place_text(kernel, kc_event_site(event), place), event->task.tid,
+		 event->task.pid);
 }
 
 static int kmsg_write_evidence(struct kc_sink *sink, unsigned int looker)
