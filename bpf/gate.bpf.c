@@ -42,7 +42,7 @@ struct told_thread {
 
 /* The innermost difference of a thread, as it was told last; boot time. */
 struct told {
-	__u64 slot, pc;
+	__u64 slot;
 	__u64 ns, wait_ns;
 	__u64 intact_ns; /* when all its slots were last seen intact; 0: never since the first */
 };
@@ -60,7 +60,7 @@ static __always_inline struct told_thread told_thread(const struct kc_record *he
 }
 
 /* A difference at a place that was told is another one from now on. */
-static __always_inline void note_intact(const struct kc_record *head)
+static __always_inline void note_intact(const struct kc_record *head, __u64 since_ns)
 {
 	struct told_thread key = told_thread(head);
 	struct told *last;
@@ -69,7 +69,7 @@ static __always_inline void note_intact(const struct kc_record *head)
 		return;
 	last = bpf_map_lookup_elem(&told, &key);
 	if (last)
-		last->intact_ns = bpf_ktime_get_boot_ns();
+		last->intact_ns = since_ns;
 }
 
 /* What the slot holds, from a second read. False: the canary, or it can't be read. */
@@ -157,7 +157,6 @@ static __always_inline void differs(struct task_struct *prev, struct task_struct
 	struct told *last = bpf_map_lookup_elem(&told, &key);
 	struct told now = {
 		.slot = walked->slot,
-		.pc = walked->pc,
 		.ns = bpf_ktime_get_boot_ns(),
 		.wait_ns = AGAIN_NS,
 	};
@@ -169,8 +168,8 @@ static __always_inline void differs(struct task_struct *prev, struct task_struct
 	}
 	if (last) {
 		now.intact_ns = last->intact_ns;
-		if (last->slot == walked->slot && last->pc == walked->pc &&
-		    last->intact_ns <= last->ns) {
+		/* Its function may sleep at one call and then at another. */
+		if (last->slot == walked->slot && last->intact_ns <= last->ns) {
 			if (now.ns - last->ns < last->wait_ns) {
 				count->again++;
 				return;
@@ -198,7 +197,7 @@ int kc_gate(__u64 *ctx)
 	struct kc_record head = {};
 	struct walked walked = {};
 	enum walk_end end;
-	__u64 stack;
+	__u64 stack, since_ns = 0;
 
 	head.pid = next->tgid;
 	head.tid = next->pid;
@@ -218,6 +217,9 @@ int kc_gate(__u64 *ctx)
 		return 0;
 	}
 	head.start_ns = next->start_boottime;
+	/* Before the walk: what is damaged right behind it is not mended. */
+	if (told_any)
+		since_ns = bpf_ktime_get_boot_ns();
 	end = walk(head.sp, head.top, next->stack_canary, &walked);
 	if (walked.slot) {
 		head.switches = switches_of(next);
@@ -233,6 +235,6 @@ int kc_gate(__u64 *ctx)
 	if (end != WALK_COMPLETE)
 		return 0;
 	count->slots += walked.slots;
-	note_intact(&head);
+	note_intact(&head, since_ns);
 	return 0;
 }

@@ -94,6 +94,8 @@ static struct parcel *receive(struct kc_events *events, unsigned int looker, boo
 	if (event->kind == KC_EVENT_GATE && may_secure_gate(events, event)) {
 		parcel->secure = true;
 		events->at_gate[looker] = ++events->gates;
+	} else if (event->kind == KC_EVENT_GATE) {
+		events->late++;
 	}
 	memcpy(&parcel->event, event, event->task.size);
 	if (!full)
@@ -172,12 +174,11 @@ static bool secure_gate(struct kc_events *events, struct parcel *parcel, unsigne
 			bool *left, cpu_set_t *before)
 {
 	bool secured;
-	cpu_set_t now;
 
-	if (kc_looker_leave(parcel->event.cpu, &now) && !*left) {
-		*before = now;
+	if (!*left && kc_looker_leave(parcel->event.cpu, before))
 		*left = true;
-	}
+	else if (*left) /* from the next one, too, and not back to the first */
+		kc_looker_leave_too(parcel->event.cpu);
 	secured = secure(events, parcel, looker);
 	events->at_gate[looker] = 0;
 	events->at_gates--;

@@ -188,6 +188,17 @@ bool kc_looker_leave(unsigned int cpu, cpu_set_t *ret_before)
 	return CPU_COUNT(&others) && !sched_setaffinity(0, sizeof(others), &others);
 }
 
+void kc_looker_leave_too(unsigned int cpu)
+{
+	cpu_set_t rest;
+
+	if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(rest), &rest))
+		return;
+	CPU_CLR(cpu, &rest);
+	if (CPU_COUNT(&rest))
+		sched_setaffinity(0, sizeof(rest), &rest);
+}
+
 void kc_looker_return(const cpu_set_t *before)
 {
 	if (sched_setaffinity(0, sizeof(*before), before))

@@ -41,9 +41,10 @@ KC_DEFINE_AUTO(lookers, struct kc_lookers, kc_lookers_free)
 
 /*
  * Of the calling thread: run elsewhere than on this CPU, until kc_looker_return(). False: it is
- * not on that one, or has no other.
+ * not on that one, or has no other. And elsewhere than on this one, too, if there is one left.
  */
 bool kc_looker_leave(unsigned int cpu, cpu_set_t *ret_before);
+void kc_looker_leave_too(unsigned int cpu);
 void kc_looker_return(const cpu_set_t *before);
 
 #endif

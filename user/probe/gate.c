@@ -7,6 +7,7 @@
 #include <linux/membarrier.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -43,11 +44,15 @@ static int load_gate(struct kc_gate *gate, struct kc_probes *probes)
  */
 static bool selinux_may_lock_up(void)
 {
+	kc_auto_file FILE *file = fopen("/proc/filesystems", "re");
 	unsigned int major, minor;
 	struct utsname name;
+	bool enabled = !file; /* its file system is there, mounted or not */
+	char line[128];
 
-	return !access("/sys/fs/selinux/enforce", F_OK) && !uname(&name) &&
-	       sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	while (file && fgets(line, sizeof(line), file))
+		enabled |= strstr(line, "selinuxfs") != NULL;
+	return enabled && !uname(&name) && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
 	       (major < 5 || (major == 5 && minor < 13));
 }
 

@@ -332,7 +332,7 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	json_object_object_add(event, "code",
 			       code_object(kernel, &finding->checked->frames[finding->frame]));
 	json_object_object_add(event, "frame", frame_object(finding));
-	if (finding->switched_from)
+	if (finding->by_gate)
 		json_object_object_add(event, "switched_from",
 				       switched_from_object(finding->switched_from));
 	json_object_object_add(views, "host", host_view(&report->host));

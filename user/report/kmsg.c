@@ -25,7 +25,7 @@ static int kmsg_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 	int len;
 
 	/* Of a probe's evidence the log has a line already; a gate's was not proved then. */
-	if (!finding->switched_from && (!finding->running || finding->had_evidence))
+	if (!finding->by_gate && (!finding->running || finding->had_evidence))
 		return 0;
 	len = snprintf(line, sizeof(line), "<1>kcanary: %s\n",
 		       kc_finding_text(kernel, finding, text));

@@ -251,7 +251,7 @@ static void print_ahead(FILE *out, const struct kc_kernel *kernel, const struct 
 	if (finding->anomaly == KC_ANOMALY_PANIC || finding->anomaly == KC_ANOMALY_HEADROOM ||
 	    finding->anomaly == KC_ANOMALY_STACK_END)
 		return;
-	if (finding->switched_from)
+	if (finding->by_gate)
 		fprintf(out, "  switch   to this thread, from thread %u of process %u\n",
 			(uint32_t)finding->switched_from, (uint32_t)(finding->switched_from >> 32));
 	if (finding->running)

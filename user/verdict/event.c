@@ -201,7 +201,8 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		.lost_before = event->lost,
 		.stack = event_stack(event),
 		.checked = checked,
-		.switched_from = event->kind == KC_EVENT_GATE ? event->caller : 0,
+		.by_gate = event->kind == KC_EVENT_GATE,
+		.switched_from = event->caller,
 	};
 	/* At a switch the task lies as it was left. */
 	kc_check_stack(kernel, plans, seen, &ret_finding->stack,

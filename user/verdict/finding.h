@@ -75,7 +75,8 @@ struct kc_finding {
 	const struct kc_checked_stack *checked; /* borrowed */
 	uint64_t headroom;			/* KC_ANOMALY_HEADROOM: bytes, ... */
 	uint32_t frame_bytes;	/* ... and what the function's own frame takes; 0: not known */
-	uint64_t switched_from; /* of a gate: who left the CPU, as struct kc_event's caller; or 0 */
+	bool by_gate;		/* at a switch to the task ... */
+	uint64_t switched_from; /* ... from this one, as struct kc_event's caller; 0: idle */
 	bool was_return;	/* KC_ANOMALY_RETURN, seen at the return itself */
 	size_t frame;		/* index of the damaged one; of a stack's end: the innermost */
 };
