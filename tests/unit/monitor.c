@@ -487,7 +487,7 @@ static void gate_without_proof(void **state)
 /* A CPU that is held is let go when what a gate has said before is on the disk, too. */
 static void held_cpu_waits_for_gates(void **state)
 {
-	struct kc_events *events = start_patient_events(10000);
+	struct kc_events *events = start_patient_events(3000);
 
 	(void)state;
 	threads[1].words[SLOT] = 0;
@@ -514,7 +514,7 @@ static void held_cpu_waits_for_gates(void **state)
 /* However many gates' events wait for the disk, somebody looks out for a CPU that is held. */
 static void gates_leave_one_looker(void **state)
 {
-	struct kc_events *events = start_patient_events(10000);
+	struct kc_events *events = start_patient_events(3000);
 
 	(void)state;
 	threads[1].words[SLOT] = 0;
