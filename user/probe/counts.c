@@ -4,6 +4,7 @@
 #include <linux/bpf.h>
 
 #include "probe/probed.h"
+#include "probe/shared.h"
 #include "util/cleanup.h"
 
 /*
@@ -123,6 +124,16 @@ uint64_t kc_probes_too_deep(const struct kc_probes *probes)
 	return count;
 }
 
+bool kc_program_missed(int fd, uint64_t *ret_missed)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+	int err = bpf_obj_get_info_by_fd(fd, &info, &len);
+
+	*ret_missed = info.recursion_misses;
+	return !err;
+}
+
 bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
 {
 	bool known = probes->facts.tells_missed && !probes->missed_unknown;
@@ -136,14 +147,12 @@ bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed)
 	}
 	bpf_object__for_each_program(program, probes->skel->obj)
 	{
-		struct bpf_prog_info info = {};
-		uint32_t len = sizeof(info);
 		int fd = bpf_program__fd(program);
 
 		if (fd < 0)
 			continue; /* not loaded */
-		known &= !bpf_obj_get_info_by_fd(fd, &info, &len);
-		*ret_missed += info.recursion_misses;
+		known &= kc_program_missed(fd, &missed);
+		*ret_missed += missed;
 	}
 	return known;
 }

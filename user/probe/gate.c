@@ -37,6 +37,20 @@ static int load_gate(struct kc_gate *gate, struct kc_probes *probes)
 	return err ?: gate_bpf__load(gate->skel);
 }
 
+static int attach_gate(struct kc_gate *gate, const struct kc_kernel *kernel)
+{
+	struct kc_gate_config *config = &gate->skel->bss->config;
+
+	kc_sweep_share(gate->sweep, &config->wanted, &gate->skel->bss->walking);
+	config->on = 1;
+	config->thread_size = kernel->thread_size;
+	config->text_start = kernel->text;
+	config->text_end = kernel->text_end;
+	config->regs_size = kernel->pt_regs.size;
+	gate->link = bpf_program__attach(gate->skel->progs.kc_gate);
+	return gate->link ? 0 : -errno;
+}
+
 /*
  * Before Linux commit ff40e51043af ("bpf, lockdown, audit: Fix buggy SELinux lockdown permission
  * checks"), v5.13 and stable kernels after, each read of kernel memory asked SELinux about the
@@ -59,33 +73,22 @@ static bool selinux_may_lock_up(void)
 int kc_gate_new(struct kc_sweep *sweep, struct kc_probes *probes, const struct kc_kernel *kernel,
 		struct kc_failure *ret_failure, struct kc_gate **ret_gate)
 {
-	struct kc_gate *gate = calloc(1, sizeof(*gate));
+	struct kc_gate *gate;
 	int err;
 
-	if (selinux_may_lock_up()) {
-		free(gate);
+	if (selinux_may_lock_up())
 		return kc_fail(
 			ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
 			"no gate on a kernel before v5.13 with SELinux: reading a stack there "
 			"asks SELinux, which must not be asked at a switch");
-	}
+	gate = calloc(1, sizeof(*gate));
 	if (!gate)
 		return kc_fail_nomem(ret_failure);
 	gate->sweep = sweep;
-	gate->nr_cpus = libbpf_num_possible_cpus();
-	if (gate->nr_cpus > KC_MAX_CPUS)
-		gate->nr_cpus = KC_MAX_CPUS; /* also of an error's number */
+	gate->nr_cpus = kc_bss_cpus();
 	err = load_gate(gate, probes);
-	if (!err) {
-		kc_sweep_share(sweep, &gate->skel->bss->config.wanted, &gate->skel->bss->walking);
-		gate->skel->bss->config.on = 1;
-		gate->skel->bss->config.thread_size = kernel->thread_size;
-		gate->skel->bss->config.text_start = kernel->text;
-		gate->skel->bss->config.text_end = kernel->text_end;
-		gate->skel->bss->config.regs_size = kernel->pt_regs.size;
-		gate->link = bpf_program__attach(gate->skel->progs.kc_gate);
-		err = gate->link ? 0 : -errno;
-	}
+	if (!err)
+		err = attach_gate(gate, kernel);
 	if (err) {
 		kc_gate_free(gate);
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
@@ -138,12 +141,10 @@ uint64_t kc_gate_loss(const struct kc_gate *gate, enum kc_loss loss)
 
 uint64_t kc_gate_missed(const struct kc_gate *gate)
 {
-	struct bpf_prog_info info = {};
-	uint32_t len = sizeof(info);
+	uint64_t missed;
 
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(gate->skel->progs.kc_gate), &info, &len))
-		return 0;
-	return info.recursion_misses;
+	kc_program_missed(bpf_program__fd(gate->skel->progs.kc_gate), &missed);
+	return missed;
 }
 
 void kc_gate_set_cgroup(struct kc_gate *gate, uint64_t id)

@@ -72,9 +72,7 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 			       "send an event, which a live probe must not: only the sweep can run "
 			       "here (--no-probes)");
 	probes->pid = options->pid;
-	probes->nr_cpus = libbpf_num_possible_cpus();
-	if (probes->nr_cpus > KC_MAX_CPUS)
-		probes->nr_cpus = KC_MAX_CPUS; /* also of an error's number */
+	probes->nr_cpus = kc_bss_cpus();
 	err = load(probes);
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
@@ -110,6 +108,13 @@ void kc_probes_free(struct kc_probes *probes)
 	ring_buffer__free(probes->ring);
 	probes_bpf__destroy(probes->skel);
 	free(probes);
+}
+
+unsigned int kc_bss_cpus(void)
+{
+	unsigned int cpus = libbpf_num_possible_cpus();
+
+	return cpus < KC_MAX_CPUS ? cpus : KC_MAX_CPUS; /* also of an error's number */
 }
 
 int kc_probes_ring(const struct kc_probes *probes)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the gate takes from sweep and probes. Private to user/probe. */
+/* What sweep, probes and gate have in common. Private to user/probe. */
 #ifndef KC_PROBE_SHARED_H
 #define KC_PROBE_SHARED_H
+
+#include <stdbool.h>
 
 #include "kc_record.h"
 
@@ -12,6 +14,12 @@ struct kc_sweep;
 /* Descriptors of the map of rules and of the ring buffer; theirs. */
 int kc_sweep_rules(const struct kc_sweep *sweep);
 int kc_probes_ring(const struct kc_probes *probes);
+
+/* CPUs that have an element of their own in the arrays of KC_MAX_CPUS. */
+unsigned int kc_bss_cpus(void);
+
+/* Runs that a program was kept from, since one was running on the CPU. False: nobody says. */
+bool kc_program_missed(int fd, uint64_t *ret_missed);
 
 /* Which tasks the sweep is about, and how stacks are walked here. */
 void kc_sweep_share(const struct kc_sweep *sweep, struct kc_wanted *ret_wanted,
