@@ -84,6 +84,25 @@ static void reload_that_fails(void **state)
 	assert_int_equal(covered().sweep.stale, 2);
 }
 
+/* Modules that change during the last pass, or after it, are in no pass: counted, once. */
+static void stale_at_the_end(void **state)
+{
+	(void)state;
+	run();
+	assert_int_equal(kc_passes_end(passes), 0);
+	assert_int_equal(covered().sweep.stale, 0);
+	changing.stale_at = 1;
+	run();
+	assert_int_equal(covered().sweep.stale, 0);
+	assert_int_equal(kc_passes_end(passes), 0);
+	assert_int_equal(covered().sweep.stale, 1);
+	changing.reload_err = -EBADMSG;
+	run();
+	assert_int_equal(covered().sweep.stale, 2);
+	assert_int_equal(kc_passes_end(passes), 0);
+	assert_int_equal(covered().sweep.stale, 2);
+}
+
 /* A looker that is stopped in the middle of its words, with the kernel that it borrowed. */
 static struct {
 	struct kc_sink sink;
@@ -189,8 +208,8 @@ static void many_reloads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(same_damage),	    TEST(stale_between_looks), TEST(reload_that_fails),
-		TEST(while_it_is_borrowed), TEST(many_reloads),
+		TEST(same_damage),	TEST(stale_between_looks),  TEST(reload_that_fails),
+		TEST(stale_at_the_end), TEST(while_it_is_borrowed), TEST(many_reloads),
 	};
 
 	return RUN(tests);

@@ -39,7 +39,7 @@ enum kc_counter_flag {
 	  "frames whose slot was seen to hold the canary")                                        \
 	X(unproven, "unproven", KC_TELL_NOT_OK, "differences that a second read did not confirm") \
 	X(stale, "stale_passes", KC_TELL_NOT_OK,                                                  \
-	  "passes while the kernel's modules were not known")                                     \
+	  "passes while the kernel's modules changed or were not known")                          \
 	X(unreadable, "unreadable", KC_TELL_NOT_OK, "stacks: not readable")                       \
 	X(restless, "restless", KC_TELL_BLIND,                                                    \
 	  "threads that ran meanwhile in each of 16 looks in a row, or in all")                   \

@@ -386,6 +386,10 @@ int kc_passes_run(struct kc_passes *passes)
 
 int kc_passes_end(struct kc_passes *passes)
 {
+	/* Modules that changed since the last pass began: who sleeps in them was not judged. */
+	if (passes->counts.passes && !passes->failed_reloads &&
+	    kc_source_is_stale(passes->with.source))
+		passes->counts.stale++;
 	return kc_unseen_end(&passes->unseen, passes->with.sinks);
 }
 

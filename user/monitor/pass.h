@@ -20,7 +20,10 @@ KC_DEFINE_AUTO(passes, struct kc_passes, kc_passes_free)
 /* Run one pass. 0, or -errno of what failed; findings are not errors. */
 int kc_passes_run(struct kc_passes *passes);
 
-/* After the last pass: tell of and count who was verified in none. 0 or a sink's error. */
+/*
+ * After the last pass: count it as stale if modules have changed since it began, and tell of and
+ * count who was verified in none. 0 or a sink's error.
+ */
 int kc_passes_end(struct kc_passes *passes);
 
 /* The kernel side's counts of the last pass over all tasks. */

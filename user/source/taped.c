@@ -26,15 +26,23 @@ void kc_taped_blame(struct kc_taped *taped, const char *what)
 	taped->damage = taped->damage ?: what;
 }
 
+/* Is there another entry of this kind? Then it is the one at taped->at[kind]. */
+static bool find_next(struct kc_taped *taped, enum kc_tape_kind kind)
+{
+	size_t *at = &taped->at[kind];
+
+	while (*at < taped->count && taped->entries[*at].kind != kind)
+		(*at)++;
+	return *at < taped->count;
+}
+
 /* The next entry of this kind that has at least len bytes; NULL: there is none. */
 static const struct kc_tape_entry *next_of(struct kc_taped *taped, enum kc_tape_kind kind,
 					   size_t len)
 {
 	size_t *at = &taped->at[kind];
 
-	while (*at < taped->count && taped->entries[*at].kind != kind)
-		(*at)++;
-	if (*at == taped->count || taped->entries[*at].len < len) {
+	if (!find_next(taped, kind) || taped->entries[*at].len < len) {
 		kc_taped_blame(taped, "it lacks an answer that is needed");
 		return NULL;
 	}
@@ -160,10 +168,13 @@ static void answer_losses(struct kc_source *source, uint64_t ret_losses[static K
 	memset(ret_losses, 0, KC_LOSS_NR * sizeof(*ret_losses));
 }
 
+/* Older recordings have no answer for the end of the watch. */
 static bool answer_is_stale(struct kc_source *source)
 {
-	const struct kc_tape_entry *entry =
-		next_of(taped_of(source), KC_TAPE_STALE, sizeof(uint8_t));
+	struct kc_taped *taped = taped_of(source);
+	const struct kc_tape_entry *entry = find_next(taped, KC_TAPE_STALE)
+						    ? next_of(taped, KC_TAPE_STALE, sizeof(uint8_t))
+						    : NULL;
 
 	return entry && *(const uint8_t *)entry->data;
 }
