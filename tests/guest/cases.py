@@ -176,7 +176,7 @@ def gate(kernel, times=2):
     on_disk = 0
     for _ in range(times):
         with disk(16) as image:
-            guest = Guest(kernel, "sh /gate.sh a01-sleep nanosleep 8", "--single", "--disk", image,
+            guest = Guest(kernel, "sh /gate.sh a01-sleep nanosleep 8", "--disk", image,
                           files=["gate.sh"])
             need(guest.status == 126, f"the guest should have panicked, status {guest.status}",
                  guest)
@@ -731,7 +731,7 @@ def walk(kernel, seconds=10):
 
 def gated(kernel, seconds=12):
     """Every switch of a busy guest verified, or a reason; no false alarm."""
-    guest = Guest(kernel, f"sh /soak.sh {seconds} --gate", "--single", files=["soak.sh"],
+    guest = Guest(kernel, f"sh /soak.sh {seconds} --gate", files=["soak.sh"],
                   timeout=seconds * 3 + 600)
     coverage, _ = undisturbed(guest)
     verified, others = coverage.get("gate_verified", 0), [

@@ -47,13 +47,8 @@ class Guest:
                     image.write(content)
             self.run(kernel, command, options, files, timeout)
 
-        # A text patch that another CPU sees half done is the emulator's fault
-        # (see tests/vm/run), whenever it strikes: such a guest is run again.
-        for _ in range(3):
-            run()
-            if "int3: 0000" not in self.log:
-                break
-        # So is a CPU that stands still, now and then; or it may be ours: it is told at the end.
+        run()
+        # A CPU that stands still may be the emulator's fault, or ours: it is told at the end.
         if hangs and self.status == 124:
             return
         if self.status == 124:
