@@ -76,22 +76,11 @@ static int until_turn(const struct looker *looker)
 	return period - (ms + looker->nth * period / looker->lookers->wanted) % period;
 }
 
-static void *look(void *arg)
-{
-	struct looker *looker = arg;
-	struct kc_lookers *lookers = looker->lookers;
-	struct pollfd fd = { .fd = lookers->looking.fd, .events = POLLIN };
-
-	while (!lookers->stop) {
-		poll(&fd, 1, until_turn(looker));
-		/* Events that the other one is at would wake us again and again. */
-		if (!lookers->looking.look(lookers->looking.arg, looker->nth))
-			poll(NULL, 0, until_turn(looker));
-	}
-	return NULL;
-}
-
-/* What is done while a CPU is held must not wait for memory or for a turn. */
+/*
+ * What is done while a CPU is held must not wait for memory or for a turn. By the thread itself,
+ * and first: on PREEMPT_RT the timer of who has no such priority waits for a thread of the CPU that
+ * it was set on.
+ */
 static void make_urgent(const struct looker *looker)
 {
 	struct sched_param param = { .sched_priority = 1 };
@@ -99,9 +88,26 @@ static void make_urgent(const struct looker *looker)
 
 	/* Spread over all there are: what is bound to CPUs is often bound to the first ones. */
 	if (nth_cpu(looker->nth * count_cpus() / looker->lookers->wanted, &cpu))
-		pthread_setaffinity_np(looker->thread, sizeof(cpu), &cpu);
-	if (pthread_setschedparam(looker->thread, SCHED_FIFO, &param))
+		pthread_setaffinity_np(pthread_self(), sizeof(cpu), &cpu);
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &param))
 		kc_debug("no raised priority for the thread that writes events");
+}
+
+static void *look(void *arg)
+{
+	struct looker *looker = arg;
+	struct kc_lookers *lookers = looker->lookers;
+	struct pollfd fd = { .fd = lookers->looking.fd, .events = POLLIN };
+
+	if (lookers->looking.hold_off)
+		make_urgent(looker);
+	while (!lookers->stop) {
+		poll(&fd, 1, until_turn(looker));
+		/* Events that the other one is at would wake us again and again. */
+		if (!lookers->looking.look(lookers->looking.arg, looker->nth))
+			poll(NULL, 0, until_turn(looker));
+	}
+	return NULL;
 }
 
 static int start(struct kc_lookers *lookers)
@@ -119,8 +125,6 @@ static int start(struct kc_lookers *lookers)
 		if (err)
 			break;
 		lookers->nr_threads++;
-		if (lookers->looking.hold_off)
-			make_urgent(looker);
 	}
 	pthread_attr_destroy(&attr);
 	return err;
