@@ -28,10 +28,11 @@ __noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 	if (!out || first > KC_STACK_WORDS - PIECE)
 		return 1;
 	for (__u32 i = 0; i < PIECE; i++) {
+		__u64 word = out->words[first + i];
 		__u64 above = out->words[(first + i + 1) & (KC_STACK_WORDS - 1)];
+		__u64 told = kc_scrub_compared(word, above, canary, &own);
 
-		out->words[first + i] =
-			kc_scrub_compared(out->words[first + i], above, canary, &own);
+		out->words[first + i] = told | kc_mark_arg(told, word, out->event.args);
 	}
 	return 0;
 }

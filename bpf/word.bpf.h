@@ -141,6 +141,21 @@ static __always_inline __kc_u64 kc_scrub_compared(__kc_u64 word, __kc_u64 above,
 	return (mark & is_mark) | (told & ~is_mark);
 }
 
+/*
+ * What to add to a hidden word that is an argument of the system call: which. `told` is the word
+ * as user space may see it.
+ */
+static __always_inline __kc_u64 kc_mark_arg(__kc_u64 told, __kc_u64 word, const __kc_u64 args[6])
+{
+	__kc_u64 is_mark =
+		kc_mask_if_zero((told & 0xffffffff000000f8ULL) ^ (KC_HIDDEN_USER & ~7ULL));
+	__kc_u64 arg = 0;
+
+	for (__kc_u64 i = 0; i < 6; i++)
+		arg |= (i + 1) & kc_mask_if_zero(word ^ args[i]) & kc_mask_if_zero(arg);
+	return (arg << KC_HIDDEN_ARG) & is_mark;
+}
+
 struct kc_places {
 	__kc_u64 stack, stack_top; /* this task's stack */
 	__kc_u64 text, text_end;   /* kernel text, modules not included */

@@ -60,17 +60,19 @@ typedef __s64 __kc_s64;
 /*
  * Of an event with KC_EVENT_COMPARED, what a mark tells beside its class:
  *
- *	 63       32 31 29   28    27   24 23     16 15  10   9    8    7     0
- *	┌───────────┬─────┬───────┬───────┬─────────┬──────┬────┬─────┬────────┐
- *	│ any mark's│  0  │ small │ bits  │ changed │  0   │near│same │ class  │
- *	│           │     │ delta │       │ bytes   │      │    │above│        │
- *	└───────────┴─────┴───────┴───────┴─────────┴──────┴────┴─────┴────────┘
+ *	 63       32 31 29   28    27   24 23     16 15 13 12    10   9    8    7     0
+ *	┌───────────┬─────┬───────┬───────┬─────────┬─────┬────────┬────┬─────┬────────┐
+ *	│ any mark's│  0  │ small │ bits  │ changed │  0  │argument│near│same │ class  │
+ *	│           │     │ delta │       │ bytes   │     │        │    │above│        │
+ *	└───────────┴─────┴───────┴───────┴─────────┴─────┴────────┴────┴─────┴────────┘
  *
  * Near: three of the canary's seven random bytes are in place, or at most eight bits
  * differ, or it is a small number more or less; then the rest is as in struct kc_damage.
+ * Argument: it is this one (1..6) of the system call's, which the event tells; 0: of none.
  */
 #define KC_HIDDEN_SAME_ABOVE (1ULL << 8) /* the word right above it held the same */
 #define KC_HIDDEN_NEAR	     (1ULL << 9)
+#define KC_HIDDEN_ARG	     10
 #define KC_HIDDEN_BYTES	     16
 #define KC_HIDDEN_BITS	     24
 #define KC_HIDDEN_DELTA	     28
@@ -507,6 +509,12 @@ static inline __kc_u64 kc_hidden_class(__kc_u64 word)
 	__kc_u64 mark = word & 0xffffffff000000ffULL;
 
 	return mark >= KC_HIDDEN_USER && mark <= KC_HIDDEN_ASCII ? mark : word;
+}
+
+/* Which argument of the system call a hidden word is; 0: none, or it is not hidden. */
+static inline unsigned int kc_hidden_arg(__kc_u64 word)
+{
+	return kc_hidden_class(word) == word ? 0 : word >> KC_HIDDEN_ARG & 7;
 }
 
 /* What a mark tells of how the word differs from the canary; false: it is not near. */

@@ -21,6 +21,7 @@ struct kc_sinks sinks;
 struct kc_desk *desk;
 struct kc_passes *passes;
 struct fake_thread threads[3];
+struct kc_kernel *(*fake_watch_kernel)(void) = fake_kernel;
 
 static const struct kc_filter no_filter;
 
@@ -260,7 +261,7 @@ static int changing_reload(struct kc_source *it, struct kc_kernel **ret_kernel)
 	(void)it;
 	if (changing.reload_err)
 		return changing.reload_err;
-	*ret_kernel = fake_kernel();
+	*ret_kernel = fake_watch_kernel();
 	changing.reloads++;
 	return 0;
 }
@@ -295,6 +296,8 @@ static void changing_host(struct kc_source *it, struct kc_host *ret_host)
 {
 	(void)it;
 	kc_source_host(changing.live, ret_host);
+	if (changing.host)
+		*ret_host = *changing.host;
 }
 
 static void changing_now(struct kc_source *it, struct timespec *ret_time)
@@ -365,7 +368,7 @@ static void open_session(void)
 {
 	struct kc_failure failure;
 
-	session = (struct kc_session){ .kernel = fake_kernel() };
+	session = (struct kc_session){ .kernel = fake_watch_kernel() };
 	session.lent = session.kernel;
 	assert_int_equal(kc_plans_new(session.kernel, &session.plans), 0);
 	changing = (struct changing){ .source.ops = &changing_ops, .stale_at = -1 };

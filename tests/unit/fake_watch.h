@@ -47,7 +47,11 @@ struct changing {
 	int stale_at;	/* stale at the nth question from now on, from 0; -1: never */
 	int reload_err; /* what a reload ends with */
 	_Atomic unsigned int reloads, flushes;
+	const struct kc_host *host; /* NULL: this one */
 };
+
+/* Makes the session's kernel, for kc_kernel_free(); from the next fake_watch_setup() on. */
+extern struct kc_kernel *(*fake_watch_kernel)(void);
 
 extern struct seen seen;
 extern struct changing changing;

@@ -10,9 +10,9 @@
 #include "guard/returns.h"
 #include "report/listing.h"
 
-extern const char simple_call[], simple_check[], realigned_call[], realigned_pushed[],
-	early_exit_shared[], ambiguous_call[], behind_key_nop[], behind_key_call[], cold_call[],
-	first_way_out[], second_way_out[], third_way_out[];
+extern const char simple_call[], simple_check[], simple_fails[], realigned_call[],
+	realigned_pushed[], early_exit_shared[], ambiguous_call[], behind_key_nop[],
+	behind_key_call[], cold_call[], first_way_out[], second_way_out[], third_way_out[];
 
 static void assert_planned(const struct kc_plan *plan, int base, int offset, size_t checks)
 {
@@ -50,6 +50,24 @@ static void through_rbp(void **state)
 {
 	(void)state;
 	assert_planned(fake_plan(fake, "through_rbp"), KC_SLOT_CFA, -0x28, 1);
+}
+
+/* By what the code does to SP; as ORC has it where that goes by SP, too. */
+static void depths(void **state)
+{
+	const struct kc_plan *plan = fake_plan(fake, "through_rbp");
+
+	(void)state;
+	assert_int_equal(plan->nr_reaches, 2); /* its check's load, and behind the failing call */
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(plan->reaches[i].depth, 8 + 8 + 8 + 0x18);
+	assert_int_equal(kc_plan_depth_at(plan, plan->checks[0].load), 0x30);
+	assert_int_equal(kc_plan_depth_at(plan, plan->sym->addr), 0);
+	plan = fake_plan(fake, "simple");
+	assert_int_equal(kc_plan_depth_at(plan, (uint64_t)simple_check), 0x20);
+	assert_int_equal(kc_plan_depth_at(plan, (uint64_t)simple_fails + 5), 0x20);
+	/* Once the stack was realigned nobody can tell. */
+	assert_int_equal(fake_plan(fake, "realigned")->nr_reaches, 0);
 }
 
 static void realigned(void **state)
@@ -301,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(simple),
 		cmocka_unit_test(through_rbp),
+		cmocka_unit_test(depths),
 		cmocka_unit_test(realigned),
 		cmocka_unit_test(early_exit),
 		cmocka_unit_test(several_checks),

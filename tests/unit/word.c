@@ -113,6 +113,33 @@ static void scrub_compared_tells_distance(void **state)
 			 KC_HIDDEN_DATA | KC_HIDDEN_SAME_ABOVE);
 }
 
+/* Of hidden words alone, and of each which argument: the first that it equals. */
+static void hidden_arguments(void **state)
+{
+	const uint64_t args[6] = { 0x36972d5c, 0x80, 0x15a40f6, 0, 0x15a40f6, CANARY };
+	const struct {
+		uint64_t word;
+		unsigned int arg;
+	} words[] = {
+		{ 0x36972d5c, 1 }, { 0x80, 0 },	  { 0x15a40f6, 3 },
+		{ 0, 0 },	   { CANARY, 0 }, { 0x36972d5d, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		uint64_t told = compared(words[i].word, 0);
+		uint64_t marked = told | kc_mark_arg(told, words[i].word, args);
+
+		assert_int_equal(kc_hidden_arg(marked), words[i].arg);
+		assert_int_equal(kc_hidden_class(marked), kc_hidden_class(told));
+		assert_true(words[i].arg || marked == told);
+	}
+	/* What it tells beside that stays as it was. */
+	assert_int_equal(compared(args[0], args[0]) |
+				 kc_mark_arg(compared(args[0], args[0]), args[0], args),
+			 KC_HIDDEN_USER | KC_HIDDEN_SAME_ABOVE | 1ULL << KC_HIDDEN_ARG);
+}
+
 /* What was copied as it is still is, and text near the canary is not even cut. */
 static void scrub_compared_keeps_the_rest(void **state)
 {
@@ -251,6 +278,7 @@ int main(void)
 		cmocka_unit_test(scrub_keeps_what_unwinding_needs),
 		cmocka_unit_test(scrub_hides_the_rest),
 		cmocka_unit_test(scrub_compared_tells_distance),
+		cmocka_unit_test(hidden_arguments),
 		cmocka_unit_test(scrub_compared_keeps_the_rest),
 		cmocka_unit_test(scrub_cuts_partial_copies),
 		cmocka_unit_test(scrub_hides_shifted_copies),

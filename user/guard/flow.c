@@ -78,6 +78,8 @@ static bool merge(struct kc_flow_state *into, const struct kc_flow_state *from)
 	into->slot_regs &= from->slot_regs;
 	if (into->slot_load != from->slot_load)
 		into->slot_load = 0;
+	if (into->depth != from->depth)
+		into->depth = 0;
 	return memcmp(&old, into, sizeof(old)) != 0;
 }
 
@@ -194,9 +196,15 @@ static void unseal(struct kc_flow_state *state)
 	state->offset = 0;
 }
 
-/* SP moved by disp: a slot that is relative to it is now elsewhere from it. */
+#define MAX_DEPTH (1 << 20) /* more than any stack is long */
+
+/* SP moved by disp: so did the frame's lower end, and a slot is now elsewhere from it. */
 static void move_sp(const struct kc_insn *insn, struct kc_flow_state *state)
 {
+	bool known = state->depth && insn->effect == KC_EFFECT_SP_ADD &&
+		     insn->disp < state->depth && state->depth - insn->disp <= MAX_DEPTH;
+
+	state->depth = known ? state->depth - insn->disp : 0;
 	if (state->live != KC_LIVE_SEALED || state->base != KC_SLOT_SP)
 		return;
 	if (insn->effect == KC_EFFECT_SP_ADD)
@@ -270,7 +278,8 @@ static void follow(struct kc_flow *flow, uint32_t i)
 int kc_flow_run(const struct kc_kernel *kernel, struct kc_decoder *decoder,
 		const struct kc_sym *sym, uint8_t *bytes, struct kc_flow *ret_flow)
 {
-	struct kc_flow_state entry = { .live = KC_LIVE_NO };
+	/* The return address lies between CFA and SP. */
+	struct kc_flow_state entry = { .live = KC_LIVE_NO, .depth = sizeof(uint64_t) };
 	struct kc_flow flow = { .kernel = kernel, .decoder = decoder, .sym = sym };
 	const struct kc_sym *fail;
 

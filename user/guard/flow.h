@@ -32,7 +32,7 @@ struct kc_flow_state {
 	uint16_t slot_regs;  /* registers that hold the slot's word */
 	uint16_t pad;
 	int32_t offset;
-	uint32_t pad2;
+	int32_t depth;	    /* CFA - SP in bytes; 0: not known, or it depends on the way here */
 	uint64_t slot_load; /* where the slot's word was last fetched */
 };
 

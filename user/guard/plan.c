@@ -91,6 +91,7 @@ static void free_made(struct made *made)
 		free(made->plan.seals);
 		free(made->plan.checks);
 		free(made->plan.ranges);
+		free(made->plan.reaches);
 		free(made);
 		made = before;
 	}
@@ -191,6 +192,35 @@ static int add_check(struct kc_plan *plan, size_t *capacity, const struct kc_flo
 	return 0;
 }
 
+static int add_reach(struct kc_plan *plan, size_t *capacity, uint64_t pc,
+		     const struct kc_flow_state *state)
+{
+	int err = state->depth ? kc_grow(plan->reaches, *capacity, plan->nr_reaches + 1) : 0;
+
+	if (state->depth && !err)
+		plan->reaches[plan->nr_reaches++] = (struct kc_reach){ pc, state->depth };
+	return err;
+}
+
+/* At loads of checks, and behind calls that report a failed one. */
+static int add_reaches(struct kc_plan *plan, const struct kc_flow *flow)
+{
+	size_t capacity = 0;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < flow->count; i++) {
+		const struct kc_flow_insn *at = &flow->insns[i];
+		const struct kc_insn *insn = &at->insn;
+		const struct kc_flow_insn *load = kc_flow_is_check(at) ? load_of(flow, at) : NULL;
+
+		if (load)
+			err = add_reach(plan, &capacity, load->insn.addr, &load->in);
+		else if (insn->flow == KC_FLOW_CALL && flow->fail && insn->target == flow->fail)
+			err = add_reach(plan, &capacity, insn->addr + insn->len, &at->in);
+	}
+	return err;
+}
+
 /* Turn the states of all instructions into the plan. */
 static int collect(struct kc_plan *plan, struct kc_flow *flow)
 {
@@ -208,6 +238,7 @@ static int collect(struct kc_plan *plan, struct kc_flow *flow)
 		if (!err && kc_flow_is_check(at))
 			err = add_check(plan, &checks, flow, at);
 	}
+	err = err ?: add_reaches(plan, flow);
 	if (flow->nr_pieces == 2) {
 		plan->cold = flow->pieces[1].start;
 		plan->cold_end = plan->cold + flow->pieces[1].len;
@@ -344,8 +375,8 @@ static bool same_plan(const struct kc_plan *a, const struct kc_plan *b)
 {
 	bool same = a->reason == b->reason && same_rule(&a->rule, &b->rule) &&
 		    a->nr_seals == b->nr_seals && a->nr_checks == b->nr_checks &&
-		    a->nr_ranges == b->nr_ranges && a->cold == b->cold &&
-		    a->cold_end == b->cold_end;
+		    a->nr_ranges == b->nr_ranges && a->nr_reaches == b->nr_reaches &&
+		    a->cold == b->cold && a->cold_end == b->cold_end;
 
 	for (size_t i = 0; same && i < a->nr_seals; i++)
 		same = a->seals[i] == b->seals[i];
@@ -355,6 +386,9 @@ static bool same_plan(const struct kc_plan *a, const struct kc_plan *b)
 		same = a->ranges[i].start == b->ranges[i].start &&
 		       a->ranges[i].end == b->ranges[i].end &&
 		       same_rule(&a->ranges[i].rule, &b->ranges[i].rule);
+	for (size_t i = 0; same && i < a->nr_reaches; i++)
+		same = a->reaches[i].pc == b->reaches[i].pc &&
+		       a->reaches[i].depth == b->reaches[i].depth;
 	return same;
 }
 
@@ -479,4 +513,12 @@ struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc)
 	if (i == plan->nr_ranges || pc >= plan->ranges[i].end)
 		return (struct kc_slot_rule){ .live = KC_LIVE_UNREACHED };
 	return plan->ranges[i].rule;
+}
+
+uint32_t kc_plan_depth_at(const struct kc_plan *plan, uint64_t pc)
+{
+	for (size_t i = 0; i < plan->nr_reaches; i++)
+		if (plan->reaches[i].pc == pc)
+			return plan->reaches[i].depth;
+	return 0;
 }

@@ -72,6 +72,16 @@ struct kc_check {
 	int32_t disp;
 };
 
+/*
+ * How far SP lies below the CFA, by what the code has done to it since the entry: at the loads of
+ * checks, and where calls of __stack_chk_fail() would return. Where ORC rules go by the frame
+ * pointer, that is a second opinion on where the frame lies.
+ */
+struct kc_reach {
+	uint64_t pc;
+	uint32_t depth; /* bytes */
+};
+
 struct kc_plan {
 	const struct kc_sym *sym;
 	enum kc_plan_reason reason;
@@ -82,6 +92,8 @@ struct kc_plan {
 	size_t nr_checks;
 	struct kc_range *ranges; /* ascending; every instruction that is reached */
 	size_t nr_ranges;
+	struct kc_reach *reaches; /* where it is known */
+	size_t nr_reaches;
 	uint64_t cold, cold_end; /* its .cold part, if one was entered */
 };
 
@@ -123,6 +135,9 @@ bool kc_plans_renew_site(struct kc_plans *plans, uint64_t pc);
 
 /* What the plan says of the instruction that contains pc. */
 struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc);
+
+/* See struct kc_reach; 0: not known. */
+uint32_t kc_plan_depth_at(const struct kc_plan *plan, uint64_t pc);
 
 /* "CFA-0x18", "SP+0x48"; at least 24 bytes of text. */
 const char *kc_slot_rule_text(const struct kc_slot_rule *rule, char text[static 24]);

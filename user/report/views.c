@@ -60,6 +60,8 @@ static void print_word(const struct kc_kernel *kernel, const struct kc_stack *st
 		fprintf(out, "(stack, depth 0x%lx)", stack->top - word);
 	else if (word < 0x10000)
 		fprintf(out, "0x%lx", word);
+	else if (kc_hidden_arg(word))
+		fprintf(out, "(argument %u of the system call)", kc_hidden_arg(word));
 	else if (kc_hidden_class(word) == KC_HIDDEN_USER)
 		fprintf(out, "(user address or data)");
 	else if (kc_hidden_class(word) == KC_HIDDEN_KERNEL || word >= KC_TEXT_HALF)

@@ -122,6 +122,39 @@ static bool is_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 	return site && site->kind == KC_SITE_NO_CALL;
 }
 
+/* Can the word at addr be a return address? */
+static bool may_return(struct kc_plans *plans, const struct kc_stack *stack, uint64_t addr)
+{
+	const struct kc_site *site;
+	uint64_t word;
+
+	if (!kc_stack_word(stack, addr, &word))
+		return false;
+	site = kc_plans_site(plans, word);
+	return site && (site->kind == KC_SITE_CALL || site->kind == KC_SITE_PATCHED);
+}
+
+/*
+ * A frame pointer and the code have each their own way to a frame. Where they lead to two, this
+ * function has made neither or its frame pointer is another's.
+ */
+static void compare_depths(const struct kc_kernel *kernel, struct kc_plans *plans,
+			   struct kc_finding *finding)
+{
+	const struct kc_checked_frame *checked = &finding->checked->frames[finding->frame];
+	const struct kc_frame *frame = &checked->frame;
+	struct kc_orc orc;
+
+	if (!checked->plan || !frame->cfa || frame->cfa <= frame->sp ||
+	    !kc_kernel_orc(kernel, frame->exact ? frame->pc : frame->pc - 1, &orc) ||
+	    orc.type != KC_ORC_CALL || orc.sp_reg != KC_ORC_REG_BP)
+		return;
+	finding->code_depth = kc_plan_depth_at(checked->plan, frame->pc);
+	finding->found_depth = frame->cfa - frame->sp;
+	finding->sp_returns =
+		may_return(plans, &finding->stack, kc_return_slot(frame->sp + finding->code_depth));
+}
+
 /* The frame whose slot it is. False: there is none, or it is intact. */
 static bool find_damaged(const struct kc_checked_stack *checked, uint64_t slot, size_t *ret_frame)
 {
@@ -213,6 +246,8 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		take_caller(kernel, plans, event->site + 1, checked);
 	if (!is_proved(kernel, plans, event, ret_finding))
 		return false;
+	if (event->kind == KC_EVENT_CHECK || event->kind == KC_EVENT_PANIC)
+		compare_depths(kernel, plans, ret_finding);
 	if (ret_finding->anomaly == KC_ANOMALY_SLOT)
 		ret_finding->seen_intact =
 			kc_seen_intact(seen, checked->frames[ret_finding->frame].plan);

@@ -69,7 +69,14 @@ struct kc_finding {
 	 * changed_bytes 0 otherwise: too many differ to tell which.
 	 */
 	bool compared;
-	bool guard_differs;    /* ... and so did this CPU's guard and the task's canary */
+	bool guard_differs; /* ... and so did this CPU's guard and the task's canary */
+	/*
+	 * Of a running task's frame that is found by the frame pointer: how far SP lies below its
+	 * CFA by what the function's code has done to SP, and in fact; code_depth 0: not known.
+	 */
+	uint32_t code_depth;
+	uint64_t found_depth;
+	bool sp_returns;       /* if they differ: SP tells of a return address, too */
 	uint64_t seen_intact;  /* KC_ANOMALY_SLOT: the same slot, in other frames of its function */
 	struct kc_stack stack; /* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */

@@ -164,6 +164,61 @@ static bool has_bad_return(const struct kc_finding *finding)
 		finding->checked->end == KC_UNWIND_NOT_CALLED);
 }
 
+static bool has_two_depths(const struct kc_finding *finding)
+{
+	return finding->code_depth && finding->code_depth != finding->found_depth;
+}
+
+/* Which arguments of the system call lie in the frame, as far as the kernel has told: "1, 3". */
+static bool find_args(const struct kc_finding *finding, char text[static 32])
+{
+	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+	unsigned int seen = 0;
+	size_t len = 0;
+	uint64_t word;
+
+	for (uint64_t addr = frame->sp; addr < frame->cfa; addr += sizeof(word))
+		if (kc_stack_word(&finding->stack, addr, &word))
+			seen |= 1u << kc_hidden_arg(word);
+	for (unsigned int arg = 1; arg <= KC_SYSCALL_ARGS; arg++)
+		if (seen & 1u << arg)
+			len += snprintf(text + len, 32 - len, "%s%u", len ? ", " : "", arg);
+	return len;
+}
+
+static const char *whose_frame(bool bp_returns, bool sp_returns)
+{
+	if (bp_returns == sp_returns)
+		return "which of the two is wrong can't be told";
+	return bp_returns ? "the frame pointer leads to a caller, and SP to none: the function "
+			    "runs on another's frame"
+			  : "SP leads to a caller, and the frame pointer to none: the frame "
+			    "pointer is wrong";
+}
+
+/*
+ * The slot was looked for by the frame pointer, in a frame that is not as long as the function
+ * makes its own: what was compared may never have been a canary.
+ */
+static void judge_depths(struct kc_finding *finding)
+{
+	struct kc_verdict *verdict = &finding->verdict;
+	bool bp_returns = finding->frame + 1 < finding->checked->count;
+	char args[32];
+
+	verdict->class = KC_CLASS_ALIEN_FRAME;
+	verdict->confidence = bp_returns == finding->sp_returns ? "low"
+			      : bp_returns			? "high"
+								: "medium";
+	because(verdict,
+		"SP is 0x%lx below the frame's CFA, and the function's code keeps it 0x%x below",
+		finding->found_depth, finding->code_depth);
+	because(verdict, "%s", whose_frame(bp_returns, finding->sp_returns));
+	if (find_args(finding, args))
+		because(verdict, "the frame holds arguments of the thread's own system call: %s",
+			args);
+}
+
 /* The slot was replaced, with nothing beside it that shows from where. */
 static void judge_replaced(struct kc_finding *finding)
 {
@@ -194,6 +249,10 @@ static void judge_slot(struct kc_finding *finding)
 	unsigned int prefix = changed_prefix(damage->changed_bytes);
 	struct run run = find_run(finding);
 
+	if (has_two_depths(finding)) {
+		judge_depths(finding);
+		return;
+	}
 	if (prefix == 1) {
 		verdict->class = KC_CLASS_LINEAR_OVERFLOW;
 		because(verdict,
@@ -236,7 +295,9 @@ static void judge_panic(struct kc_finding *finding)
 	struct kc_verdict *verdict = &finding->verdict;
 	const struct kc_damage *damage = &finding->damage;
 
-	if (!damage->slot) {
+	if (has_two_depths(finding)) {
+		judge_depths(finding);
+	} else if (!damage->slot) {
 		because(verdict,
 			"the kernel's own check failed; the slot itself could not be read");
 	} else if (finding->compared && !damage->changed_bits && finding->guard_differs) {
