@@ -150,6 +150,16 @@ def tripwire(kernel, times=2):
     return f"{times} of {times}"
 
 
+def alien(kernel):
+    """Control flow comes to a function's check on another function's frame."""
+    guest, _, _, findings = overflow(kernel, "framed")
+    need(len(findings) == 1, f"{len(findings)} findings on the disk", guest)
+    verdict = findings[0]["verdict"]
+    need(findings[0]["code"]["function"] == "stackfault_framed", str(findings[0]["code"]), guest)
+    need(verdict["class"] == "alien-frame" and verdict["confidence"] == "high", str(verdict), guest)
+    return verdict["why"][0]
+
+
 def afar(kernel):
     """What the tripwire alone has seen: compared in the kernel, below the slot and above."""
     told = []
@@ -1002,7 +1012,7 @@ def spied(kernel, times=2):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, afar, gate, frozen, hogged, deep, traced, disarmed, recorded,
+    everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, traced, disarmed, recorded,
                   frames, prove, traps, nanosleep, futex, leak, quiet, soak, gated, walk, calls,
                   flood, clean, endures, bombed, modules, patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]

@@ -27,6 +27,8 @@
  *   smash BYTES      write that many past a buffer of the running function
  *                    stackfault_smash(), and return from it: the end
  *   twin BYTES     the same in stackfault_twin()
+ *   framed           come to the end of stackfault_framed(), which checks its canary, on the
+ *                    frame of stackfault_unframed(): the end
  *   recurse BYTES    call stackfault_recurse() until its stack is that deep, and
  *                    msleep() there; the kernel's log tells the depths at the last
  *                    entries of both
@@ -285,6 +287,55 @@ static int poke(const char *what, pid_t tid, unsigned int n)
 SMASH(stackfault_smash, 32)
 SMASH(stackfault_twin, 48) /* or the compiler makes one of the two */
 
+/* Both with a frame pointer, which they go by. */
+static noinline void stackfault_framed(void)
+{
+	char buffer[32];
+	char *used = buffer;
+	void *frame = __builtin_frame_address(0);
+
+	OPTIMIZER_HIDE_VAR(frame);
+	OPTIMIZER_HIDE_VAR(used);
+	memset(used, 0, sizeof(buffer));
+	/* Registers to save: or both would have their canary at one distance from RBP. */
+	asm volatile(".Lend_of_framed:" : : "r"(frame), "r"(used) : "rbx", "r12", "r13", "r14");
+}
+
+static noinline void stackfault_unframed(void)
+{
+	unsigned long words[24];
+	void *frame = __builtin_frame_address(0);
+	size_t i;
+
+	OPTIMIZER_HIDE_VAR(frame);
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		WRITE_ONCE(words[i], i);
+	asm volatile(".Lin_unframed: nop" : : "r"(frame), "r"(words) : "memory");
+}
+
+static int go_astray(struct kprobe *p, struct pt_regs *regs)
+{
+	asm volatile("leaq .Lend_of_framed(%%rip), %0" : "=r"(regs->ip));
+	return 1;
+}
+
+static int be_alien(void)
+{
+	static struct kprobe astray;
+	kprobe_opcode_t *here;
+	int err;
+
+	asm volatile("leaq .Lin_unframed(%%rip), %0" : "=r"(here));
+	astray = (struct kprobe){ .addr = here, .pre_handler = go_astray };
+	stackfault_framed();
+	err = register_kprobe(&astray);
+	if (err)
+		return err;
+	stackfault_unframed();
+	unregister_kprobe(&astray);
+	return 0;
+}
+
 /* The deepest entry: the return address lies right above the saved frame pointer. */
 static unsigned long stackfault_deepest, msleep_deepest;
 
@@ -472,6 +523,8 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 	} else if (sscanf(line, "twin %u", &bytes) == 1) {
 		err = 0;
 		stackfault_twin(bytes);
+	} else if (!strncmp(line, "framed", 6)) {
+		err = be_alien();
 	} else if (sscanf(line, "recurse %u", &bytes) == 1 && bytes < THREAD_SIZE - 4096) {
 		err = 0;
 		stackfault_deepest = 0;
