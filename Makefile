@@ -30,12 +30,13 @@ LDLIBS := -lbpf -lelf -lz -lcapstone -ljson-c
 BUILD_DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
 	gcc libc6-dev make binutils
 TEST_DEPS := libcmocka-dev libclang-rt-14-dev clang-format qemu-system-x86 busybox-static mmdebstrap \
-	cpio stress-ng xz-utils zstd lz4 python3 procps util-linux
+	cpio stress-ng xz-utils zstd lz4 python3 python3-jsonschema procps util-linux
 DEPS := $(BUILD_DEPS) $(TEST_DEPS)
 
 SOURCES := $(wildcard user/*/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(B)/obj/%.o)
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+GENERATED := $(B)/gen/syscalls.inc $(B)/gen/schema.inc
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 # Loaded each by itself; all others are the live probes', linked into one object, in which
 # they share ring buffer, losses, configuration and scratch (bpf/emit.bpf.h). Who defines a map
@@ -59,7 +60,7 @@ $(B)/kcanary: $(OBJECTS)
 
 # Generated headers must exist before the first compile; after it the
 # dependency files know who needs which.
-$(B)/obj/%.o: user/%.c Makefile | $(SKELETONS) $(B)/gen/syscalls.inc
+$(B)/obj/%.o: user/%.c Makefile | $(SKELETONS) $(GENERATED)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -82,6 +83,10 @@ $(B)/gen/%.skel.h: $(B)/bpf/%.linked.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
 # For user/arch/x86_64.c.
+$(B)/gen/schema.inc: user/report/schema.json
+	@mkdir -p $(@D)
+	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< >$@
+
 $(B)/gen/syscalls.inc:
 	@mkdir -p $(@D)
 	$(Q)echo '#include <asm/unistd_64.h>' | $(CC) -E -dM - | \

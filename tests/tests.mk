@@ -20,7 +20,7 @@ $(B)/tests/decoded: tests/apps/decoded.c $(wildcard $(B)/obj/arch/*.o) | all
 # more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe, and fake_host.c for
 # clocks and sysfs.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
-UNIT_SOURCES := $(filter-out user/cli/% user/probe/%,$(SOURCES))
+UNIT_SOURCES := $(filter-out user/cli/% user/probe/%,$(SOURCES)) user/probe/loss.c
 FAKES := fake fake_probe fake_host fake_watch text
 WRAP := -Wl,--wrap=clock_gettime,--wrap=nanosleep,--wrap=stat,--wrap=write,--wrap=ftruncate,--wrap=fdatasync
 UNIT_OBJECTS := $(UNIT_SOURCES:user/%.c=$(B)/asan/%.o) $(FAKES:%=$(B)/asan/tests/%.o)
@@ -34,7 +34,7 @@ $(B)/asan/tests/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Ibpf $(CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
-$(B)/asan/%.o: user/%.c | $(B)/gen/syscalls.inc $(SKELETONS)
+$(B)/asan/%.o: user/%.c | $(GENERATED) $(SKELETONS)
 	$(call say,ASAN,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
@@ -69,7 +69,7 @@ $(B)/tsan/tests/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Ibpf $(CFLAGS) $(THREADS) -MMD -MP -c -o $@ $<
 
-$(B)/tsan/%.o: user/%.c | $(B)/gen/syscalls.inc
+$(B)/tsan/%.o: user/%.c | $(GENERATED)
 	$(call say,TSAN,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(THREADS) -MMD -MP -c -o $@ $<
@@ -87,7 +87,7 @@ FUZZ_SOURCES := $(filter-out user/cli/%,$(SOURCES))
 FUZZ_OBJECTS := $(FUZZ_SOURCES:user/%.c=$(B)/fuzz/obj/%.o)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-$(B)/fuzz/obj/%.o: user/%.c | $(SKELETONS) $(B)/gen/syscalls.inc
+$(B)/fuzz/obj/%.o: user/%.c | $(SKELETONS) $(GENERATED)
 	$(call say,FUZZ,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -g $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<

@@ -6,6 +6,8 @@ import re
 import subprocess
 import tempfile
 
+import contract
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN = os.path.join(TOP, "tests/vm/run")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -66,9 +68,17 @@ class Guest:
         """JSON lines of such a file."""
         text = self.disk_file(image, path).decode()
         events = Events(self)
-        events += [event for event in map(json.loads, text.splitlines())
-                   if kind in (None, event.get("type"))]
+        for event in map(json.loads, text.splitlines()):
+            if "schema" in event: # not what a script has noted for us
+                self.keeps_contract(event)
+            if kind in (None, event.get("type")):
+                events.append(event)
         return events
+
+    def keeps_contract(self, event):
+        breach = contract.breach(event)
+        if breach:
+            raise AssertionError(f"against the contract: {breach}\n{json.dumps(event)[:600]}")
 
     def run(self, kernel, command, options, files, timeout):
         with tempfile.NamedTemporaryFile(suffix=".log") as log:
@@ -115,6 +125,7 @@ class Guest:
         for line in lines:
             if line.startswith(prefix + "{"):
                 event = json.loads(line[len(prefix):])
+                self.keeps_contract(event)
                 if kind in (None, event["type"]):
                     found.append(event)
         return found

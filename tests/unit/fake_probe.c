@@ -275,12 +275,6 @@ void kc_probes_tell(struct kc_probes *probes, const struct kc_event *event,
 		states[state] = event->id;
 }
 
-const char *kc_loss_name(enum kc_loss loss)
-{
-	(void)loss;
-	return "loss";
-}
-
 struct kc_probes {
 	uint32_t nr_points;
 	size_t attached; /* that are left */

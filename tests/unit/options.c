@@ -25,7 +25,7 @@ static void each_row(row_fn fn)
 
 		assert_int_equal(
 			kc_options_bind((*command)->rows, (*command)->defaults, &bound, &count), 0);
-		assert_true(count > 0);
+		assert_true(count > 0 || *command == &kc_cmd_schema);
 		for (size_t i = 0; i < count; i++)
 			fn(*command, &bound[i]);
 	}

@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include "fake.h"
+#include "monitor/coverage.h"
+#include "probe/loss.h"
 #include "report/report.h"
+#include "report/schema.h"
 #include "report/views.h"
 #include "source/host.h"
 #include "stack/place.h"
@@ -383,11 +386,43 @@ static void output_that_fails(void **state)
 	kc_sinks_free(&sinks);
 }
 
+static void assert_in_schema(const char *name)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "\"%s\"", name);
+	if (!strstr(kc_schema_text, text))
+		fail_msg("%s is not in schema.json", text);
+}
+
+/* Those that a test may never see: all names that are made of tables. */
+static void schema_has_all_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < kc_nr_sweep_counters; i++)
+		assert_in_schema(kc_sweep_counters[i].name);
+	for (size_t i = 0; i < kc_nr_probe_counters; i++)
+		assert_in_schema(kc_probe_counters[i].name);
+	for (size_t i = 0; i < kc_nr_watch_counters; i++)
+		assert_in_schema(kc_watch_counters[i].name);
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		assert_in_schema(kc_loss_name(i));
+	for (size_t i = 0; i < KC_CLASS_NR; i++)
+		assert_in_schema(kc_class_name(i));
+	for (size_t i = 0; i < KC_ANOMALY_NR; i++)
+		assert_in_schema(kc_anomaly_name(i));
+	for (size_t i = 0; i <= KC_FOUND_SMALL; i++)
+		assert_in_schema(kc_found_name(i));
+	for (size_t i = 0; i <= KC_BITS_MORE; i++)
+		assert_in_schema(kc_bits_name(i));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(words_beside_the_slot, setup, fake_teardown),
+		cmocka_unit_test(schema_has_all_names),
 		cmocka_unit_test(cgroups),
 		cmocka_unit_test(in_a_cgroup),
 		cmocka_unit_test(proc_stat),
