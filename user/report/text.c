@@ -71,16 +71,28 @@ __attribute__((format(printf, 2, 3))) static void say(struct kc_report *report, 
 		fprintf(report->out, "%s\n", text);
 }
 
+/* As uptime tells it: "5:07", "171 days 21:25". */
+static const char *uptime_text(uint64_t seconds, char text[static 40])
+{
+	uint64_t days = seconds / 86400, hours = seconds / 3600 % 24, minutes = seconds / 60 % 60;
+	struct kc_line line = { text, 40, 0 };
+
+	if (days)
+		kc_line_add(&line, "%" PRIu64 " day%s ", days, days == 1 ? "" : "s");
+	kc_line_add(&line, "%" PRIu64 ":%02" PRIu64, hours, minutes);
+	return text;
+}
+
 static void print_start(FILE *out, const struct kc_host *host, const struct kc_start *start)
 {
 	const struct kc_filter *filter = start->filter;
+	char uptime[40];
 
 	fprintf(out,
-		"host %s, Linux %s %s, %ld CPUs, %.1f GiB, up %" PRIu64 ":%02" PRIu64
-		", load %.2f %.2f %.2f, %u tasks\n",
+		"host %s, Linux %s %s, %ld CPUs, %.1f GiB, up %s, load %.2f %.2f %.2f, %u tasks\n",
 		host->name, host->release, host->machine, host->cpus,
-		host->memory / (double)(1 << 30), host->uptime / 3600, host->uptime / 60 % 60,
-		host->load[0], host->load[1], host->load[2], host->tasks);
+		host->memory / (double)(1 << 30), uptime_text(host->uptime, uptime), host->load[0],
+		host->load[1], host->load[2], host->tasks);
 	fprintf(out, start->period ? "watching " : "auditing ");
 	if (filter->tid)
 		fprintf(out, "thread %u", filter->tid);
