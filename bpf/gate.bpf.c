@@ -184,6 +184,19 @@ static __always_inline void differs(struct task_struct *prev, struct task_struct
 	told_any = true;
 }
 
+/*
+ * Is the stack that this runs on, of who leaves the CPU, all but used up? Our own frame is on it:
+ * its address is read back as a number, which the verifier does not let us make of a pointer.
+ */
+static __always_inline bool is_too_deep(struct task_struct *prev)
+{
+	void *volatile own = (void *)&own;
+	__u64 sp = 0;
+
+	return bpf_probe_read_kernel(&sp, sizeof(sp), (void *)&own) ||
+	       sp - task_stack(prev) < KC_DEEP_LEFT;
+}
+
 SEC("tp_btf/sched_switch")
 int kc_gate(__u64 *ctx)
 {
@@ -206,6 +219,10 @@ int kc_gate(__u64 *ctx)
 		return 0;
 	if (!config.on) {
 		count->paused++;
+		return 0;
+	}
+	if (is_too_deep(prev)) {
+		count->deep++;
 		return 0;
 	}
 	stack = task_stack(next);

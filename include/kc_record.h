@@ -295,7 +295,8 @@ struct kc_gate_count {
 	__kc_u64 odd;	   /* ... a frame does not lie where one can, or differed once only */
 	__kc_u64 paused;   /* ... rules were being forgotten */
 	__kc_u64 again;	   /* a difference that was told, and still is one */
-	__kc_u64 pad[2];
+	__kc_u64 deep;	   /* ... who leaves the CPU has too little stack left to look on */
+	__kc_u64 pad;
 };
 
 /* Kernel memory that one run of the reader copies at most, bytes; its mapped buffer's size. */

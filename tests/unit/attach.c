@@ -208,8 +208,8 @@ static void refused(void **state)
 	place();
 	assert_asked("new panic check return return entry entry+ alone arm");
 	assert_string_equal(
-		notices, "this kernel's per-CPU guards can't be found: slots are compared with "
-			 "the task's canary alone\n"
+		notices, "per-CPU guards of this kernel can't be found: slots are compared with "
+			 "the task's canary alone there\n"
 			 "no probe on __x64_sys_getsid, a call of our own (No such file or "
 			 "directory): probes that somebody switches off will not be noticed\n"
 			 "not probed: gone: nobody has it\n"

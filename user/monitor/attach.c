@@ -297,9 +297,10 @@ int kc_attach_place(struct kc_attach *attach)
 	double start = kc_seconds_of(CLOCK_MONOTONIC);
 	int spare[SPARE], err;
 
-	if (!kc_probes_compare_guard(attach->probes))
-		kc_sinks_notice(attach->sinks, "this kernel's per-CPU guards can't be found: slots "
-					       "are compared with the task's canary alone");
+	if (kc_probes_guards_unread(attach->probes))
+		kc_sinks_notice(attach->sinks,
+				"per-CPU guards of this kernel can't be found: slots "
+				"are compared with the task's canary alone there");
 	for (size_t i = 0; i < attach->choices->count; i++)
 		keep_text(attach->session, &attach->choices->choices[i]);
 	attach_tripwire(attach);

@@ -71,8 +71,8 @@ int kc_attach_check_alive(struct kc_attach *attach);
 /* What the probes have counted; events that were not proved are counted by events.h. */
 void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_counts);
 
-/* What the gate has counted; its losses are among the probes'. */
-void kc_attach_gate_counts(const struct kc_attach *attach, struct kc_watch_counts *counts);
+/* Guards that are not compared, and what the gate has counted; its losses are among the probes'. */
+void kc_attach_watch_counts(const struct kc_attach *attach, struct kc_watch_counts *counts);
 
 /* Depths at entries, by function and of the deepest threads; owned by attach. */
 const struct kc_depths *kc_attach_depths(struct kc_attach *attach);

@@ -71,28 +71,31 @@ enum kc_counter_flag {
 
 /* Of the watch itself: was it there, and did it tell? New rows go to the end: old tapes lack them.
  */
-#define KC_WATCH_COUNTERS(X)                                                                      \
-	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised")              \
-	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")                      \
-	X(slowed_ms, "slowed_ms", KC_TELL, "ms of passes put off, for --max-cpu")                 \
-	X(unwritten, "unwritten", KC_TELL_BLIND,                                                  \
-	  "pieces of the report, or lines beside it, that could not be written")                  \
-	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                                \
-	  "findings that could not be written")                                                   \
-	X(unwalked, "unwalked", KC_TELL_BLIND,                                                    \
-	  "times that the kernel's list of probes, with what they have replaced, was unreadable") \
-	X(cut, "cut_passes", KC_TELL_BLIND,                                                       \
-	  "passes that were cut short before any came to its end")                                \
-	X(gate_verified, "gate_verified", KC_TELL, "switches to tasks whose stack was verified")  \
-	X(gate_slots, "gate_frames", KC_COUNTER_TOTAL,                                            \
-	  "frames whose slot was seen to hold the canary at a switch")                            \
-	X(gate_no_rule, "gate_no_rule", KC_TELL,                                                  \
-	  "switches to tasks in a place that no pass has met yet: left to the passes")            \
-	X(gate_odd, "gate_odd", KC_TELL,                                                          \
-	  "switches to tasks whose stack could not be followed: left to the passes")              \
-	X(gate_paused, "gate_paused", KC_TELL,                                                    \
-	  "switches to tasks while what was known of the kernel changed: left to the passes")     \
-	X(gate_again, "gate_again", KC_TELL, "switches to tasks with damage that was told before")
+#define KC_WATCH_COUNTERS(X)                                                                       \
+	X(gaps, "gaps", KC_TELL_BLIND, "times that a pass came later than promised")               \
+	X(gap_ms, "gap_ms", KC_TELL_BLIND, "ms later, all of them together")                       \
+	X(slowed_ms, "slowed_ms", KC_TELL, "ms of passes put off, for --max-cpu")                  \
+	X(unwritten, "unwritten", KC_TELL_BLIND,                                                   \
+	  "pieces of the report, or lines beside it, that could not be written")                   \
+	X(unwritten_findings, "unwritten_findings", KC_TELL_BLIND,                                 \
+	  "findings that could not be written")                                                    \
+	X(unwalked, "unwalked", KC_TELL_BLIND,                                                     \
+	  "times that the kernel's list of probes, with what they have replaced, was unreadable")  \
+	X(cut, "cut_passes", KC_TELL_BLIND,                                                        \
+	  "passes that were cut short before any came to its end")                                 \
+	X(gate_verified, "gate_verified", KC_TELL, "switches to tasks whose stack was verified")   \
+	X(gate_slots, "gate_frames", KC_COUNTER_TOTAL,                                             \
+	  "frames whose slot was seen to hold the canary at a switch")                             \
+	X(gate_no_rule, "gate_no_rule", KC_TELL,                                                   \
+	  "switches to tasks in a place that no pass has met yet: left to the passes")             \
+	X(gate_odd, "gate_odd", KC_TELL,                                                           \
+	  "switches to tasks whose stack could not be followed: left to the passes")               \
+	X(gate_paused, "gate_paused", KC_TELL,                                                     \
+	  "switches to tasks while what was known of the kernel changed: left to the passes")      \
+	X(gate_again, "gate_again", KC_TELL, "switches to tasks with damage that was told before") \
+	X(gate_deep, "gate_deep", KC_TELL,                                                         \
+	  "switches from tasks with too little stack left to look: left to the passes")            \
+	X(guards_unread, "guards_unread", KC_TELL_BLIND, "CPUs whose guard is not compared")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 

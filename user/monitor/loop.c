@@ -149,7 +149,7 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 	kc_sinks_count(loop->sinks, &unwritten);
 	ret_coverage->watch = loop->pace.counts;
 	if (loop->attach)
-		kc_attach_gate_counts(loop->attach, &ret_coverage->watch);
+		kc_attach_watch_counts(loop->attach, &ret_coverage->watch);
 	if (loop->mem)
 		ret_coverage->watch.unwalked = kc_overlay_unwalked(loop->mem);
 	ret_coverage->watch.unwritten = unwritten.lines + kc_log_unwritten();
@@ -221,6 +221,24 @@ static int look(struct kc_loop *loop, struct due *due)
 	return err ?: remark(loop, due);
 }
 
+/* As wait_and_handle(), and now and then: do the probes still run? */
+static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespec *next)
+{
+	struct timespec until;
+	bool last;
+	int err;
+
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until = after_ms(until, ALIVE_EVERY * 1000);
+		last = !loop->attach || !is_before(&until, next);
+		err = wait_and_handle(loop, signals, last ? next : &until);
+		if (!err && !last)
+			err = kc_attach_check_alive(loop->attach);
+	} while (!err && !last);
+	return err;
+}
+
 /* ret_why as it is if something fails. */
 static int look_on(struct kc_loop *loop, int signals, const char **ret_why)
 {
@@ -246,7 +264,7 @@ static int look_on(struct kc_loop *loop, int signals, const char **ret_why)
 			next = now;
 		if (loop->duration && is_before(&end, &next))
 			next = end;
-		err = wait_and_handle(loop, signals, &next);
+		err = wait_for_turn(loop, signals, &next);
 		if (err == 1) {
 			*ret_why = "stopped";
 			return kc_pace_begin(&loop->pace);

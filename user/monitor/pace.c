@@ -95,12 +95,17 @@ static int tell_gap(struct kc_pace *pace, double took, double late, const char *
 	return kc_sinks_notice(pace->sinks, text);
 }
 
+/* Seconds from pass to pass, however dear they are: what is longer is a gap, too. */
+#define LONGEST 10.0
+
 int kc_pace_begin(struct kc_pace *pace)
 {
 	struct kc_unwritten unwritten;
 	double queued = read_queued(), waited = kc_sinks_count(pace->sinks, &unwritten);
 	double time = kc_seconds_of(CLOCK_MONOTONIC), took = time - pace->began,
-	       promised = pace->period / 1000.0, late;
+	       asked = pace->asked / 1000.0, most = asked < LONGEST ? LONGEST : asked,
+	       period = pace->period / 1000.0, kept = period < most ? period : most,
+	       promised = kept, late;
 	bool stopped = was_stopped();
 	int err = 0;
 
@@ -108,10 +113,12 @@ int kc_pace_begin(struct kc_pace *pace)
 	if (promised < pace->cost)
 		promised = pace->cost;
 	late = took - promised;
-	if (late > TOLERANCE && late > pace->period / 1000.0)
+	if (late > TOLERANCE && late > kept)
 		err = tell_gap(pace, took, late,
-			       cause(late, stopped, queued - pace->queued, waited - pace->waited,
-				     pace->probing));
+			       period - kept > late / 2
+				       ? "passes take more CPU than --max-cpu allows them"
+				       : cause(late, stopped, queued - pace->queued,
+					       waited - pace->waited, pace->probing));
 	pace->began = time;
 	pace->queued = queued;
 	pace->waited = waited;

@@ -83,10 +83,11 @@ void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_coun
 	*ret_counts = counts;
 }
 
-void kc_attach_gate_counts(const struct kc_attach *attach, struct kc_watch_counts *counts)
+void kc_attach_watch_counts(const struct kc_attach *attach, struct kc_watch_counts *counts)
 {
 	struct kc_gate_count gated;
 
+	counts->guards_unread = kc_probes_guards_unread(attach->probes);
 	if (!attach->gate)
 		return;
 	gated = kc_gate_counts(attach->gate);
@@ -96,6 +97,7 @@ void kc_attach_gate_counts(const struct kc_attach *attach, struct kc_watch_count
 	counts->gate_odd = gated.odd;
 	counts->gate_paused = gated.paused;
 	counts->gate_again = gated.again;
+	counts->gate_deep = gated.deep;
 }
 
 static int by_depth(const void *a, const void *b)

@@ -130,6 +130,7 @@ struct kc_gate_count kc_gate_counts(const struct kc_gate *gate)
 		sum.odd += one->odd;
 		sum.paused += one->paused;
 		sum.again += one->again;
+		sum.deep += one->deep;
 	}
 	return sum;
 }

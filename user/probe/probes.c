@@ -122,7 +122,12 @@ int kc_probes_ring(const struct kc_probes *probes)
 	return bpf_map__fd(probes->skel->maps.events);
 }
 
-bool kc_probes_compare_guard(const struct kc_probes *probes)
+size_t kc_probes_guards_unread(const struct kc_probes *probes)
 {
-	return probes->skel->bss->config.guard[0] != 0;
+	int cpus = libbpf_num_possible_cpus();
+	size_t unread = cpus > KC_MAX_CPUS ? cpus - KC_MAX_CPUS : 0;
+
+	for (int cpu = 0; cpu < cpus && cpu < KC_MAX_CPUS; cpu++)
+		unread += !probes->skel->bss->config.guard[cpu];
+	return unread;
 }

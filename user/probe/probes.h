@@ -125,8 +125,8 @@ uint64_t kc_probes_too_deep(const struct kc_probes *probes);
  */
 bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 
-/* Is the guard compared too, or can its place not be told on this kernel? */
-bool kc_probes_compare_guard(const struct kc_probes *probes);
+/* CPUs whose guard is not compared, since its place can't be told. */
+size_t kc_probes_guards_unread(const struct kc_probes *probes);
 
 /* Is an event's payload what its head says? `size`: bytes that there are. */
 static inline bool kc_event_is_whole(const struct kc_event *event, size_t size)

@@ -318,8 +318,12 @@ static int open_path(const char *path, int flags)
 
 static void warn_if_public(const char *path, const struct stat *status)
 {
-	if (path && S_ISREG(status->st_mode) && status->st_mode & (S_IRGRP | S_IROTH))
+	if (!path || !S_ISREG(status->st_mode))
+		return;
+	if (status->st_mode & (S_IRGRP | S_IROTH))
 		kc_warn("%s can be read by others than its owner", path);
+	if (status->st_uid != geteuid())
+		kc_warn("%s belongs to another user, who can read it", path);
 }
 
 /* A FIFO is waited for until somebody reads it, or we are asked to end. */

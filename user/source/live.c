@@ -16,6 +16,7 @@ struct live {
 	const char *cgroup; /* the filter's, or NULL */
 	struct kc_mem *mem;
 	uint64_t modules_hash, reloaded_hash; /* of the kernel in use; of the one learned last */
+	uint64_t unfound; /* passes in which nobody could say if the cgroup is there */
 };
 
 static struct live *live_of(struct kc_source *source)
@@ -77,10 +78,11 @@ static int find_cgroup(const struct live *live)
 static int live_pass(struct kc_source *source, uint32_t only_tid, kc_record_fn fn, void *arg,
 		     struct kc_pass *ret_pass)
 {
-	const struct live *live = live_of(source);
+	struct live *live = live_of(source);
+	int err = only_tid ? 0 : find_cgroup(live);
 
-	if (!only_tid)
-		find_cgroup(live);
+	/* One that is not there has no tasks. */
+	live->unfound += err && err != -ENOENT;
 	if (!only_tid && live->mem)
 		kc_overlay_next_pass(live->mem);
 	return kc_sweep_pass(live->sweep, only_tid, fn, arg, ret_pass);
@@ -121,6 +123,7 @@ static void live_losses(struct kc_source *source, uint64_t ret_losses[static KC_
 {
 	for (size_t i = 0; i < KC_LOSS_NR; i++)
 		ret_losses[i] = kc_sweep_loss(live_of(source)->sweep, i);
+	ret_losses[KC_LOSS_CGROUP] += live_of(source)->unfound;
 }
 
 static bool live_is_stale(struct kc_source *source)

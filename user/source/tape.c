@@ -76,8 +76,10 @@ int kc_tape_create(const char *path, uint32_t layouts, uint64_t max, struct kc_t
 	if (tape->fd < 0)
 		return -errno;
 	err = kc_write_all(tape->fd, &header, sizeof(header), NULL);
-	if (err)
+	if (err) {
+		unlink(path); /* or it were in the way of the next try */
 		return err;
+	}
 	tape->size = sizeof(header);
 	*ret_tape = kc_take(tape);
 	return 0;
