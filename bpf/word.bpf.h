@@ -143,7 +143,7 @@ static __always_inline __kc_u64 kc_scrub_compared(__kc_u64 word, __kc_u64 above,
 
 /*
  * What to add to a hidden word that is an argument of the system call: which. `told` is the word
- * as user space may see it.
+ * as user space may see it. Not of one that is near the canary: arguments are printed.
  */
 static __always_inline __kc_u64 kc_mark_arg(__kc_u64 told, __kc_u64 word, const __kc_u64 args[6])
 {
@@ -153,7 +153,7 @@ static __always_inline __kc_u64 kc_mark_arg(__kc_u64 told, __kc_u64 word, const 
 
 	for (__kc_u64 i = 0; i < 6; i++)
 		arg |= (i + 1) & kc_mask_if_zero(word ^ args[i]) & kc_mask_if_zero(arg);
-	return (arg << KC_HIDDEN_ARG) & is_mark;
+	return (arg << KC_HIDDEN_ARG) & is_mark & kc_mask_if_zero(told & KC_HIDDEN_NEAR);
 }
 
 struct kc_places {

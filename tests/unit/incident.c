@@ -360,10 +360,9 @@ static void is_an_alien_frame(void **state)
 	assert_string_equal(text_at(finding, "/verdict/why/0"),
 			    "SP is 0x148 below the frame's CFA, and the function's code keeps it "
 			    "0xa0 below");
-	assert_string_equal(
-		text_at(finding, "/verdict/why/1"),
-		"the frame pointer leads to a caller, and SP to none: the function runs "
-		"on another's frame");
+	assert_string_equal(text_at(finding, "/verdict/why/1"),
+			    "the frame pointer leads to a return address, and SP to none: the "
+			    "function runs on another's frame");
 	assert_string_equal(text_at(finding, "/verdict/why/2"),
 			    "the frame holds arguments of the thread's own system call: 1, 3");
 	assert_string_equal(text_at(finding, "/code/function"), "hrtimer_nanosleep");
@@ -386,10 +385,9 @@ static void wrong_frame_pointer(void **state)
 	finding = finding_told();
 	assert_string_equal(text_at(finding, "/verdict/class"), "alien-frame");
 	assert_string_equal(text_at(finding, "/verdict/confidence"), "medium");
-	assert_string_equal(
-		text_at(finding, "/verdict/why/1"),
-		"SP leads to a caller, and the frame pointer to none: the frame pointer "
-		"is wrong");
+	assert_string_equal(text_at(finding, "/verdict/why/1"),
+			    "SP leads to a return address, and the frame pointer to none: the "
+			    "frame pointer is wrong");
 	json_object_put(finding);
 }
 

@@ -61,11 +61,12 @@ static void depths(void **state)
 	assert_int_equal(plan->nr_reaches, 2); /* its check's load, and behind the failing call */
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(plan->reaches[i].depth, 8 + 8 + 8 + 0x18);
-	assert_int_equal(kc_plan_depth_at(plan, plan->checks[0].load), 0x30);
-	assert_int_equal(kc_plan_depth_at(plan, plan->sym->addr), 0);
+	assert_int_equal(kc_plan_depth_at(plan, plan->checks[0].load, false), 0x30);
+	assert_int_equal(kc_plan_depth_at(plan, plan->sym->addr, false), 0);
 	plan = fake_plan(fake, "simple");
-	assert_int_equal(kc_plan_depth_at(plan, (uint64_t)simple_check), 0x20);
-	assert_int_equal(kc_plan_depth_at(plan, (uint64_t)simple_fails + 5), 0x20);
+	assert_int_equal(kc_plan_depth_at(plan, (uint64_t)simple_check, false), 0x20);
+	assert_int_equal(kc_plan_depth_at(plan, (uint64_t)simple_fails + 5, true), 0x20);
+	assert_int_equal(kc_plan_depth_at(plan, (uint64_t)simple_fails + 5, false), 0);
 	/* Once the stack was realigned nobody can tell. */
 	assert_int_equal(fake_plan(fake, "realigned")->nr_reaches, 0);
 }

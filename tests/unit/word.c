@@ -134,6 +134,12 @@ static void hidden_arguments(void **state)
 		assert_int_equal(kc_hidden_class(marked), kc_hidden_class(told));
 		assert_true(words[i].arg || marked == told);
 	}
+	/* Of one near the canary it would tell the canary. */
+	for (uint64_t near = CANARY ^ 0x100; near; near = near == CANARY + 8 ? 0 : CANARY + 8) {
+		const uint64_t its[6] = { near };
+
+		assert_int_equal(kc_mark_arg(compared(near, 0), near, its), 0);
+	}
 	/* What it tells beside that stays as it was. */
 	assert_int_equal(compared(args[0], args[0]) |
 				 kc_mark_arg(compared(args[0], args[0]), args[0], args),

@@ -202,7 +202,7 @@ static void unseal(struct kc_flow_state *state)
 static void move_sp(const struct kc_insn *insn, struct kc_flow_state *state)
 {
 	bool known = state->depth && insn->effect == KC_EFFECT_SP_ADD &&
-		     insn->disp < state->depth && state->depth - insn->disp <= MAX_DEPTH;
+		     insn->disp < state->depth && insn->disp >= state->depth - MAX_DEPTH;
 
 	state->depth = known ? state->depth - insn->disp : 0;
 	if (state->live != KC_LIVE_SEALED || state->base != KC_SLOT_SP)
@@ -269,6 +269,9 @@ static void follow(struct kc_flow *flow, uint32_t i)
 	/* A static key's jump was a nop yesterday and may be one tomorrow. */
 	if ((insn.flow == KC_FLOW_JUMP && nr_edges) || comes_back(flow, &insn))
 		falls_through = true;
+	/* What it runs on its way may be ours: a probe's copy of what it has replaced. */
+	if (comes_back(flow, &insn))
+		out.depth = 0;
 	if (falls_through)
 		arrive(flow, insn.addr + insn.len, &out);
 	if ((insn.flow == KC_FLOW_JUMP || insn.flow == KC_FLOW_BRANCH) && insn.target)

@@ -192,13 +192,13 @@ static int add_check(struct kc_plan *plan, size_t *capacity, const struct kc_flo
 	return 0;
 }
 
-static int add_reach(struct kc_plan *plan, size_t *capacity, uint64_t pc,
+static int add_reach(struct kc_plan *plan, size_t *capacity, uint64_t pc, bool returned,
 		     const struct kc_flow_state *state)
 {
 	int err = state->depth ? kc_grow(plan->reaches, *capacity, plan->nr_reaches + 1) : 0;
 
 	if (state->depth && !err)
-		plan->reaches[plan->nr_reaches++] = (struct kc_reach){ pc, state->depth };
+		plan->reaches[plan->nr_reaches++] = (struct kc_reach){ pc, state->depth, returned };
 	return err;
 }
 
@@ -214,9 +214,9 @@ static int add_reaches(struct kc_plan *plan, const struct kc_flow *flow)
 		const struct kc_flow_insn *load = kc_flow_is_check(at) ? load_of(flow, at) : NULL;
 
 		if (load)
-			err = add_reach(plan, &capacity, load->insn.addr, &load->in);
+			err = add_reach(plan, &capacity, load->insn.addr, false, &load->in);
 		else if (insn->flow == KC_FLOW_CALL && flow->fail && insn->target == flow->fail)
-			err = add_reach(plan, &capacity, insn->addr + insn->len, &at->in);
+			err = add_reach(plan, &capacity, insn->addr + insn->len, true, &at->in);
 	}
 	return err;
 }
@@ -388,6 +388,7 @@ static bool same_plan(const struct kc_plan *a, const struct kc_plan *b)
 		       same_rule(&a->ranges[i].rule, &b->ranges[i].rule);
 	for (size_t i = 0; same && i < a->nr_reaches; i++)
 		same = a->reaches[i].pc == b->reaches[i].pc &&
+		       a->reaches[i].returned == b->reaches[i].returned &&
 		       a->reaches[i].depth == b->reaches[i].depth;
 	return same;
 }
@@ -515,10 +516,10 @@ struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc)
 	return plan->ranges[i].rule;
 }
 
-uint32_t kc_plan_depth_at(const struct kc_plan *plan, uint64_t pc)
+uint32_t kc_plan_depth_at(const struct kc_plan *plan, uint64_t pc, bool returned)
 {
 	for (size_t i = 0; i < plan->nr_reaches; i++)
-		if (plan->reaches[i].pc == pc)
+		if (plan->reaches[i].pc == pc && plan->reaches[i].returned == returned)
 			return plan->reaches[i].depth;
 	return 0;
 }

@@ -80,6 +80,7 @@ struct kc_check {
 struct kc_reach {
 	uint64_t pc;
 	uint32_t depth; /* bytes */
+	bool returned;	/* pc is where a call returns to; the instruction there may be another's */
 };
 
 struct kc_plan {
@@ -137,7 +138,7 @@ bool kc_plans_renew_site(struct kc_plans *plans, uint64_t pc);
 struct kc_slot_rule kc_plan_rule_at(const struct kc_plan *plan, uint64_t pc);
 
 /* See struct kc_reach; 0: not known. */
-uint32_t kc_plan_depth_at(const struct kc_plan *plan, uint64_t pc);
+uint32_t kc_plan_depth_at(const struct kc_plan *plan, uint64_t pc, bool returned);
 
 /* "CFA-0x18", "SP+0x48"; at least 24 bytes of text. */
 const char *kc_slot_rule_text(const struct kc_slot_rule *rule, char text[static 24]);

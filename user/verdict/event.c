@@ -145,14 +145,15 @@ static void compare_depths(const struct kc_kernel *kernel, struct kc_plans *plan
 	const struct kc_frame *frame = &checked->frame;
 	struct kc_orc orc;
 
-	if (!checked->plan || !frame->cfa || frame->cfa <= frame->sp ||
+	if (!checked->plan || frame->cfa <= frame->sp || frame->cfa > finding->stack.top ||
 	    !kc_kernel_orc(kernel, frame->exact ? frame->pc : frame->pc - 1, &orc) ||
 	    orc.type != KC_ORC_CALL || orc.sp_reg != KC_ORC_REG_BP)
 		return;
-	finding->code_depth = kc_plan_depth_at(checked->plan, frame->pc);
+	finding->code_depth = kc_plan_depth_at(checked->plan, frame->pc, !frame->exact);
 	finding->found_depth = frame->cfa - frame->sp;
-	finding->sp_returns =
-		may_return(plans, &finding->stack, kc_return_slot(frame->sp + finding->code_depth));
+	if (finding->code_depth && finding->code_depth != finding->found_depth)
+		finding->sp_returns = may_return(plans, &finding->stack,
+						 kc_return_slot(frame->sp + finding->code_depth));
 }
 
 /* The frame whose slot it is. False: there is none, or it is intact. */

@@ -173,11 +173,11 @@ static bool has_two_depths(const struct kc_finding *finding)
 static bool find_args(const struct kc_finding *finding, char text[static 32])
 {
 	const struct kc_frame *frame = &finding->checked->frames[finding->frame].frame;
+	uint64_t end = frame->cfa < finding->stack.top ? frame->cfa : finding->stack.top, word;
 	unsigned int seen = 0;
 	size_t len = 0;
-	uint64_t word;
 
-	for (uint64_t addr = frame->sp; addr < frame->cfa; addr += sizeof(word))
+	for (uint64_t addr = frame->sp; addr < end; addr += sizeof(word))
 		if (kc_stack_word(&finding->stack, addr, &word))
 			seen |= 1u << kc_hidden_arg(word);
 	for (unsigned int arg = 1; arg <= KC_SYSCALL_ARGS; arg++)
@@ -190,10 +190,10 @@ static const char *whose_frame(bool bp_returns, bool sp_returns)
 {
 	if (bp_returns == sp_returns)
 		return "which of the two is wrong can't be told";
-	return bp_returns ? "the frame pointer leads to a caller, and SP to none: the function "
-			    "runs on another's frame"
-			  : "SP leads to a caller, and the frame pointer to none: the frame "
-			    "pointer is wrong";
+	return bp_returns ? "the frame pointer leads to a return address, and SP to none: the "
+			    "function runs on another's frame"
+			  : "SP leads to a return address, and the frame pointer to none: the "
+			    "frame pointer is wrong";
 }
 
 /*
@@ -295,9 +295,7 @@ static void judge_panic(struct kc_finding *finding)
 	struct kc_verdict *verdict = &finding->verdict;
 	const struct kc_damage *damage = &finding->damage;
 
-	if (has_two_depths(finding)) {
-		judge_depths(finding);
-	} else if (!damage->slot) {
+	if (!damage->slot && !has_two_depths(finding)) {
 		because(verdict,
 			"the kernel's own check failed; the slot itself could not be read");
 	} else if (finding->compared && !damage->changed_bits && finding->guard_differs) {
@@ -308,6 +306,8 @@ static void judge_panic(struct kc_finding *finding)
 	} else if (finding->compared && !damage->changed_bits) {
 		because(verdict, "the kernel's own check failed, and the slot holds the canary "
 				 "again");
+	} else if (has_two_depths(finding)) {
+		judge_depths(finding);
 	} else if (finding->compared ||
 		   ((damage->same_below || damage->same_above) && damage->found != KC_FOUND_ZERO)) {
 		judge_slot(finding);
