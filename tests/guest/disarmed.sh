@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Somebody switches all probes off, before a watch and while it runs, and on again.
+# Passes are far apart: that is noticed between them, too.
 mount -t debugfs none /sys/kernel/debug 2>/dev/null
 kprobes=/sys/kernel/debug/kprobes/enabled ftrace=/proc/sys/kernel/ftrace_enabled
 
@@ -7,7 +8,7 @@ kprobes=/sys/kernel/debug/kprobes/enabled ftrace=/proc/sys/kernel/ftrace_enabled
 disarmed() {
 	rm -f /out
 	echo $3 >$2
-	kcanary watch -j >/out 2>/err &
+	kcanary watch --sweep 600000 -j >/out 2>/err &
 	watcher=$!
 	until grep -qs '"type":"start"' /out; do sleep 0.1; done
 	[ $3 = 1 ] || until grep -q 'runs no probes' /out; do sleep 0.1; done

@@ -365,6 +365,46 @@ static void json_lines(void **state)
 	unlink(path);
 }
 
+/* Of a finding, as text; the caller's. */
+static char *text_of_finding(void)
+{
+	char path[] = "/tmp/kcanary-text.XXXXXX", *text = calloc(1, 65536);
+	struct kc_sinks sinks = {};
+	struct kc_host host = {};
+	struct kc_report *report;
+	FILE *file;
+
+	close(mkstemp(path));
+	assert_int_equal(kc_report_new(path, false, &host, &report), 0);
+	kc_sinks_add(&sinks, kc_report_sink(report));
+	kc_judge(&finding, 0);
+	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
+	kc_sinks_free(&sinks);
+	file = fopen(path, "r");
+	assert_true(fread(text, 1, 65535, file) > 0);
+	fclose(file);
+	unlink(path);
+	return text;
+}
+
+/* What not to do is said while it can still be left undone. */
+static void advice(void **state)
+{
+	char *text = text_of_finding();
+
+	(void)state;
+	assert_non_null(strstr(text,
+			       "\n  do       nothing that wakes thread 11: no signal, kill, stop, "
+			       "freeze or debugger on process 10\n"));
+	assert_non_null(strstr(text, "the kernel panics when this thread returns through simple"));
+	free(text);
+	finding.running = true;
+	text = text_of_finding();
+	assert_non_null(strstr(text, "this thread is about to return from simple"));
+	assert_null(strstr(text, "\n  do "));
+	free(text);
+}
+
 static void output_that_fails(void **state)
 {
 	const struct kc_filter filter = {};
@@ -423,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(words_beside_the_slot, setup, fake_teardown),
 		cmocka_unit_test(schema_has_all_names),
+		cmocka_unit_test_setup_teardown(advice, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
 		cmocka_unit_test(in_a_cgroup),
 		cmocka_unit_test(proc_stat),

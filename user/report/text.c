@@ -279,6 +279,24 @@ static void print_ahead(FILE *out, const struct kc_kernel *kernel, const struct 
 			function);
 }
 
+/*
+ * To whoever is called out of bed. A sleeper that is woken returns through the damaged frame, and a
+ * stop wakes it as any signal does; so does cgroup v2's freezer (do_freezer_trap() in
+ * kernel/signal.c is where a task freezes: on its way to user mode).
+ */
+static void print_advice(FILE *out, const struct kc_finding *finding)
+{
+	if (finding->running || finding->by_gate ||
+	    (finding->anomaly != KC_ANOMALY_SLOT && finding->anomaly != KC_ANOMALY_RETURN))
+		return;
+	fprintf(out,
+		"  do       nothing that wakes thread %u: no signal, kill, stop, freeze or debugger on "
+		"process %u\n"
+		"           move the load to another host now; see that kdump is armed; keep this "
+		"report\n",
+		finding->task.tid, finding->task.pid);
+}
+
 static void text_finding(struct kc_report *report, const struct kc_kernel *kernel,
 			 const struct kc_finding *finding)
 {
@@ -307,6 +325,7 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 	for (size_t i = 0; i < finding->verdict.nr_why; i++)
 		fprintf(out, "           %s\n", finding->verdict.why[i]);
 	print_ahead(out, kernel, finding);
+	print_advice(out, finding);
 	print_view(out, kernel, finding, "backtrace", kc_view_backtrace);
 	print_view(out, kernel, finding, "stack", kc_view_stack);
 	print_view(out, kernel, finding, "disassembly", kc_view_disassembly);
