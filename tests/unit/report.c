@@ -83,6 +83,16 @@ static void verdicts(void **state)
 	assert_int_equal(judged(), KC_CLASS_DECREMENT);
 	finding.damage.changed_bits = KC_BITS_ONE;
 	assert_int_equal(judged(), KC_CLASS_BIT_FLIP);
+	/* A bit that is low enough may have been counted away, too; not if it is beyond doubt. */
+	assert_string_equal(finding.verdict.confidence, "medium");
+	assert_string_equal(finding.verdict.why[1],
+			    "decrement would fit, too: the slot differs from "
+			    "the canary by a small number");
+	finding.damage.small_delta = 0;
+	assert_int_equal(judged(), KC_CLASS_BIT_FLIP);
+	assert_string_equal(finding.verdict.confidence, "high");
+	assert_null(strstr(finding.verdict.why[1], "would fit"));
+	finding.damage.small_delta = 1;
 	kc_judge(&finding, 2);
 	assert_int_equal(finding.verdict.class, KC_CLASS_WIDESPREAD);
 	assert_null(strstr(finding.verdict.why[finding.verdict.nr_why - 1], "intact"));

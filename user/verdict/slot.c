@@ -3,6 +3,7 @@
  * What became of a canary's slot: clues, and a table of what they say together.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "util/array.h"
 #include "verdict/judge.h"
@@ -152,17 +153,21 @@ static void tell_depths(struct kc_finding *finding)
 }
 
 /*
- * The first row whose clues are all there, and none of those that it forbids, is the verdict. Zeros
+ * The first row whose clues are all there, and none of those that it forbids, is the verdict; where
+ * another one of `of_words` fits it is named, too, unless the first is beyond doubt. Zeros
  * lie about on every stack, and so may text below the slot, in a buffer that is as it must be;
  * saved registers hold neither a pattern nor text, and a return address is never either.
  */
-static const struct rule {
+struct rule {
 	enum kc_class class;
 	const char *confidence;
 	unsigned int needs, forbids;
 	void (*tell)(struct kc_finding *finding); /* what has numbers; or NULL */
 	const char *sentence;			  /* or NULL */
-} rules[] = {
+};
+
+/* What forbids to ask further. */
+static const struct rule of_frame[] = {
 	/* At panic(). */
 	{ KC_CLASS_UNKNOWN, "low", NO_SLOT, TWO_DEPTHS, NULL,
 	  "the kernel's own check failed; the slot itself could not be read" },
@@ -185,7 +190,9 @@ static const struct rule {
 	{ KC_CLASS_UNKNOWN, "low", NOT_COMPARED, 0, NULL,
 	  "the kernel's own check failed; which of the slot's bits changed is not known at "
 	  "panic()" },
+};
 
+static const struct rule of_words[] = {
 	/* How it differs. */
 	{ KC_CLASS_LINEAR_OVERFLOW, "low", LOWEST_BYTE, 0, NULL,
 	  "only the slot's lowest byte changed: one byte too many from below, or a counter that "
@@ -205,8 +212,10 @@ static const struct rule {
 	{ KC_CLASS_LINEAR_OVERFLOW, "medium", RUN | AS_TEXT, ABOVE, tell_run, NULL },
 	{ KC_CLASS_LINEAR_OVERFLOW, "high", RUN, 0, tell_run, NULL },
 	{ KC_CLASS_LINEAR_OVERFLOW, "medium", PREFIX, 0, tell_prefix, NULL },
+};
 
-	/* It was replaced, with nothing beside it that shows from where. */
+/* It was replaced, with nothing beside it that shows from where. The last one fits always. */
+static const struct rule of_nothing[] = {
 	{ KC_CLASS_ALIEN_FRAME, "low", BAD_RETURN | RUNNING, 0, NULL, NULL },
 	{ KC_CLASS_LINEAR_OVERFLOW, "medium", BAD_RETURN, 0, NULL,
 	  "the slot was replaced, and so was the return address above it" },
@@ -267,22 +276,33 @@ static unsigned int clues_of_slot(const struct kc_finding *finding)
 	return clues | (damage->found == KC_FOUND_ASCII ? TEXT : 0);
 }
 
-static const struct rule *first_that_fits(unsigned int clues)
+/* The first that fits, and is of another class than this one; NULL: none does. */
+static const struct rule *find_rule(const struct rule *rules, size_t count, unsigned int clues,
+				    enum kc_class other_than)
 {
-	const struct rule *rule = rules;
-
-	while ((clues & rule->needs) != rule->needs || clues & rule->forbids)
-		rule++; /* the last one fits always */
-	return rule;
+	for (const struct rule *rule = rules; rule < rules + count; rule++)
+		if ((clues & rule->needs) == rule->needs && !(clues & rule->forbids) &&
+		    rule->class != other_than)
+			return rule;
+	return NULL;
 }
+
+#define FIND(rules, clues, other_than) find_rule(rules, kc_countof(rules), clues, other_than)
 
 void kc_judge_slot(struct kc_finding *finding)
 {
 	struct kc_verdict *verdict = &finding->verdict;
 	unsigned int clues =
 		clues_of_panic(finding) | clues_of_frame(finding) | clues_of_slot(finding);
-	const struct rule *rule = first_that_fits(clues);
+	const struct rule *rule = FIND(of_frame, clues, KC_CLASS_NR), *also = NULL;
 	char args[32];
+
+	if (!rule) {
+		rule = FIND(of_words, clues, KC_CLASS_NR);
+		if (rule && strcmp(rule->confidence, "high") != 0)
+			also = FIND(of_words, clues, rule->class);
+	}
+	rule = rule ?: FIND(of_nothing, clues, KC_CLASS_NR);
 
 	verdict->class = rule->class;
 	verdict->confidence = rule->confidence;
@@ -290,6 +310,9 @@ void kc_judge_slot(struct kc_finding *finding)
 		rule->tell(finding);
 	if (rule->sentence)
 		kc_because(verdict, "%s", rule->sentence);
+	if (also)
+		kc_because(verdict, "%s would fit, too%s%s", kc_class_name(also->class),
+			   also->sentence ? ": " : "", also->sentence ?: "");
 	if (clues & TWO_DEPTHS && !(clues & INTACT)) {
 		if (find_args(finding, args))
 			kc_because(verdict,
