@@ -42,7 +42,7 @@ const char *kc_class_name(enum kc_class class);
 const char *kc_found_name(enum kc_found found);
 const char *kc_bits_name(enum kc_bits bits);
 
-#define KC_MAX_WHY 6
+#define KC_MAX_WHY 8
 
 struct kc_verdict {
 	enum kc_class class;
