@@ -185,15 +185,16 @@ static __always_inline void differs(struct task_struct *prev, struct task_struct
 }
 
 /*
- * Is the stack that this runs on, of who leaves the CPU, all but used up? Our own frame is on it:
- * its address is read back as a number, which the verifier does not let us make of a pointer.
+ * Is the stack that this runs on, of who leaves the CPU, all but used up? The context lies on it
+ * (bpf_trace_run4() in kernel/trace/bpf_trace.c; our own frame may not: private stacks, v6.13). Its
+ * address is read back as a number, which the verifier does not let us make of a pointer.
  */
-static __always_inline bool is_too_deep(struct task_struct *prev)
+static __always_inline bool is_too_deep(void *ctx, struct task_struct *prev)
 {
-	void *volatile own = (void *)&own;
+	void *volatile context = ctx;
 	__u64 sp = 0;
 
-	return bpf_probe_read_kernel(&sp, sizeof(sp), (void *)&own) ||
+	return bpf_probe_read_kernel(&sp, sizeof(sp), (void *)&context) ||
 	       sp - task_stack(prev) < KC_DEEP_LEFT;
 }
 
@@ -221,7 +222,7 @@ int kc_gate(__u64 *ctx)
 		count->paused++;
 		return 0;
 	}
-	if (is_too_deep(prev)) {
+	if (is_too_deep(ctx, prev)) {
 		count->deep++;
 		return 0;
 	}

@@ -261,6 +261,18 @@ def deep(kernel):
     return f"with {sorted(e['frame']['headroom'] for e in found)} bytes left"
 
 
+def brink(kernel):
+    """A gate does not look where the stack that it runs on is all but used up; it counts that."""
+    guest = Guest(kernel, "sh /brink.sh", files=["brink.sh"])
+    need(guest.status == 0 and not guest.splats(), f"{guest.status} {guest.splats()[:3]}", guest)
+    need(guest.value(r"^watch: status (\d+)$") in ("0", "4"), "watch", guest)
+    need(not guest.events("finding"), "a false alarm", guest)
+    coverage = guest.events("stats")[-1]["coverage"]
+    # Whether a sleeper's CPU goes to another task is up to the scheduler.
+    need(coverage.get("gate_deep", 0) > 0 and coverage["gate_verified"] > 0, str(coverage), guest)
+    return f"{coverage['gate_deep']} times not, {coverage['gate_verified']} switches verified"
+
+
 def parting(live, again, shown=8):
     """Where a replay says something else than the watch: of the first such line, the rows and
     fields of both that the other does not have."""
@@ -1012,9 +1024,9 @@ def spied(kernel, times=2):
 
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
-    everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, traced, disarmed, recorded,
-                  frames, prove, traps, nanosleep, futex, leak, quiet, soak, gated, walk, calls,
-                  flood, clean, endures, bombed, modules, patched, foreign)
+    everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
+                  disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
+                  gated, walk, calls, flood, clean, endures, bombed, modules, patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
                           (lockdown, "lockdown")):

@@ -237,6 +237,33 @@ static void dear_passes(void **state)
 	assert_true(loop.pace.counts.slowed_ms > 0);
 }
 
+/* Dear or not: what is longer than ten seconds is a gap. Each counts, the first is told. */
+static void put_off_for_long(void **state)
+{
+	struct kc_pace pace;
+
+	(void)state;
+	kc_pace_init(&pace, 100, 5, &sinks);
+	pace.period = 8000;
+	pace.cost = 0.4;
+	fake_time_passes(8);
+	assert_int_equal(kc_pace_begin(&pace), 0);
+	assert_int_equal(pace.counts.gaps, 0);
+	pace.period = 15000;
+	for (size_t i = 1; i <= 2; i++) {
+		fake_time_passes(15);
+		assert_int_equal(kc_pace_begin(&pace), 0);
+		assert_int_equal(pace.counts.gaps, i);
+		assert_int_equal(pace.counts.gap_ms, i * 5000);
+		assert_int_equal(seen.notices, 1);
+	}
+	assert_non_null(strstr(seen.notice, "passes take more CPU than --max-cpu allows them"));
+	/* Another cause is told. */
+	fake_time_passes(40);
+	assert_int_equal(kc_pace_begin(&pace), 0);
+	assert_int_equal(seen.notices, 2);
+}
+
 /* On the edge, for ten minutes: each change would be a line. */
 static void dear_in_turns(void)
 {
@@ -627,15 +654,16 @@ static void with_probes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ends_by_signal),	    TEST(ends_within_a_pass),	TEST(finds_within_a_pass),
-		TEST(ends_by_duration),	    TEST(ends_within_a_period), TEST(ends_by_a_sink),
-		TEST(ends_by_a_notice),	    TEST(ends_by_stats),	TEST(dear_passes),
-		TEST(dear_now_and_then),    TEST(nobody_to_watch),	TEST(on_the_edge),
-		TEST(growing_back_off),	    TEST(gap_of_a_stop),	TEST(gap_of_the_output),
-		TEST(gap_of_something),	    TEST(gap_of_probes),	TEST(gap_at_the_end),
-		TEST(other_output),	    TEST(late_is_no_gap),	TEST(hang_up_reopens),
-		TEST(hang_up_in_vain),	    TEST(reader_that_left),	TEST(flood_of_events),
-		TEST(events_while_waiting), TEST(event_that_fails),	TEST(with_probes),
+		TEST(ends_by_signal),	 TEST(ends_within_a_pass),   TEST(finds_within_a_pass),
+		TEST(ends_by_duration),	 TEST(ends_within_a_period), TEST(ends_by_a_sink),
+		TEST(ends_by_a_notice),	 TEST(ends_by_stats),	     TEST(dear_passes),
+		TEST(dear_now_and_then), TEST(nobody_to_watch),	     TEST(on_the_edge),
+		TEST(put_off_for_long),	 TEST(growing_back_off),     TEST(gap_of_a_stop),
+		TEST(gap_of_the_output), TEST(gap_of_something),     TEST(gap_of_probes),
+		TEST(gap_at_the_end),	 TEST(other_output),	     TEST(late_is_no_gap),
+		TEST(hang_up_reopens),	 TEST(hang_up_in_vain),	     TEST(reader_that_left),
+		TEST(flood_of_events),	 TEST(events_while_waiting), TEST(event_that_fails),
+		TEST(with_probes),
 	};
 
 	alarm(300); /* a loop that does not end is a failure, too */

@@ -40,7 +40,9 @@ static unsigned int count_cpus(void)
 {
 	cpu_set_t all;
 
-	return sched_getaffinity(0, sizeof(all), &all) ? 0 : CPU_COUNT(&all);
+	/* A host may have more than fit into that. */
+	return sched_getaffinity(0, sizeof(all), &all) ? sysconf(_SC_NPROCESSORS_ONLN)
+						       : CPU_COUNT(&all);
 }
 
 /* The nth of them, from 0. */

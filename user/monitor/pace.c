@@ -85,8 +85,6 @@ static int tell_gap(struct kc_pace *pace, double took, double late, const char *
 {
 	char text[200];
 
-	pace->counts.gaps++;
-	pace->counts.gap_ms += late * 1000;
 	snprintf(
 		text, sizeof(text),
 		"no pass for %.1f s, %.1f s longer than promised: %s; what slept meanwhile was not "
@@ -106,19 +104,26 @@ int kc_pace_begin(struct kc_pace *pace)
 	       asked = pace->asked / 1000.0, most = asked < LONGEST ? LONGEST : asked,
 	       period = pace->period / 1000.0, kept = period < most ? period : most,
 	       promised = kept, late;
-	bool stopped = was_stopped();
+	bool stopped = was_stopped(), dear;
 	int err = 0;
 
 	/* A pass that is long because it has that much to do is looking all the time. */
 	if (promised < pace->cost)
 		promised = pace->cost;
 	late = took - promised;
-	if (late > TOLERANCE && late > kept)
-		err = tell_gap(pace, took, late,
-			       period - kept > late / 2
-				       ? "passes take more CPU than --max-cpu allows them"
-				       : cause(late, stopped, queued - pace->queued,
-					       waited - pace->waited, pace->probing));
+	dear = period - kept > late / 2;
+	if (late > TOLERANCE && late > asked) {
+		pace->counts.gaps++;
+		pace->counts.gap_ms += late * 1000;
+		if (!dear)
+			err = tell_gap(pace, took, late,
+				       cause(late, stopped, queued - pace->queued,
+					     waited - pace->waited, pace->probing));
+		else if (!pace->dear_told) /* there will be one after each pass */
+			err = tell_gap(pace, took, late,
+				       "passes take more CPU than --max-cpu allows them");
+		pace->dear_told |= dear;
+	}
 	pace->began = time;
 	pace->queued = queued;
 	pace->waited = waited;
@@ -160,6 +165,7 @@ static int tell_pace(struct kc_pace *pace, double cost)
 			 cost, pace->max_cpu, pace->asked, pace->period);
 	} else if (over) {
 		pace->told = 0;
+		pace->dear_told = false;
 		snprintf(text, sizeof(text), "a pass takes %.1f ms of CPU now: back to every %u ms",
 			 cost, pace->asked);
 	} else {

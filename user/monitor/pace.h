@@ -22,6 +22,7 @@ struct kc_pace {
 	struct kc_sinks *sinks;
 	unsigned int period;		/* ms, as it is now */
 	unsigned int told;		/* ... as it was told; 0: as asked */
+	bool dear_told;			/* ... and that it is longer than can be no gap */
 	double costs[KC_PACE_PATIENCE]; /* ms of CPU, of the last passes */
 	double last_dear;		/* when a pass last cost more than its share, seconds */
 	/* Of the last pass: */

@@ -30,16 +30,11 @@ static int arm(const struct kc_watch_options *options, const struct kc_engine *e
 	const struct kc_filter *filter = options->filter;
 	int err;
 
-	err = hold_off == options->hold_off
-		      ? 0
-		      : kc_sinks_notice(
-				options->sinks,
-				"this host has one CPU: at a panic it is not held, since nobody "
-				"could write meanwhile, and what a probe or the tripwire finds "
-				"then may be lost");
-	if (err)
-		return kc_fail(ret_failure, KC_EXIT_FAILED, err,
-			       "the report could not be written: %s", kc_strerror(err));
+	if (hold_off != options->hold_off)
+		kc_sinks_notice(
+			options->sinks,
+			"there is one CPU for kcanary: at a panic none is held, since nobody could "
+			"write meanwhile, and what a probe or the tripwire finds then may be lost");
 	err = kc_attach_new(
 		&(struct kc_attach_options){
 			.session = options->session,

@@ -26,6 +26,8 @@ static void find_guards(const struct kc_kernel *kernel, uint64_t *guards)
 	uint64_t offsets = kc_ksyms_data(kernel->ksyms, "__per_cpu_offset"), offset;
 	int cpus = libbpf_num_possible_cpus();
 
+	if (!offsets) /* no SMP */
+		guards[0] = kernel->guard.addr;
 	for (int cpu = 0; offsets && cpu < cpus && cpu < KC_MAX_CPUS; cpu++)
 		if (!kc_mem_read(kernel->mem, offsets + 8 * cpu, &offset, sizeof(offset)))
 			guards[cpu] = offset + kernel->guard.addr;

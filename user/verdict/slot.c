@@ -203,7 +203,8 @@ static const struct rule of_words[] = {
 	{ KC_CLASS_BIT_FLIP, "high", TWO_BITS, SMALL_DELTA, NULL,
 	  "two of the slot's 64 bits changed" },
 	{ KC_CLASS_BIT_FLIP, "medium", TWO_BITS, 0, NULL, "two of the slot's 64 bits changed" },
-	{ KC_CLASS_DECREMENT, "medium", SMALL_DELTA, 0, NULL,
+	/* The lowest byte is zero: counting down borrows from the others. */
+	{ KC_CLASS_DECREMENT, "medium", SMALL_DELTA, LOWEST_BYTE, NULL,
 	  "the slot differs from the canary by a small number" },
 
 	/* What lies beside it. */
