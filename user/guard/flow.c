@@ -267,11 +267,13 @@ static void follow(struct kc_flow *flow, uint32_t i)
 	if (insn.flow == KC_FLOW_CALL)
 		falls_through = !flow->fail || insn.target != flow->fail;
 	/* A static key's jump was a nop yesterday and may be one tomorrow. */
-	if ((insn.flow == KC_FLOW_JUMP && nr_edges) || comes_back(flow, &insn))
+	if (insn.flow == KC_FLOW_JUMP && nr_edges)
 		falls_through = true;
 	/* What it runs on its way may be ours: a probe's copy of what it has replaced. */
-	if (comes_back(flow, &insn))
+	if (comes_back(flow, &insn)) {
+		falls_through = true;
 		out.depth = 0;
+	}
 	if (falls_through)
 		arrive(flow, insn.addr + insn.len, &out);
 	if ((insn.flow == KC_FLOW_JUMP || insn.flow == KC_FLOW_BRANCH) && insn.target)

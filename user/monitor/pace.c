@@ -115,13 +115,11 @@ int kc_pace_begin(struct kc_pace *pace)
 	if (late > TOLERANCE && late > asked) {
 		pace->counts.gaps++;
 		pace->counts.gap_ms += late * 1000;
-		if (!dear)
+		if (!dear || !pace->dear_told) /* of those there will be one after each pass */
 			err = tell_gap(pace, took, late,
-				       cause(late, stopped, queued - pace->queued,
-					     waited - pace->waited, pace->probing));
-		else if (!pace->dear_told) /* there will be one after each pass */
-			err = tell_gap(pace, took, late,
-				       "passes take more CPU than --max-cpu allows them");
+				       dear ? "passes take more CPU than --max-cpu allows them"
+					    : cause(late, stopped, queued - pace->queued,
+						    waited - pace->waited, pace->probing));
 		pace->dear_told |= dear;
 	}
 	pace->began = time;

@@ -129,7 +129,7 @@ size_t kc_probes_guards_unread(const struct kc_probes *probes)
 	int cpus = libbpf_num_possible_cpus();
 	size_t unread = cpus > KC_MAX_CPUS ? cpus - KC_MAX_CPUS : 0;
 
-	for (int cpu = 0; cpu < cpus && cpu < KC_MAX_CPUS; cpu++)
+	for (unsigned int cpu = 0; cpu < probes->nr_cpus; cpu++)
 		unread += !probes->skel->bss->config.guard[cpu];
 	return unread;
 }

@@ -172,10 +172,10 @@ static void answer_losses(struct kc_source *source, uint64_t ret_losses[static K
 static bool answer_is_stale(struct kc_source *source)
 {
 	struct kc_taped *taped = taped_of(source);
-	const struct kc_tape_entry *entry = find_next(taped, KC_TAPE_STALE)
-						    ? next_of(taped, KC_TAPE_STALE, sizeof(uint8_t))
-						    : NULL;
+	const struct kc_tape_entry *entry = NULL;
 
+	if (find_next(taped, KC_TAPE_STALE))
+		entry = next_of(taped, KC_TAPE_STALE, sizeof(uint8_t));
 	return entry && *(const uint8_t *)entry->data;
 }
 

@@ -146,8 +146,8 @@ static void compare_depths(const struct kc_kernel *kernel, struct kc_plans *plan
 	struct kc_orc orc;
 
 	if (!checked->plan || frame->cfa <= frame->sp || frame->cfa > finding->stack.top ||
-	    !kc_kernel_orc(kernel, frame->exact ? frame->pc : frame->pc - 1, &orc) ||
-	    orc.type != KC_ORC_CALL || orc.sp_reg != KC_ORC_REG_BP)
+	    !kc_kernel_orc(kernel, kc_frame_site(frame), &orc) || orc.type != KC_ORC_CALL ||
+	    orc.sp_reg != KC_ORC_REG_BP)
 		return;
 	finding->code_depth = kc_plan_depth_at(checked->plan, frame->pc, !frame->exact);
 	finding->found_depth = frame->cfa - frame->sp;

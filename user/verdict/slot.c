@@ -89,22 +89,6 @@ static struct run find_run(const struct kc_finding *finding)
 	return run;
 }
 
-static void explain_run(struct kc_verdict *verdict, const struct run *run)
-{
-	const char *what = run->text ? "text, too" : "the same pattern";
-
-	if (run->below)
-		kc_because(verdict, "%s%u word%s right below the slot hold%s %s",
-			   run->below == KC_BELOW ? "at least " : "", run->below,
-			   run->below == 1 ? "" : "s", run->below == 1 ? "s" : "", what);
-	if (run->to_return)
-		kc_because(verdict, "what lies above it up to the return address holds %s", what);
-	else if (run->above)
-		kc_because(verdict, "%s%u word%s right above it hold%s %s",
-			   run->above == KC_ABOVE ? "at least " : "", run->above,
-			   run->above == 1 ? "" : "s", run->above == 1 ? "s" : "", what);
-}
-
 /* Did the frame's return address turn out to be none? */
 static bool has_bad_return(const struct kc_finding *finding)
 {
@@ -115,9 +99,20 @@ static bool has_bad_return(const struct kc_finding *finding)
 
 static void tell_run(struct kc_finding *finding)
 {
-	struct run run = find_run(finding);
+	struct kc_verdict *verdict = &finding->verdict;
+	const struct run run = find_run(finding);
+	const char *what = run.text ? "text, too" : "the same pattern";
 
-	explain_run(&finding->verdict, &run);
+	if (run.below)
+		kc_because(verdict, "%s%u word%s right below the slot hold%s %s",
+			   run.below == KC_BELOW ? "at least " : "", run.below,
+			   run.below == 1 ? "" : "s", run.below == 1 ? "s" : "", what);
+	if (run.to_return)
+		kc_because(verdict, "what lies above it up to the return address holds %s", what);
+	else if (run.above)
+		kc_because(verdict, "%s%u word%s right above it hold%s %s",
+			   run.above == KC_ABOVE ? "at least " : "", run.above,
+			   run.above == 1 ? "" : "s", run.above == 1 ? "s" : "", what);
 }
 
 static void tell_prefix(struct kc_finding *finding)
