@@ -18,14 +18,15 @@ enum walk_end {
 	WALK_ODD, /* a frame does not lie where one can */
 };
 
-/* Where a walk stands. */
+/* Where a walk stands, and what it has met. */
 struct walk {
 	__kc_u64 pc, sp, bp;
 	__kc_u64 from, top; /* of the stack, what is in use */
 	__kc_u64 canary;
-	__kc_u64 slot, slot_pc; /* the innermost that differs, and its frame's pc; 0: none does */
-	__kc_u32 exact;		/* pc is no return address */
-	__kc_u32 slots;		/* that were compared */
+	__kc_u64 slot, slot_pc;	  /* the innermost that differs, and its frame's pc; 0: none does */
+	__kc_u32 exact;		  /* pc is no return address */
+	__kc_u32 slots;		  /* that were compared */
+	struct kc_task_slots met; /* last: slots and return addresses; too many: more than fit */
 };
 
 extern struct kc_walk_config walking;
@@ -80,6 +81,26 @@ static __always_inline bool find_caller_bp(const struct walk *at, const struct k
 	return stack_word(at, (rule->bp == KC_RULE_CFA ? cfa : at->bp) + rule->bp_offset, ret_bp);
 }
 
+static __always_inline void meet_slot(struct walk *at, __kc_u64 slot)
+{
+	__kc_u16 nth = at->met.nr_slots;
+
+	if (nth < KC_TASK_SLOTS)
+		at->met.slot[nth] = (at->top - slot) / sizeof(slot);
+	at->met.nr_slots = nth + 1;
+}
+
+static __always_inline void meet_return(struct walk *at, __kc_u64 addr, __kc_u64 pc)
+{
+	__kc_u16 nth = at->met.nr_returns;
+
+	if (nth < KC_TASK_SLOTS) {
+		at->met.ret[nth] = (at->top - addr) / sizeof(addr);
+		at->met.was[nth] = pc;
+	}
+	at->met.nr_returns = nth + 1;
+}
+
 /* Between SP and the return address, or it is none. */
 static __always_inline bool compare_slot(struct walk *at, const struct kc_rule *rule, __kc_u64 cfa)
 {
@@ -93,6 +114,7 @@ static __always_inline bool compare_slot(struct walk *at, const struct kc_rule *
 	if (slot < at->sp || slot > cfa - 2 * sizeof(word) || !stack_word(at, slot, &word))
 		return false;
 	at->slots++;
+	meet_slot(at, slot);
 	if (word != at->canary && !at->slot) {
 		at->slot = slot;
 		at->slot_pc = at->pc;
@@ -157,6 +179,7 @@ static __always_inline enum walk_end walk_on(struct walk *at, __kc_u32 nth)
 		return enter_regs(at, rule, cfa);
 	if (!find_caller_bp(at, rule, cfa, &bp) || !stack_word(at, cfa - sizeof(pc), &pc))
 		return WALK_ODD;
+	meet_return(at, cfa - sizeof(pc), pc);
 	return go_on(at, pc, cfa, bp, false);
 }
 

@@ -19,19 +19,20 @@ static __always_inline __u32 returns_of(const struct kc_task_slots *cached)
 	return *(volatile __u16 *)&cached->nr_returns;
 }
 
-/* The hash of the return addresses that were cached; any other if one can't be read. */
-static __always_inline __u64 hash_returns(const struct kc_task_slots *cached, __u64 top)
+/* Zero if every cached return address is as it was; *failed: one could not be read. */
+static __always_inline __u64 compare_returns(const struct kc_task_slots *cached, __u64 top,
+					     __u64 *failed)
 {
-	__u64 hash = 0, word;
+	__u64 differing = 0, word = 0;
 
 	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
 		if (i >= returns_of(cached))
 			break;
-		word = 0;
-		bpf_probe_read_kernel(&word, sizeof(word), (void *)(top - 8ULL * cached->ret[i]));
-		hash = kc_hash_word(hash, word);
+		*failed |= bpf_probe_read_kernel(&word, sizeof(word),
+						 (void *)(top - 8ULL * cached->ret[i]));
+		differing |= word ^ kc_return_address(cached->was[i]);
 	}
-	return hash;
+	return differing;
 }
 
 /* Zero if every cached slot holds the canary; *failed: one could not be read. */

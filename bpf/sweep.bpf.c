@@ -5,7 +5,10 @@
  *
  *	same sleep as when its slots were cached?
  *	  yes: compare each cached slot with task->stack_canary  ─► damage record
- *	  no:  copy thread.sp .. top of stack, scrubbed          ─► stack record
+ *	       and each return address with what it was          ─► stack record, with that
+ *	  no:  walk it by frame rules, and cache what was met
+ *	       no rule for a frame, or a slot differs:
+ *	       copy thread.sp .. top of stack, scrubbed          ─► stack record
  *
  * The iterator's own buffer carries the records, so a slow reader slows the
  * pass down and nothing can be lost. When the buffer is full the kernel calls
@@ -35,6 +38,7 @@ struct scratch_map scratch SEC(".maps");
 struct kc_sweep_config config;
 struct kc_walk_config walking;
 struct kc_pass pass;
+__u64 kept; /* sleeps that were entered into `slots` here */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -63,6 +67,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct damage_record);
 } damage_scratch SEC(".maps");
+
+/* Of the task that the sweep is at; at 0: nothing has changed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct kc_changed);
+} changed_scratch SEC(".maps");
 
 /*
  * Is this still the sleep that `head` describes, on a stack that is still the
@@ -140,6 +152,32 @@ __noinline int describe_slot(__u32 tid, __u32 nth, __u64 canary, __u64 top)
 	return 0;
 }
 
+/* Note the innermost return address of the task that is not as it was. */
+__noinline int find_changed(__u32 tid, __u64 top)
+{
+	const struct kc_task_slots *cached = bpf_map_lookup_elem(&slots, &tid);
+	struct kc_changed *changed;
+	__u64 at, word, was;
+	__u32 zero = 0;
+
+	changed = bpf_map_lookup_elem(&changed_scratch, &zero);
+	if (!cached || !changed)
+		return 1;
+	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
+		if (i >= returns_of(cached))
+			break;
+		at = top - 8ULL * cached->ret[i];
+		was = kc_return_address(cached->was[i]);
+		if (bpf_probe_read_kernel(&word, sizeof(word), (void *)at))
+			return 1;
+		if (word != was) {
+			*changed = (struct kc_changed){ at, was };
+			return 0;
+		}
+	}
+	return 1;
+}
+
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
  * them if one differs, from a second read. Where there is no room to describe them the
@@ -158,8 +196,11 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	__u64 differing, failed = 0;
 	__u32 zero = 0;
 
-	if (hash_returns(cached, head->top) != cached->returns_hash)
+	if (compare_returns(cached, head->top, &failed)) {
+		if (!failed && !find_changed(head->tid, head->top))
+			head->flags |= KC_RECORD_CHANGED;
 		return CHANGED;
+	}
 	differing = compare_slots(cached, head->top, canary, &failed) |
 		    (head->flags & KC_RECORD_END_GONE);
 	out = bpf_map_lookup_elem(&damage_scratch, &zero);
@@ -201,6 +242,25 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	return SAID;
 }
 
+/* What a walk has met is compared by itself until this sleep ends, if it is not too much. */
+static __always_inline void keep_met(const struct kc_record *head)
+{
+	__u32 zero = 0;
+	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
+	struct kc_task_slots *met = at ? &at->met : NULL;
+
+	if (!met || met->nr_slots > KC_TASK_SLOTS || met->nr_returns > KC_TASK_SLOTS)
+		return;
+	met->start_ns = head->start_ns;
+	met->switches = head->switches;
+	met->sp = head->sp;
+	met->pass = config.pass;
+	if (bpf_map_update_elem(&slots, &head->tid, met, BPF_ANY))
+		lose(KC_LOSS_RETURNS);
+	else
+		kept++;
+}
+
 /* By frame rules. What does not come out complete and intact is user space's to look at. */
 static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task_struct *task,
 					       struct kc_record *head, __u64 stack)
@@ -218,6 +278,7 @@ static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task
 		return CHANGED;
 	if (!same_sleep(task, head, stack))
 		return say_ran(seq, task, head, &pass.moved);
+	keep_met(head);
 	pass.cached++;
 	pass.cached_slots += walked.slots;
 	return SAID;
@@ -274,11 +335,26 @@ static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, 
 	return found < sp ? found : sp;
 }
 
+/* Put behind the words of a copy what has changed; how many bytes that takes. */
+static __always_inline __u64 add_changed(struct scratch *out, __u64 bytes)
+{
+	struct kc_changed *changed;
+	__u32 zero = 0;
+
+	changed = bpf_map_lookup_elem(&changed_scratch, &zero);
+	if (!changed || bytes > sizeof(out->words) - sizeof(*changed)) {
+		lose(KC_LOSS_SIZE);
+		return 0;
+	}
+	__builtin_memcpy((void *)out->words + bytes, changed, sizeof(*changed));
+	return sizeof(*changed);
+}
+
 /* Copy and scrub a stack. */
 static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task_struct *task,
 					       struct kc_record *head, __u64 stack)
 {
-	__u64 canary = task->stack_canary, bytes;
+	__u64 canary = task->stack_canary, bytes, more = 0, len;
 	struct scratch *out;
 	__u32 zero = 0;
 
@@ -304,11 +380,21 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 		return SAID;
 	}
 	name(task, head);
+	if (head->flags & KC_RECORD_CHANGED)
+		more = add_changed(out, bytes);
+	if (!more)
+		head->flags &= ~KC_RECORD_CHANGED;
 	out->head = *head;
 	out->head.kind = KC_RECORD_STACK;
 	out->head.count = bytes / sizeof(__u64);
-	out->head.size = sizeof(out->head) + bytes;
-	if (bpf_seq_write(seq, out, sizeof(out->head) + bytes))
+	len = bytes + more;
+	barrier_var(len);
+	if (len > sizeof(out->words)) {
+		lose(KC_LOSS_SIZE);
+		return SAID;
+	}
+	out->head.size = sizeof(out->head) + len;
+	if (bpf_seq_write(seq, out, sizeof(out->head) + len))
 		return LATER;
 	pass.copied++;
 	return SAID;

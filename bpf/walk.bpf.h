@@ -62,18 +62,20 @@ static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary,
 
 	if (!at)
 		return WALK_ODD;
-	__builtin_memset(at, 0, sizeof(*at));
+	__builtin_memset(at, 0, offsetof(struct walk, met));
+	at->met.nr_slots = at->met.nr_returns = 0;
 	at->from = sp;
 	at->top = top;
 	at->sp = sp + walking.inactive_size;
 	if (!stack_word(at, sp + walking.inactive_bp, &at->bp) ||
 	    !stack_word(at, sp + walking.inactive_ret, &at->pc))
 		end = WALK_ODD;
+	meet_return(at, sp + walking.inactive_ret, at->pc);
 	at->canary = canary;
 	for (__u32 i = 0; i < MAX_WALKED && end == WALK_GOES_ON; i++)
 		end = walk_frame(i);
 	*ret_walked = (struct walked){ at->slot, at->slot_pc, at->slots };
-	__builtin_memset(at, 0, sizeof(*at)); /* no canary stays there */
+	__builtin_memset(at, 0, offsetof(struct walk, met)); /* no canary stays there */
 	return end == WALK_GOES_ON ? WALK_ODD : end;
 }
 

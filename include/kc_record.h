@@ -115,6 +115,14 @@ enum kc_record_flag {
 	KC_RECORD_RUNNING = 4,	/* RAN: on a CPU when the pass came to it */
 	KC_RECORD_WALKED = 8,	/* STACK, of a comparison: the walk by rules was complete ... */
 	KC_RECORD_WALK_DIFFERS = 16, /* ... and a slot on its way differed */
+	KC_RECORD_CHANGED = 32,	     /* STACK: struct kc_changed follows the words */
+	KC_RECORD_COMPAT = 64,	     /* it is in a 32-bit system call, whatever its code is */
+};
+
+/* The innermost return address that is not what it was at an earlier look at this sleep. */
+struct kc_changed {
+	__kc_u64 at; /* where it lies */
+	__kc_u64 was;
 };
 
 /* What was found in a slot instead of the canary, told without telling it. */
@@ -151,26 +159,27 @@ enum kc_found {
 };
 
 /*
- * What is re-checked of one task, written by user space after it unwound a stack
- * copy, read by every later pass: the slots, which must hold the canary, and the
- * return addresses, which must hash as they did. Valid only for the sleep it was
- * derived from.
+ * What is re-checked of one task, written by user space after it unwound a stack copy or by
+ * the sweep after a walk, read by every later pass: the slots, which must hold the canary, and
+ * the return addresses, which must be as they were: nobody writes them while a task sleeps.
+ * Valid only for the sleep it was derived from.
  */
 struct kc_task_slots {
 	__kc_u64 start_ns;
 	__kc_u64 switches;
 	__kc_u64 sp;
-	__kc_u64 returns_hash; /* kc_hash_word() over the return addresses in order */
-	__kc_u32 pass;	       /* last pass that found the task asleep in this sleep */
+	__kc_u32 pass; /* last pass that found the task asleep in this sleep */
 	__kc_u16 nr_slots;
 	__kc_u16 nr_returns;
 	__kc_u16 slot[KC_TASK_SLOTS]; /* words below the stack's top */
 	__kc_u16 ret[KC_TASK_SLOTS];
+	__kc_u32 was[KC_TASK_SLOTS]; /* of each return address: kc_return_address() */
 };
 
-static inline __kc_u64 kc_hash_word(__kc_u64 hash, __kc_u64 word)
+/* From its lower half: see KC_TEXT_HALF. */
+static inline __kc_u64 kc_return_address(__kc_u32 low)
 {
-	return (hash ^ word) * 0x100000001b3ULL; /* FNV-1a's prime */
+	return KC_TEXT_HALF | low;
 }
 
 /*
@@ -458,19 +467,19 @@ struct kc_hold {
  * twice, since the kernel asks again for a task whose record had no room.
  */
 enum kc_loss {
-	KC_LOSS_RING = 0,	 /* an event found no room in the ring buffer */
-	KC_LOSS_SCRATCH = 1,	 /* no buffer to put an event, a stack or a damage record in */
-	KC_LOSS_SIZE = 2,	 /* an event or a record was larger than its buffer */
-	KC_LOSS_STACK = 3,	 /* a stack could not be read: the event came without it */
-	KC_LOSS_TASK = 4,	 /* a field of a task could not be read */
-	KC_LOSS_POINT = 5,	 /* a probe hit where none is known, or has no counts */
-	KC_LOSS_GUARD = 6,	 /* a CPU's guard could not be read: the slot alone was compared */
-	KC_LOSS_REGS = 7,	 /* user mode's registers: the system call is not known */
-	KC_LOSS_BELOW = 8,	 /* the words beside a damaged slot: fewer may count as the same */
-	KC_LOSS_RETURNS = 9,	 /* a return address was not remembered, or not forgotten */
-	KC_LOSS_THREADS = 10,	 /* a thread's deepest entry was not remembered */
-	KC_LOSS_TOLD = 11,	 /* an exhausted stack was not remembered: it is told again */
-	KC_LOSS_HOLDS = 12,	 /* a CPU was not held: the slice of time could not be taken */
+	KC_LOSS_RING = 0,     /* an event found no room in the ring buffer */
+	KC_LOSS_SCRATCH = 1,  /* no buffer to put an event, a stack or a damage record in */
+	KC_LOSS_SIZE = 2,     /* an event or a record was larger than its buffer */
+	KC_LOSS_STACK = 3,    /* a stack could not be read: the event came without it */
+	KC_LOSS_TASK = 4,     /* a field of a task could not be read */
+	KC_LOSS_POINT = 5,    /* a probe hit where none is known, or has no counts */
+	KC_LOSS_GUARD = 6,    /* a CPU's guard could not be read: the slot alone was compared */
+	KC_LOSS_REGS = 7,     /* user mode's registers: the system call is not known */
+	KC_LOSS_BELOW = 8,    /* the words beside a damaged slot: fewer may count as the same */
+	KC_LOSS_RETURNS = 9,  /* a return address, or a sleep's, was not remembered or forgotten */
+	KC_LOSS_THREADS = 10, /* a thread's deepest entry was not remembered */
+	KC_LOSS_TOLD = 11,    /* an exhausted stack was not remembered: it is told again */
+	KC_LOSS_HOLDS = 12,   /* a CPU was not held: the slice of time could not be taken */
 	KC_LOSS_STACK_END = 13,	 /* the lowest word of a stack could not be read */
 	KC_LOSS_HIGH_WATER = 14, /* how deep a stack has ever been could not be read */
 	KC_LOSS_BUDGET = 15,	 /* an event was one too many in its second */
@@ -532,7 +541,8 @@ static inline int kc_hidden_near(__kc_u64 word, struct kc_damage *damage)
 
 _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
-_Static_assert(sizeof(struct kc_task_slots) == 40 + 4 * KC_TASK_SLOTS, "kc_task_slots layout");
+_Static_assert(sizeof(struct kc_task_slots) == 32 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
+_Static_assert(sizeof(struct kc_changed) == 16, "kc_changed layout");
 _Static_assert(sizeof(struct kc_rule) == 20, "kc_rule layout");
 _Static_assert(sizeof(struct kc_walk_config) == 40, "kc_walk_config layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");

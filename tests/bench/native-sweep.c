@@ -27,8 +27,8 @@ static double now(void)
 static int cache(const struct kc_record *record, void *arg)
 {
 	const uint64_t *words = (const uint64_t *)(record + 1);
-	uint64_t slots[SLOTS], returns[RETURNS];
-	struct kc_sleep_facts facts = { .slots = slots, .returns = returns };
+	uint64_t slots[SLOTS], returns[RETURNS], addresses[RETURNS];
+	struct kc_sleep_facts facts = { .slots = slots, .returns = returns, .words = addresses };
 
 	if (record->kind != KC_RECORD_STACK)
 		return -1;
@@ -38,7 +38,7 @@ static int cache(const struct kc_record *record, void *arg)
 		if (words[i] == KC_CANARY_MARK && facts.nr_slots < SLOTS)
 			slots[facts.nr_slots++] = place;
 		if (words[i] >= KC_TEXT_HALF && facts.nr_returns < RETURNS) {
-			facts.returns_hash = kc_hash_word(facts.returns_hash, words[i]);
+			addresses[facts.nr_returns] = words[i];
 			returns[facts.nr_returns++] = place;
 		}
 	}

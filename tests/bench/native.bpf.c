@@ -33,7 +33,8 @@ int kc_bench_slots(struct __sk_buff *ctx)
 	bpf_core_read(&canary, sizeof(canary), &task->stack_canary);
 	bpf_core_read(&top, sizeof(top), &task->stack);
 	top += 16384;
-	result = hash_returns(&cached, top) ^ compare_slots(&cached, top, canary, &failed);
+	result = compare_returns(&cached, top, &failed) ^
+		 compare_slots(&cached, top, canary, &failed);
 	return failed != 0;
 }
 

@@ -901,6 +901,25 @@ def frames(kernel):
             f"slots in {' '.join(functions)}")
 
 
+def rerouted(kernel):
+    """A return address that changes while its thread sleeps is found, though it is one."""
+    guest = Guest(kernel, "sh /rerouted.sh", files=["rerouted.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    changed = dict(re.findall(r"^changed: (\d+) (.*)$", guest.output, re.M))
+    need(len(changed) >= 6, f"{len(changed)} were changed", guest)
+    findings = guest.events("finding", "watch:out: ")
+    told = {str(e["process"]["tid"]): e["frame"].get("return_was") for e in findings}
+    need(told == changed and len(findings) == len(told), f"{told} instead of {changed}", guest)
+    # The third thread's and later ones are many.
+    need({(e["anomaly"], e["verdict"]["class"], e["verdict"]["confidence"]) for e in findings} ==
+         {("return-address", "return-address", "high"), ("return-address", "widespread", "high")},
+         str(findings), guest)
+    need(not guest.events("finding", "restored:out: "), "a false alarm", guest)
+    need(guest.value(r"^watch: status (\d+)$") == "1", "watch", guest)
+    return f"{len(changed)} of {len(changed)}: {' '.join(sorted(set(changed.values())))}"
+
+
 def leak(kernel):
     guest = Guest(kernel, "sh /leak.sh", files=["leak.sh"])
     need(guest.status == 0, f"status {guest.status}", guest)
@@ -1025,8 +1044,9 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
-                  disarmed, recorded, frames, prove, traps, nanosleep, futex, leak, quiet, soak,
-                  gated, walk, calls, flood, clean, endures, bombed, modules, patched, foreign)
+                  disarmed, recorded, frames, rerouted, prove, traps, nanosleep, futex, leak,
+                  quiet, soak, gated, walk, calls, flood, clean, endures, bombed, modules, patched,
+                  foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
                           (lockdown, "lockdown")):

@@ -22,6 +22,8 @@
  *   canary TID N     turn around the Nth word that holds the thread's canary,
  *                    whether it is a slot or a stale copy
  *   return TID N     zero the Nth word that looks like a return address
+ *   reroute TID FUNC put another return address of the stack into the first word that
+ *                    points into FUNC
  *   end TID          the stack's lowest word, where STACK_END_MAGIC is
  *   restore          undo all writes
  *   smash BYTES      write that many past a buffer of the running function
@@ -252,6 +254,42 @@ static unsigned long *find_word(struct task_struct *task, const char *what, unsi
 			return word;
 	}
 	return NULL;
+}
+
+/* The first word above `from`, or at it, that looks like a return address and is not `but`. */
+static unsigned long *find_return_above(unsigned long *from, unsigned long *top, unsigned long but)
+{
+	while (from < top && (!is_return_address(*from) || *from == but))
+		from++;
+	return from < top ? from : NULL;
+}
+
+/* It stays a return address, and does not lead to where the thread came from. */
+static int reroute(pid_t tid, const char *function)
+{
+	unsigned long *word, *top, *other = NULL;
+	char name[KSYM_SYMBOL_LEN] = "";
+	struct task_struct *task;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	task = pid_task(find_pid_ns(tid, &init_pid_ns), PIDTYPE_PID);
+	if (task && sleeps(task)) {
+		word = (unsigned long *)task->thread.sp;
+		top = (unsigned long *)((unsigned long)task->stack + THREAD_SIZE);
+		do {
+			word = find_return_above(word, top, 0);
+			if (word)
+				snprintf(name, sizeof(name), "%ps", (void *)*word);
+		} while (word && strcmp(name, function) && ++word);
+		if (word)
+			other = find_return_above(word, top, *word);
+		err = other ? keep(task, word, sizeof(*word)) : -ENOENT;
+	}
+	if (!err)
+		*word = *other;
+	rcu_read_unlock();
+	return err;
 }
 
 static int poke(const char *what, pid_t tid, unsigned int n)
@@ -494,7 +532,7 @@ DEFINE_SHOW_ATTRIBUTE(canaries);
 
 static ssize_t control_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
-	char line[64] = {}, name[16];
+	char line[64] = {}, name[16], function[48];
 	unsigned int bytes;
 	size_t i;
 	int tid, err = -EINVAL;
@@ -515,6 +553,8 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		err = poke("canary", tid, bytes);
 	} else if (sscanf(line, "return %d %u", &tid, &bytes) == 2) {
 		err = poke("return", tid, bytes);
+	} else if (sscanf(line, "reroute %d %47s", &tid, function) == 2) {
+		err = reroute(tid, function);
 	} else if (sscanf(line, "end %d", &tid) == 1) {
 		err = poke("end", tid, 0);
 	} else if (sscanf(line, "smash %u", &bytes) == 1) {

@@ -51,6 +51,24 @@ static bool is_cached(const struct fake_thread *thread)
 	       thread->cached_as.start_ns == thread->record.start_ns;
 }
 
+static int copy(struct fake_thread *thread, struct kc_changed changed, kc_record_fn fn, void *arg,
+		struct kc_pass *pass)
+{
+	struct {
+		struct kc_record record;
+		uint64_t words[FAKE_WORDS];
+		struct kc_changed changed;
+	} out = { .record = thread->record, .changed = changed };
+
+	out.record.kind = KC_RECORD_STACK;
+	out.record.count = FAKE_WORDS;
+	out.record.size = sizeof(out) - (changed.at ? 0 : sizeof(changed));
+	out.record.flags |= changed.at ? KC_RECORD_CHANGED : 0;
+	memcpy(out.words, thread->words, sizeof(out.words));
+	pass->copied++;
+	return fn(&out.record, arg);
+}
+
 /* As check_slots() in bpf/sweep.bpf.c. */
 static int compare(struct fake_thread *thread, kc_record_fn fn, void *arg, struct kc_pass *pass)
 {
@@ -60,6 +78,11 @@ static int compare(struct fake_thread *thread, kc_record_fn fn, void *arg, struc
 	} out = { .record = thread->record };
 	bool differs = thread->record.flags & KC_RECORD_END_GONE;
 
+	for (size_t i = 0; i < thread->nr_returns; i++)
+		if (thread->words[(thread->returns[i] - thread->record.sp) / 8] != thread->were[i])
+			return copy(thread,
+				    (struct kc_changed){ thread->returns[i], thread->were[i] }, fn,
+				    arg, pass);
 	for (size_t i = 0; i < thread->nr_slots; i++) {
 		uint64_t word = thread->words[(thread->slots[i] - thread->record.sp) / 8];
 
@@ -79,21 +102,6 @@ static int compare(struct fake_thread *thread, kc_record_fn fn, void *arg, struc
 	out.record.kind = KC_RECORD_DAMAGE;
 	out.record.count = thread->nr_slots;
 	out.record.size = sizeof(out.record) + thread->nr_slots * sizeof(out.damage[0]);
-	return fn(&out.record, arg);
-}
-
-static int copy(struct fake_thread *thread, kc_record_fn fn, void *arg, struct kc_pass *pass)
-{
-	struct {
-		struct kc_record record;
-		uint64_t words[FAKE_WORDS];
-	} out = { .record = thread->record };
-
-	out.record.kind = KC_RECORD_STACK;
-	out.record.count = FAKE_WORDS;
-	out.record.size = sizeof(out);
-	memcpy(out.words, thread->words, sizeof(out.words));
-	pass->copied++;
 	return fn(&out.record, arg);
 }
 
@@ -126,7 +134,7 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 			continue;
 		}
 		err = is_cached(thread) ? compare(thread, fn, arg, &pass)
-					: copy(thread, fn, arg, &pass);
+					: copy(thread, (struct kc_changed){}, fn, arg, &pass);
 		thread->record.switches += thread->restless;
 	}
 	*ret_pass = pass;
@@ -151,6 +159,11 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 	thread->cached_as = *record;
 	thread->nr_slots = facts->nr_slots;
 	memcpy(thread->slots, facts->slots, facts->nr_slots * sizeof(facts->slots[0]));
+	thread->nr_returns = facts->nr_returns;
+	for (size_t i = 0; i < facts->nr_returns; i++) {
+		thread->returns[i] = facts->returns[i];
+		thread->were[i] = facts->words[i];
+	}
 	return 0;
 }
 

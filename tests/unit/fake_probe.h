@@ -20,6 +20,8 @@ struct fake_thread {
 	struct kc_record cached_as;
 	uint64_t slots[KC_TASK_SLOTS];
 	size_t nr_slots;
+	uint64_t returns[KC_TASK_SLOTS], were[KC_TASK_SLOTS];
+	size_t nr_returns;
 };
 
 /* Swept from the next pass on; the test owns them. */

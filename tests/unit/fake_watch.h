@@ -28,6 +28,7 @@ struct seen {
 	int next_fd;   /* ... when it is opened again; 0: the same */
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
+	uint64_t was;	 /* what the last one's return address was before, or 0 */
 	uint64_t intact; /* how often the last one's function was seen with an intact slot */
 	char place[64], notice[320], why[32];	  /* why: of the stop */
 	struct kc_coverage end;			  /* ... and its totals */

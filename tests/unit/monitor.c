@@ -54,6 +54,67 @@ static void damage_is_told_once(void **state)
 	assert_int_equal(covered().sweep.unproven, 0);
 }
 
+extern const char interrupt_call[], interrupt_again[];
+
+#define RETURN (SLOT + 1) /* index of simple()'s return address */
+
+/* To another call site: nothing but an earlier look at the same sleep tells. */
+static void another_return_address_in_one_sleep(void **state)
+{
+	uint64_t before = threads[1].words[RETURN];
+
+	(void)state;
+	run(0);
+	threads[1].words[RETURN] = (uint64_t)interrupt_again + 5;
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(seen.last, KC_ANOMALY_RETURN);
+	assert_string_equal(seen.place, "simple");
+	assert_int_equal(seen.was, before);
+	for (int i = 0; i < 5; i++)
+		run(0);
+	assert_int_equal(seen.findings, 1);
+	/* Put back, it is as it must be, and changed once more it is not. */
+	threads[1].words[RETURN] = before;
+	run(0);
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	threads[1].words[RETURN] = (uint64_t)interrupt_again + 5;
+	run(0);
+	assert_int_equal(seen.findings, 2);
+	assert_int_equal(covered().sweep.unproven, 0);
+}
+
+/* In another sleep it may well be another one; so may what was read in the middle of a run. */
+static void another_sleep_returns_elsewhere(void **state)
+{
+	(void)state;
+	run(0);
+	threads[1].words[RETURN] = (uint64_t)interrupt_again + 5;
+	threads[1].record.switches++;
+	run(0);
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(covered().sweep.unproven, 0);
+}
+
+static void put_return_back(void)
+{
+	threads[1].words[RETURN] = (uint64_t)interrupt_call + 5;
+}
+
+/* What the second look does not bear out is no finding, and told. */
+static void return_address_that_differed_once(void **state)
+{
+	(void)state;
+	run(0);
+	threads[1].words[RETURN] = (uint64_t)interrupt_again + 5;
+	fake_on_look = put_return_back;
+	run(0);
+	fake_on_look = NULL;
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(covered().sweep.unproven, 1);
+}
+
 /* One damaged frame that never returns, in 5,000 sleeps of its thread: one finding. */
 static void another_sleep_is_no_other_damage(void **state)
 {
@@ -661,6 +722,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(intact_is_silent),
 		TEST(damage_is_told_once),
+		TEST(another_return_address_in_one_sleep),
+		TEST(another_sleep_returns_elsewhere),
+		TEST(return_address_that_differed_once),
 		TEST(another_sleep_is_no_other_damage),
 		TEST(mended_and_damaged_again_is_news),
 		TEST(misread_text_proves_nothing),

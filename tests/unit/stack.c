@@ -139,7 +139,7 @@ static struct kc_checked_stack check(void)
 {
 	struct kc_checked_stack checked;
 
-	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &checked);
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, NULL, &checked);
 	compare_walk(&checked);
 	return checked;
 }
@@ -223,6 +223,50 @@ static void not_called_by_old_text(void **state)
 	assert_int_not_equal(checked.end, KC_UNWIND_NOT_CALLED);
 	assert_true(checked.count > 1);
 	assert_false(checked.bad_return);
+}
+
+/* As check(), after an earlier look at the same sleep that saw another return address. */
+static struct kc_checked_stack check_changed(uint64_t where, uint64_t was)
+{
+	const struct kc_changed changed = { where, was };
+	struct kc_checked_stack checked;
+
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &changed, &checked);
+	return checked;
+}
+
+/* The frame is the one that returns there; what lies beyond it is told nothing of. */
+static void changed_return_address(void **state)
+{
+	struct kc_checked_stack checked;
+	uint64_t innermost = BASE + fake->kernel.inactive.ret_addr, second = BASE + 56 + 24;
+
+	(void)state;
+	begin(RETURN_TO(simple_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	frame_of_simple(0, 0x1234);
+	checked = check_changed(second, RETURN_TO(unguarded_call));
+	assert_int_equal(checked.end, KC_UNWIND_CHANGED);
+	assert_int_equal(checked.count, 1);
+	assert_int_equal(checked.damaged, 0);
+	assert_true(checked.bad_return);
+	assert_int_equal(checked.return_slot, second);
+	assert_int_equal(checked.return_was, RETURN_TO(unguarded_call));
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	/* The switch's own. */
+	checked = check_changed(innermost, RETURN_TO(unguarded_call));
+	assert_int_equal(checked.count, 1);
+	assert_int_equal(checked.return_slot, innermost);
+	/* It is what it was; it is nobody's; it lies elsewhere. */
+	for (size_t i = 0; i < 3; i++) {
+		const uint64_t where[] = { second, second - 8, stack.top };
+
+		checked = check_changed(where[i], i ? 0 : RETURN_TO(simple_call));
+		assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+		assert_int_equal(checked.count, 2);
+		assert_int_equal(checked.damaged, 1);
+		assert_int_equal(checked.return_was, 0);
+	}
 }
 
 /* What could not be read is no call site, and proves nothing of the frame that led there. */
@@ -370,7 +414,7 @@ static void see_two_frames(const struct kc_kernel *kernel)
 	begin(RETURN_TO(unguarded_call), 0);
 	push(RETURN_TO(simple_call));
 	frame_of_simple(KC_CANARY_MARK, 0x1234);
-	kc_check_stack(kernel, fake->plans, &seen, &stack, NULL, &checked);
+	kc_check_stack(kernel, fake->plans, &seen, &stack, NULL, NULL, &checked);
 	assert_int_equal(checked.intact, 1);
 }
 
@@ -418,7 +462,7 @@ static void evidence_is_not_inherited(void **state)
 	assert_seen(0, false);
 	begin(RETURN_TO(unguarded_call), 0);
 	push(0x1234);
-	kc_check_stack(&now, fake->plans, &seen, &stack, NULL, &checked);
+	kc_check_stack(&now, fake->plans, &seen, &stack, NULL, NULL, &checked);
 	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
 	assert_false(checked.bad_return);
 
@@ -851,6 +895,7 @@ int main(void)
 		cmocka_unit_test(two_frames),
 		cmocka_unit_test(damage_in_the_outer_frame),
 		cmocka_unit_test(overwritten_return_address),
+		cmocka_unit_test(changed_return_address),
 		cmocka_unit_test(not_called_by_old_text),
 		cmocka_unit_test(unreadable_call_site),
 		cmocka_unit_test(return_address_where_no_code_can_be),

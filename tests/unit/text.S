@@ -421,6 +421,9 @@ FUNC interrupt			/* entry code: saved registers on the stack */
 	.globl	interrupt_call
 interrupt_call:
 	call	other
+	.globl	interrupt_again
+interrupt_again:
+	call	other
 	ret
 
 FUNC return_to_handler		/* what tracers put in the place of return addresses */

@@ -11,7 +11,9 @@ struct told {
 	struct kc_damaged damaged;
 	uint64_t seq;
 	uint64_t boot_ns; /* when it was read */
-	bool asleep;	  /* the thread was: its stack is looked at again in every pass */
+	/* As return_was in struct kc_checked_stack, or 0; and of which sleep. */
+	uint64_t was, switches, sp;
+	bool asleep; /* the thread was: its stack is looked at again in every pass */
 	bool mended;
 };
 
@@ -140,6 +142,21 @@ void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 	}
 }
 
+struct kc_changed kc_desk_changed(struct kc_desk *desk, const struct kc_record *task)
+{
+	const struct victim *victim = find_victim(desk, task);
+	struct kc_changed changed = {};
+
+	for (size_t i = 0; victim && i < victim->count; i++) {
+		const struct told *told = &victim->told[i];
+
+		if (told->was && !told->mended && told->switches == task->switches &&
+		    told->sp == task->sp && (!changed.at || told->damaged.addr < changed.at))
+			changed = (struct kc_changed){ told->damaged.addr, told->was };
+	}
+	return changed;
+}
+
 void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uint64_t boot_ns)
 {
 	struct victim *victim = find_victim(desk, task);
@@ -165,8 +182,15 @@ static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 			return -ENOMEM;
 		told = &victim->told[victim->count++];
 	}
-	*told = (struct told){ damaged, finding->seq, finding->boot_ns,
-			       .asleep = !finding->running };
+	*told = (struct told){
+		.damaged = damaged,
+		.seq = finding->seq,
+		.boot_ns = finding->boot_ns,
+		.was = finding->checked->return_was,
+		.switches = finding->task.switches,
+		.sp = finding->task.sp,
+		.asleep = !finding->running,
+	};
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 struct evidence {
 	const struct kc_engine *with;
 	struct kc_sleep sleep;
+	struct kc_changed changed;
 	bool copied;
 	struct kc_record record;
 	uint64_t words[KC_STACK_WORDS];
@@ -52,7 +53,7 @@ static void take_copy(struct evidence *evidence, const struct kc_record *record)
 	/* What the kernel side was told of other stacks rests on the same text. */
 	if (kc_session_renew(evidence->with->session, record))
 		kc_source_flush(evidence->with->source);
-	kc_session_check(evidence->with->session, record, &evidence->checked);
+	kc_session_check(evidence->with->session, record, &evidence->changed, &evidence->checked);
 	evidence->copied = true;
 }
 
@@ -61,7 +62,7 @@ static void compare_copies(struct evidence *evidence, const struct kc_record *re
 	const struct kc_checked_stack *first = &evidence->checked;
 	struct kc_checked_stack again;
 
-	kc_session_check(evidence->with->session, record, &again);
+	kc_session_check(evidence->with->session, record, &evidence->changed, &again);
 	evidence->same_return = first->bad_return && again.bad_return &&
 				first->return_slot == again.return_slot &&
 				first->return_found == again.return_found;
@@ -201,7 +202,8 @@ static int file_proven(const struct evidence *evidence)
 	return filed.err ?: filed.count;
 }
 
-int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep)
+int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep,
+	       struct kc_changed changed)
 {
 	kc_auto_free struct evidence *evidence = calloc(1, sizeof(*evidence));
 	int err;
@@ -210,6 +212,7 @@ int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep)
 		return -ENOMEM;
 	evidence->with = engine;
 	evidence->sleep = *sleep;
+	evidence->changed = changed;
 	err = look_again(evidence);
 	/* Code that moved while we looked makes our own slots doubtful. */
 	if (err || kc_source_is_stale(engine->source))

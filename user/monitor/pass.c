@@ -15,6 +15,7 @@
 /* A thread that something differs of, and the function that it seems to be in. */
 struct suspect {
 	struct kc_record record;
+	struct kc_changed changed;
 	char place[160];
 };
 
@@ -59,7 +60,8 @@ void kc_passes_free(struct kc_passes *passes)
 	free(passes);
 }
 
-static int suspect(struct kc_passes *passes, const struct kc_record *record, const char *place)
+static int suspect(struct kc_passes *passes, const struct kc_record *record,
+		   struct kc_changed changed, const char *place)
 {
 	int err = kc_grow(passes->suspects, passes->suspects_capacity, passes->nr_suspects + 1);
 	struct suspect *suspect;
@@ -68,6 +70,7 @@ static int suspect(struct kc_passes *passes, const struct kc_record *record, con
 		return err;
 	suspect = &passes->suspects[passes->nr_suspects++];
 	suspect->record = *record;
+	suspect->changed = changed;
 	snprintf(suspect->place, sizeof(suspect->place), "%s", place);
 	return 0;
 }
@@ -111,8 +114,8 @@ static bool is_blind(const struct kc_checked_stack *checked)
 static void cache_sleep(struct kc_passes *passes, const struct kc_record *record,
 			const struct kc_checked_stack *checked)
 {
-	uint64_t slots[KC_MAX_FRAMES], returns[KC_MAX_FRAMES];
-	struct kc_sleep_facts facts = { .slots = slots, .returns = returns };
+	uint64_t slots[KC_MAX_FRAMES], returns[KC_MAX_FRAMES], words[KC_MAX_FRAMES];
+	struct kc_sleep_facts facts = { .slots = slots, .returns = returns, .words = words };
 	struct kc_stack stack = { record->sp, record->top, (const uint64_t *)(record + 1) };
 
 	if (is_blind(checked))
@@ -122,13 +125,9 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 		    checked->frames[i].status == KC_CHECK_INTACT)
 			slots[facts.nr_slots++] = checked->frames[i].slot;
 	facts.nr_returns = find_returns(passes->with.session->kernel, record, checked, returns);
-	for (size_t i = 0; i < facts.nr_returns; i++) {
-		uint64_t word;
-
-		if (!kc_stack_word(&stack, returns[i], &word))
+	for (size_t i = 0; i < facts.nr_returns; i++)
+		if (!kc_stack_word(&stack, returns[i], &words[i]))
 			return;
-		facts.returns_hash = kc_hash_word(facts.returns_hash, word);
-	}
 	if (kc_source_cache(passes->with.source, record, &facts))
 		passes->counts.uncached++;
 }
@@ -174,13 +173,14 @@ static bool is_news(struct kc_passes *passes, const struct kc_record *record,
 }
 
 /* What is known already is counted; the rest is looked at again. */
-static int on_damaged(struct kc_passes *passes, const struct kc_record *record, const char *place,
+static int on_damaged(struct kc_passes *passes, const struct kc_record *record,
+		      struct kc_changed changed, const char *place,
 		      const struct kc_damaged *damaged, size_t count)
 {
 	if (count)
 		kc_source_follow(passes->with.source, record->tid);
 	if (is_news(passes, record, damaged, count))
-		return suspect(passes, record, place);
+		return suspect(passes, record, changed, place);
 	if (count)
 		kc_desk_count_repeated(passes->with.desk);
 	return 0;
@@ -203,7 +203,7 @@ static int on_damage_record(struct kc_passes *passes, const struct kc_record *re
 	/* It differed at the first read alone, in one and the same sleep. */
 	if (!count)
 		return tell_unproven(passes, record, KNOWN_STACK);
-	return on_damaged(passes, record, KNOWN_STACK, damaged, count);
+	return on_damaged(passes, record, (struct kc_changed){}, KNOWN_STACK, damaged, count);
 }
 
 /* With -v: where exactly a stack could not be followed by tables or a frame not verified. */
@@ -247,8 +247,17 @@ static const char *place_of(const struct kc_passes *passes, const struct kc_chec
 	return kc_frame_text(passes->with.session->kernel, &checked->frames[i].frame, place);
 }
 
+/* The kernel side compares with what was cached, which a stack that has changed is not again. */
+static struct kc_changed changed_in(const struct kc_passes *passes, const struct kc_record *record)
+{
+	const struct kc_changed changed = kc_record_changed(record);
+
+	return changed.at ? changed : kc_desk_changed(passes->with.desk, record);
+}
+
 static int take_record(struct kc_passes *passes, const struct kc_record *record)
 {
+	const struct kc_changed changed = changed_in(passes, record);
 	struct kc_damaged damaged[KC_MAX_DAMAGED];
 	char place[160];
 	struct kc_checked_stack checked;
@@ -259,7 +268,7 @@ static int take_record(struct kc_passes *passes, const struct kc_record *record)
 				     passes->counts.passes);
 	if (record->kind == KC_RECORD_DAMAGE)
 		return on_damage_record(passes, record);
-	kc_session_check(passes->with.session, record, &checked);
+	kc_session_check(passes->with.session, record, &changed, &checked);
 	kc_coverage_add_stack(&passes->counts, &checked);
 	explain_stack(passes, record, &checked);
 	cache_sleep(passes, record, &checked);
@@ -281,7 +290,8 @@ static int take_record(struct kc_passes *passes, const struct kc_record *record)
 	/* Of a stack that was not verified in full nothing can be said to be mended. */
 	if (!is_blind(&checked))
 		kc_desk_seen(passes->with.desk, record, damaged, count);
-	return on_damaged(passes, record, place_of(passes, &checked, place), damaged, count);
+	return on_damaged(passes, record, changed, place_of(passes, &checked, place), damaged,
+			  count);
 }
 
 #define SHORT 1.0 /* seconds: a pass is run to its end, whoever asks */
@@ -311,7 +321,7 @@ static int confirm_suspects(struct kc_passes *passes)
 	for (size_t i = 0; i < passes->nr_suspects; i++) {
 		const struct suspect *suspect = &passes->suspects[i];
 		const struct kc_sleep sleep = kc_sleep_of(&suspect->record);
-		int one = kc_confirm(&passes->with, &sleep);
+		int one = kc_confirm(&passes->with, &sleep, suspect->changed);
 
 		if (!one)
 			one = tell_unproven(passes, &suspect->record, suspect->place);

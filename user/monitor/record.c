@@ -112,7 +112,8 @@ static int on_recorded(const struct kc_record *record, void *arg)
 		memcpy(copy, record, record->size);
 		move_record(&moving, copy);
 		if (record->kind == KC_RECORD_STACK)
-			move_words(&moving, (uint64_t *)(copy + 1), record->count);
+			move_words(&moving, (uint64_t *)(copy + 1),
+				   (record->size - sizeof(*record)) / sizeof(uint64_t));
 		for (size_t i = 0; record->kind == KC_RECORD_DAMAGE && i < record->count; i++) {
 			struct kc_damage *damage = (struct kc_damage *)(copy + 1) + i;
 

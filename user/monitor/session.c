@@ -201,9 +201,10 @@ bool kc_session_renew(struct kc_session *session, const struct kc_record *record
 }
 
 void kc_session_check(struct kc_session *session, const struct kc_record *record,
-		      struct kc_checked_stack *ret_checked)
+		      const struct kc_changed *changed, struct kc_checked_stack *ret_checked)
 {
 	const struct kc_stack stack = stack_of(record);
 
-	kc_check_stack(session->kernel, session->plans, &session->seen, &stack, NULL, ret_checked);
+	kc_check_stack(session->kernel, session->plans, &session->seen, &stack, NULL, changed,
+		       ret_checked);
 }

@@ -33,6 +33,7 @@ struct kc_sweep {
 	struct sweep_bpf *skel;
 	struct bpf_link *link;
 	int slots_fd, rules_fd;
+	uint64_t kept;			 /* by the program, up to the last trim */
 	uint64_t keys[2 * KC_MAX_RULES]; /* of the rules that there are, hashed; 0: free */
 	size_t nr_keys;
 	bool stale;	      /* all of them: forgotten before the next pass over all tasks */
@@ -293,7 +294,6 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		.start_ns = record->start_ns,
 		.switches = record->switches,
 		.sp = record->sp,
-		.returns_hash = facts->returns_hash,
 		.pass = sweep->pass,
 		.nr_slots = facts->nr_slots,
 		.nr_returns = facts->nr_returns,
@@ -303,8 +303,12 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		return -E2BIG;
 	for (size_t i = 0; i < facts->nr_slots; i++)
 		entry.slot[i] = (record->top - facts->slots[i]) / sizeof(uint64_t);
-	for (size_t i = 0; i < facts->nr_returns; i++)
+	for (size_t i = 0; i < facts->nr_returns; i++) {
 		entry.ret[i] = (record->top - facts->returns[i]) / sizeof(uint64_t);
+		entry.was[i] = facts->words[i];
+		if (kc_return_address(entry.was[i]) != facts->words[i])
+			return -E2BIG;
+	}
 	sweep->entered++;
 	return bpf_map_update_elem(sweep->slots_fd, &record->tid, &entry, BPF_ANY) ? -E2BIG : 0;
 }
@@ -360,8 +364,11 @@ int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *r
 
 void kc_sweep_trim(struct kc_sweep *sweep)
 {
-	if (sweep->entered < TRIM_AFTER)
+	uint64_t kept = sweep->skel->bss->kept;
+
+	if (sweep->entered + kept - sweep->kept < TRIM_AFTER)
 		return;
 	drop_unused(sweep, KEEP_PASSES);
 	sweep->entered = 0;
+	sweep->kept = kept;
 }

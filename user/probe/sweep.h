@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kc_record.h"
 #include "util/cleanup.h"
@@ -54,15 +55,28 @@ void kc_sweep_set_cgroup(struct kc_sweep *sweep, uint64_t id);
  */
 static inline bool kc_record_is_whole(const struct kc_record *record, size_t size)
 {
-	size_t each = record->kind == KC_RECORD_STACK	 ? sizeof(uint64_t)
+	bool stack = record->kind == KC_RECORD_STACK;
+	size_t each = stack				 ? sizeof(uint64_t)
 		      : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
 							 : 0;
+	size_t more = record->flags & KC_RECORD_CHANGED ? sizeof(struct kc_changed) : 0;
 
 	if (record->kind == KC_RECORD_RAN)
 		return !record->count && record->size == size && size == sizeof(*record);
-	return each && record->size == size && size == sizeof(*record) + record->count * each &&
-	       (record->kind != KC_RECORD_STACK ||
-		record->count * each == record->top - record->sp);
+	return each && record->size == size && (stack || !more) &&
+	       size == sizeof(*record) + record->count * each + more &&
+	       (!stack || record->count * each == record->top - record->sp);
+}
+
+/* What has changed since an earlier look at this sleep; .at 0: nothing is known to have. */
+static inline struct kc_changed kc_record_changed(const struct kc_record *record)
+{
+	const uint64_t *words = (const uint64_t *)(record + 1);
+	struct kc_changed changed = {};
+
+	if (record->kind == KC_RECORD_STACK && record->flags & KC_RECORD_CHANGED)
+		memcpy(&changed, words + record->count, sizeof(changed));
+	return changed;
 }
 
 /*
@@ -86,15 +100,15 @@ uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss);
 struct kc_sleep_facts {
 	const uint64_t *slots; /* each holds the canary */
 	size_t nr_slots;
-	const uint64_t *returns; /* each holds a return address ... */
+	const uint64_t *returns; /* each holds a return address: ... */
+	const uint64_t *words;	 /* ... this one */
 	size_t nr_returns;
-	uint64_t returns_hash; /* ... and this is kc_hash_word() over them, from 0 */
 };
 
 /*
  * Let later passes verify these by themselves, as long as the task sleeps as in
- * `record`. Returns -E2BIG if there are more than KC_TASK_SLOTS of a kind or the
- * cache is full: the task is then copied in every pass.
+ * `record`. Returns -E2BIG if there are more than KC_TASK_SLOTS of a kind, a return
+ * address is none of the kernel's, or the cache is full: the task is then copied in every pass.
  */
 int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		   const struct kc_sleep_facts *facts);

@@ -7,6 +7,7 @@
 #include "probe/loss.h"
 #include "report/format.h"
 #include "report/views.h"
+#include "stack/place.h"
 
 typedef struct json_object json;
 
@@ -259,10 +260,11 @@ static json *panic_slot_object(const struct kc_finding *finding)
 	return slot;
 }
 
-static json *frame_object(const struct kc_finding *finding)
+static json *frame_object(const struct kc_kernel *kernel, const struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
 	json *object = json_object_new_object();
+	char place[160];
 	uint64_t depth;
 
 	if (kc_finding_depth(finding, &depth))
@@ -277,6 +279,8 @@ static json *frame_object(const struct kc_finding *finding)
 		add_string(object, "return_address",
 			   kc_found_name(finding->was_return ? finding->damage.found
 							     : checked->return_found));
+	if (finding->anomaly == KC_ANOMALY_RETURN && checked->return_was)
+		add_string(object, "return_was", kc_place_text(kernel, checked->return_was, place));
 	if (finding->anomaly == KC_ANOMALY_HEADROOM)
 		add_u64(object, "headroom", finding->headroom);
 	if (finding->frame_bytes)
@@ -331,7 +335,7 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	json_object_object_add(event, "syscall", syscall_object(&finding->process));
 	json_object_object_add(event, "code",
 			       code_object(kernel, &finding->checked->frames[finding->frame]));
-	json_object_object_add(event, "frame", frame_object(finding));
+	json_object_object_add(event, "frame", frame_object(kernel, finding));
 	if (finding->by_gate)
 		json_object_object_add(event, "switched_from",
 				       switched_from_object(finding->switched_from));

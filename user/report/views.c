@@ -121,6 +121,9 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		if (addr == kc_return_slot(damaged->cfa))
 			fprintf(out, "  <- return address%s",
 				finding->anomaly == KC_ANOMALY_RETURN ? ", OVERWRITTEN" : "");
+		if (finding->anomaly == KC_ANOMALY_RETURN && checked->return_was &&
+		    addr == checked->return_slot)
+			fprintf(out, ", was %s", kc_place_text(kernel, checked->return_was, place));
 		fprintf(out, "\n");
 	}
 }

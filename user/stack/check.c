@@ -138,6 +138,36 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 	return word >= KC_TEXT_HALF ? KC_FOUND_TEXT : KC_FOUND_ASCII;
 }
 
+/* What lies beyond a return address that has changed is not where its task came from. */
+static void end_at(const struct kc_kernel *kernel, const struct kc_stack *stack,
+		   const struct kc_changed *changed, struct kc_unwound *unwound)
+{
+	size_t owner = 0;
+	uint64_t word;
+
+	if (!kc_stack_word(stack, changed->at, &word) || word == changed->was || !unwound->count)
+		return;
+	/* The switch itself returns to the innermost frame. */
+	if (changed->at != stack->sp + kernel->inactive.ret_addr)
+		while (kc_return_slot(unwound->frames[owner].cfa) != changed->at)
+			if (++owner == unwound->count)
+				return;
+	unwound->count = owner + 1;
+	unwound->end = KC_UNWIND_CHANGED;
+	unwound->end_pc = word;
+}
+
+static void set_bad_return(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			   uint64_t slot, uint64_t word, struct kc_checked_stack *checked)
+{
+	checked->bad_return = true;
+	checked->return_slot = slot;
+	checked->return_found = kc_classify_copied(stack, word);
+	/* A small negative number, for one. */
+	if (checked->return_found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
+		checked->return_found = KC_FOUND_KERNEL;
+}
+
 /* Is the last frame's return address what ended the unwinding, provably? */
 static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *plans,
 			    const struct kc_seen *seen, const struct kc_stack *stack,
@@ -160,17 +190,12 @@ static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *pla
 	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED ||
 	     !kc_seen_led_on(seen, kc_frame_site(&last->frame))))
 		return;
-	checked->bad_return = true;
-	checked->return_slot = kc_return_slot(last->frame.cfa);
-	checked->return_found = kc_classify_copied(stack, word);
-	/* A small negative number, for one. */
-	if (checked->return_found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
-		checked->return_found = KC_FOUND_KERNEL;
+	set_bad_return(kernel, stack, kc_return_slot(last->frame.cfa), word, checked);
 }
 
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_stack *stack, const struct kc_frame *from,
-		    struct kc_checked_stack *ret_checked)
+		    const struct kc_changed *changed, struct kc_checked_stack *ret_checked)
 {
 	struct kc_unwound unwound;
 
@@ -178,6 +203,8 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
 	kc_unwind(kernel, plans, stack, from, &unwound);
+	if (changed)
+		end_at(kernel, stack, changed, &unwound);
 	ret_checked->end = unwound.end;
 	ret_checked->end_pc = unwound.end_pc;
 	ret_checked->through_code = unwound.through_code;
@@ -198,7 +225,12 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	find_bad_return(kernel, plans, seen, stack, ret_checked);
+	if (ret_checked->end == KC_UNWIND_CHANGED) {
+		set_bad_return(kernel, stack, changed->at, unwound.end_pc, ret_checked);
+		ret_checked->return_was = changed->was;
+	} else {
+		find_bad_return(kernel, plans, seen, stack, ret_checked);
+	}
 }
 
 static bool renew_frame(struct kc_plans *plans, const struct kc_frame *frame)

@@ -55,11 +55,12 @@ struct kc_checked_stack {
 	/*
 	 * Unwinding ended because the last frame's return address is none, and the
 	 * frame lies where we say: its own slot is intact, or its tables led to a
-	 * caller before. What is there instead: return_found, at return_slot.
+	 * caller before. Or it is not what it was at an earlier look at this sleep, which is
+	 * return_was then, else 0. What is there instead: return_found, at return_slot.
 	 */
 	bool bad_return;
 	enum kc_found return_found;
-	uint64_t return_slot;
+	uint64_t return_slot, return_was;
 	size_t blind[KC_BLIND_NR];
 };
 
@@ -68,11 +69,12 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word);
 
 /*
  * Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary; `from` as
- * in kc_unwind(). What is seen to be as it must be is added to *seen.
+ * in kc_unwind(). What is seen to be as it must be is added to *seen. changed: of a task that
+ * sleeps as it did then, or NULL; nothing beyond it is looked at, if it still differs.
  */
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_stack *stack, const struct kc_frame *from,
-		    struct kc_checked_stack *ret_checked);
+		    const struct kc_changed *changed, struct kc_checked_stack *ret_checked);
 
 /*
  * Derive anew what this stack is judged by: plans and call sites, from text as it is now. A

@@ -20,6 +20,7 @@ static const char *const end_texts[] = {
 	[KC_UNWIND_NO_PROGRESS] = "a frame does not lie above its callee's",
 	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
 	[KC_UNWIND_NOT_CALLED] = "a return address does not follow a call",
+	[KC_UNWIND_CHANGED] = "a return address changed while the task slept",
 	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
 	[KC_UNWIND_TRACER] = "a return address was replaced by the function graph tracer, or a "
 			     "probe built on it",

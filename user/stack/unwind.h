@@ -59,7 +59,9 @@ enum kc_unwind_end {
 	/* can't tell */
 	KC_UNWIND_TRACER = 12, /* replaced, and not by a return probe of old */
 	KC_UNWIND_EARLY = 13,  /* it was said to be the end, and is not at the stack's top */
-	KC_UNWIND_NR_ENDS = 14,
+	/* bad data */
+	KC_UNWIND_CHANGED = 14, /* a return address is not what it was in this sleep */
+	KC_UNWIND_NR_ENDS = 15,
 };
 
 const char *kc_unwind_end_text(enum kc_unwind_end end);

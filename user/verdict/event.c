@@ -240,7 +240,7 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	};
 	/* At a switch the task lies as it was left. */
 	kc_check_stack(kernel, plans, seen, &ret_finding->stack,
-		       event->kind == KC_EVENT_GATE ? NULL : &from, checked);
+		       event->kind == KC_EVENT_GATE ? NULL : &from, NULL, checked);
 	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(kernel, plans, event->caller, checked);
 	if (event->kind == KC_EVENT_EXHAUSTED && !event->task.count)

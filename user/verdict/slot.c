@@ -94,7 +94,8 @@ static bool has_bad_return(const struct kc_finding *finding)
 {
 	return finding->frame + 1 == finding->checked->count &&
 	       (finding->checked->end == KC_UNWIND_NOT_TEXT ||
-		finding->checked->end == KC_UNWIND_NOT_CALLED);
+		finding->checked->end == KC_UNWIND_NOT_CALLED ||
+		finding->checked->end == KC_UNWIND_CHANGED);
 }
 
 static void tell_run(struct kc_finding *finding)

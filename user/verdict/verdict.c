@@ -90,16 +90,20 @@ static void judge_return(struct kc_finding *finding)
 		kc_because(verdict, "found in its place: %s", kc_found_name(finding->damage.found));
 		return;
 	}
-	verdict->confidence = intact ? "high" : "medium";
-	kc_because(verdict, checked->end == KC_UNWIND_NOT_CALLED
-				    ? "no call instruction precedes the place this frame returns to"
-				    : "this frame returns to what is no kernel text");
+	verdict->confidence = intact || checked->return_was ? "high" : "medium";
+	kc_because(
+		verdict, "%s",
+		checked->return_was
+			? "it is not what it was at an earlier pass, and the task has not run since"
+		: checked->end == KC_UNWIND_NOT_CALLED
+			? "no call instruction precedes the place this frame returns to"
+			: "this frame returns to what is no kernel text");
 	kc_because(verdict, "found in the place of the return address: %s",
 		   kc_found_name(checked->return_found));
 	if (intact)
 		kc_because(verdict,
 			   "the frame's own canary is intact: not a plain overflow from below");
-	else
+	else if (!checked->return_was)
 		kc_because(verdict,
 			   "other frames at the same instruction led to a caller, so the frame "
 			   "lies where it is said to");
