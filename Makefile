@@ -36,7 +36,7 @@ DEPS := $(BUILD_DEPS) $(TEST_DEPS)
 SOURCES := $(wildcard user/*/*.c)
 OBJECTS := $(SOURCES:user/%.c=$(B)/obj/%.o)
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
-GENERATED := $(B)/gen/syscalls.inc $(B)/gen/schema.inc
+GENERATED := $(B)/gen/syscalls_64.inc $(B)/gen/syscalls_32.inc $(B)/gen/schema.inc
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 # Loaded each by itself; all others are the live probes', linked into one object, in which
 # they share ring buffer, losses, configuration and scratch (bpf/emit.bpf.h). Who defines a map
@@ -87,9 +87,9 @@ $(B)/gen/schema.inc: user/report/schema.json
 	@mkdir -p $(@D)
 	$(Q)sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< >$@
 
-$(B)/gen/syscalls.inc:
+$(B)/gen/syscalls_%.inc:
 	@mkdir -p $(@D)
-	$(Q)echo '#include <asm/unistd_64.h>' | $(CC) -E -dM - | \
+	$(Q)echo '#include <asm/unistd_$*.h>' | $(CC) -E -dM - | \
 		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' | sort -V >$@
 
 -include $(OBJECTS:.o=.d) $(BPF_OBJECTS:.o=.d)

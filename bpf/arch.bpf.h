@@ -76,11 +76,38 @@ static __always_inline bool read_user_regs(__u64 top, struct pt_regs *regs)
 	return read_user_regs_at(at, regs) || read_user_regs_at(at - FRED_PADDING, regs);
 }
 
-#define USER_CS 0x33 /* 64-bit code's; 32-bit code's calls have numbers of their own */
+#define TS_COMPAT 2 /* arch/x86/include/asm/thread_info.h */
+
+/*
+ * Is the task in a 32-bit system call? 64-bit code can make one, too (int $0x80), so its code
+ * segment does not tell. Cleared on the way back to user mode
+ * (arch/x86/include/asm/entry-common.h). As enum kc_record_flag.
+ */
+static __always_inline __u32 compat_flag(struct task_struct *task)
+{
+	__u32 status = 0;
+
+	if (!bpf_core_field_exists(task->thread_info.status))
+		return 0;
+	lose_if(KC_LOSS_TASK, bpf_core_read(&status, sizeof(status), &task->thread_info.status));
+	return status & TS_COMPAT ? KC_RECORD_COMPAT : 0;
+}
+
+#define USER_CS 0x33 /* 64-bit code's */
 
 /* The system call that they ask for. */
 static __always_inline void fill_call(const struct pt_regs *regs, struct kc_event *event)
 {
+	if (event->task.flags & KC_RECORD_COMPAT) {
+		event->syscall = (__u32)regs->orig_ax;
+		event->args[0] = (__u32)regs->bx;
+		event->args[1] = (__u32)regs->cx;
+		event->args[2] = (__u32)regs->dx;
+		event->args[3] = (__u32)regs->si;
+		event->args[4] = (__u32)regs->di;
+		event->args[5] = (__u32)regs->bp;
+		return;
+	}
 	if (regs->cs != USER_CS)
 		return;
 	event->syscall = regs->orig_ax;
@@ -92,16 +119,20 @@ static __always_inline void fill_call(const struct pt_regs *regs, struct kc_even
 	event->args[5] = regs->r9;
 }
 
-/* The system call, out of the registers that user mode left at the top of the event's stack. */
-static __always_inline void fill_syscall(struct kc_event *event, __u64 regs_size)
+/*
+ * The system call, out of the registers that user mode left at the top of the event's stack. By
+ * itself for its stack: those registers are large.
+ */
+static __attribute__((noinline, unused)) int fill_syscall(struct kc_event *event, __u64 regs_size)
 {
 	struct pt_regs regs = {};
 
 	event->syscall = -1;
 	if ((event->task.flags & KC_RECORD_KTHREAD) || regs_size != sizeof(regs))
-		return;
+		return 0;
 	if (read_user_regs(event->task.top, &regs))
 		fill_call(&regs, event);
+	return 0;
 }
 
 #endif

@@ -30,7 +30,7 @@ struct {
  */
 struct replaced_key {
 	__u64 site, word;
-	__u64 start_ns; /* of the thread, if user space may not have wanted to hear of another */
+	__u64 start_ns; /* of the thread, if user space may not want to hear of another */
 };
 
 struct {
@@ -45,7 +45,7 @@ static __always_inline struct replaced_key replaced_key(struct task_struct *task
 {
 	struct replaced_key key = { .site = here->site, .word = word };
 
-	if (config.by_thread)
+	if (config.wanted.by_cgroup)
 		lose_if(KC_LOSS_TASK,
 			bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
 	return key;
@@ -62,14 +62,16 @@ static __always_inline struct frame_key frame_key(const struct here *here,
 }
 
 /*
- * May a call that nobody saw enter be older than the probe of the entry? One of each thread and
- * function, if the thread is older, too; and all until the entry is probed.
+ * May a call that returns here be older than the probe of the entry? If the thread is older, too,
+ * and was not seen to return from the function at this place or above it: what has lain here
+ * before is gone then. All may be until the entry is probed.
  */
-static __always_inline bool is_early(struct task_struct *task, const struct kc_point *point)
+static __always_inline bool is_early(struct task_struct *task, const struct here *here,
+				     const struct kc_point *point)
 {
 	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(),
-				.depth = point->call | TOLD_EARLY };
-	__u64 since = point->since_ns ? point->since_ns : config.armed_ns, one = 1;
+				.depth = point->call | TOLD_RETURN };
+	__u64 since = point->since_ns ? point->since_ns : config.armed_ns, *above;
 
 	if (!config.armed_ns || since == KC_NOT_YET)
 		return true;
@@ -77,7 +79,24 @@ static __always_inline bool is_early(struct task_struct *task, const struct kc_p
 		bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
 	if (!key.start_ns || key.start_ns > since)
 		return false;
-	return !bpf_map_update_elem(&told, &key, &one, BPF_NOEXIST);
+	above = bpf_map_lookup_elem(&told, &key);
+	if (above && *above >= here->sp)
+		return false;
+	lose_if(KC_LOSS_RETURNS, bpf_map_update_elem(&told, &key, &here->sp, BPF_ANY));
+	return true;
+}
+
+/* No call that is older returns here or below any more. Mostly the thread is the last one again. */
+static __always_inline void note_return(struct task_struct *task, const struct here *here,
+					const struct kc_point *point, struct kc_point_count *count)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	if (count->recent_tid == tid && count->recent_max >= here->sp)
+		return;
+	count->recent_tid = tid;
+	count->recent_max = here->sp;
+	is_early(task, here, point);
 }
 
 static __always_inline void forget_return(const struct frame_key *key)
@@ -159,6 +178,7 @@ int kc_return(struct pt_regs *ctx)
 	struct here here = {};
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct kc_point *point;
+	enum wanted how;
 	bool own, as_it_was;
 	struct kc_places at;
 	struct scratch *out;
@@ -177,7 +197,7 @@ int kc_return(struct pt_regs *ctx)
 	key = frame_key(&here, point);
 	expected = bpf_map_lookup_elem(&returns, &key);
 	if (!expected) {
-		if (is_early(task, point))
+		if (is_early(task, &here, point))
 			count->early += is_wanted();
 		else
 			count->unmatched += is_wanted();
@@ -189,10 +209,12 @@ int kc_return(struct pt_regs *ctx)
 	}
 	as_it_was = word == *expected;
 	forget_return(&key);
+	note_return(task, &here, point, count);
 	if (as_it_was)
 		return 0;
 	count->mismatches++;
-	if (!is_wanted())
+	how = how_wanted();
+	if (how == UNWANTED)
 		return 0;
 	/* User space judges the first of each. */
 	again = replaced_key(task, &here, word);
@@ -202,15 +224,15 @@ int kc_return(struct pt_regs *ctx)
 	}
 	if (!read_canary(task, &here))
 		return 0;
-	out = new_event(KC_EVENT_RETURN, point);
+	out = new_event(KC_EVENT_RETURN, how, point);
 	if (!out)
 		return 0;
 	at = places(&here);
 	out->event.damage.slot = here.sp;
 	out->event.damage.found = kc_classify(word, &at);
 	/* Another place in text is a return probe's or a tracer's, most of the time. */
-	if (emit(task, out, &here, word < KC_TEXT_HALF, false) && word >= KC_TEXT_HALF &&
-	    bpf_map_update_elem(&replaced, &again, &one, BPF_ANY))
+	if (emit(task, out, &here, how == WANTED && word < KC_TEXT_HALF, false) &&
+	    word >= KC_TEXT_HALF && bpf_map_update_elem(&replaced, &again, &one, BPF_ANY))
 		lose(KC_LOSS_REPLACED);
 	return 0;
 }

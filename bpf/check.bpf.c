@@ -14,6 +14,7 @@ int kc_check(struct pt_regs *ctx)
 	struct here here = {};
 	struct kc_places at;
 	struct scratch *out;
+	enum wanted how;
 	bool own;
 
 	read_regs(ctx, &here);
@@ -22,11 +23,12 @@ int kc_check(struct pt_regs *ctx)
 	if (is_sealed(task, &here, &compared))
 		return 0;
 	own = locate(task, &here);
-	if (!is_wanted())
+	how = how_wanted();
+	if (how == UNWANTED)
 		return 0;
 	compared.count->other_stack += !own;
 	/* On another stack there is nothing to copy: user space counts it as not proved. */
-	out = new_event(KC_EVENT_CHECK, compared.point);
+	out = new_event(KC_EVENT_CHECK, how, compared.point);
 	if (!out)
 		return 0;
 	at = places(&here);
@@ -35,7 +37,7 @@ int kc_check(struct pt_regs *ctx)
 	count_same(&out->event.damage, compared.word, own ? here.top : 0);
 	if (compared.guard != here.canary)
 		out->event.flags |= KC_EVENT_GUARD_DIFFERS;
-	emit(task, out, &here, own && compared.word != compared.guard, false);
+	emit(task, out, &here, how == WANTED && own && compared.word != compared.guard, false);
 	return 0;
 }
 

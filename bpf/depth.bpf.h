@@ -23,14 +23,14 @@ struct {
 	__type(value, struct kc_deepest);
 } threads SEC(".maps");
 
-/* Where a thread was told to be too deep; or has returned from an early call: calls.bpf.c. */
+/* Where a thread was told to be too deep; or how far up it has returned: calls.bpf.c. */
 struct told_key {
 	__u64 start_ns;
 	__u32 tid;
 	__u32 depth;
 };
 
-#define TOLD_EARLY (1U << 31) /* with kc_point.call in the place of a depth's index */
+#define TOLD_RETURN (1U << 31) /* with kc_point.call in the place of a depth's index */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -104,14 +104,17 @@ static __always_inline void warn_exhausted(struct task_struct *task, struct here
 {
 	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(), .depth = point->depth };
 	struct scratch *out;
+	enum wanted how;
 	__u64 one = 1;
 
 	lose_if(KC_LOSS_TASK,
 		bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
-	if (!is_wanted() || bpf_map_lookup_elem(&told, &key) || !read_canary(task, here))
+	how = how_wanted();
+	if (how == UNWANTED || bpf_map_lookup_elem(&told, &key) || !read_canary(task, here))
 		return;
-	out = new_event(KC_EVENT_EXHAUSTED, point);
-	if (out && emit(task, out, here, !is_left(here, point, KC_HOLD_LEFT), false) &&
+	out = new_event(KC_EVENT_EXHAUSTED, how, point);
+	if (out &&
+	    emit(task, out, here, how == WANTED && !is_left(here, point, KC_HOLD_LEFT), false) &&
 	    bpf_map_update_elem(&told, &key, &one, BPF_ANY))
 		lose(KC_LOSS_TOLD);
 }

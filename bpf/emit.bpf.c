@@ -17,6 +17,60 @@ struct scratch_map scratch SEC(".maps");
 struct events_map events SEC(".maps");
 struct holds_map holds SEC(".maps");
 
+static __always_inline bool has_comm(const char comm[KC_COMM_LEN])
+{
+	for (__u32 i = 0; i < KC_COMM_LEN; i++) {
+		if (i >= config.wanted.comm_len)
+			break;
+		if (comm[i] != config.wanted.comm[i])
+			return false;
+	}
+	return true;
+}
+
+/* Who can't be told apart is told. */
+static __always_inline bool has_name(struct task_struct *task)
+{
+	char comm[KC_COMM_LEN] = {}, leader_comm[KC_COMM_LEN] = {};
+	__u64 start_ns;
+	__u32 flags;
+
+	return read_thread(task, &start_ns, comm, leader_comm, &flags) || has_comm(comm) ||
+	       has_comm(leader_comm);
+}
+
+/* As task_in_cgroup(), which needs a task that the verifier knows. */
+static __always_inline bool is_in_cgroup(struct task_struct *task, __u64 id)
+{
+	struct cgroup_subsys_state *css;
+	__u64 of = 0;
+
+	css = (void *)BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	if (css)
+		css = &((struct cgroup *)css)->self;
+	for (__u32 i = 0; i < MAX_CGROUP_LEVELS && css; i++) {
+		of = BPF_CORE_READ(css, cgroup, kn, id);
+		if (of == id)
+			return true;
+		css = BPF_CORE_READ(css, parent);
+	}
+	return false;
+}
+
+/* Returns enum wanted. */
+__noinline int how_wanted(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	if ((config.wanted.pid && pid_tgid >> 32 != config.wanted.pid) ||
+	    (config.wanted.tid && (__u32)pid_tgid != config.wanted.tid) ||
+	    (config.wanted.comm_len && !has_name(task)))
+		return UNWANTED;
+	return config.wanted.by_cgroup && !is_in_cgroup(task, config.wanted.cgroup) ? ELSEWHERE
+										    : WANTED;
+}
+
 /* Upwards: the word above is not scrubbed yet. */
 __noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
 {

@@ -37,13 +37,13 @@ struct holds_map {
 extern struct holds_map holds SEC(".maps");
 
 /* An event of this kind, cleared but for the words. NULL: cannot be. */
-static __always_inline struct scratch *new_event(enum kc_event_kind kind,
+static __always_inline struct scratch *new_event(enum kc_event_kind kind, enum wanted how,
 						 const struct kc_point *point)
 {
 	struct scratch *out;
 	__u32 zero = 0;
 
-	if (kind != KC_EVENT_PANIC && !has_budget(budgets, kind))
+	if (kind != KC_EVENT_PANIC && !has_budget(budgets, how == WANTED ? kind : 0))
 		return NULL;
 	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out) {
@@ -88,8 +88,7 @@ static __always_inline bool may_hold(__u32 kind, __u64 now)
 	if (kind == KC_EVENT_PANIC)
 		return true;
 	err = bpf_map_update_elem(&holds, &slice, &now, BPF_NOEXIST);
-	if (err && err != -EEXIST)
-		lose(KC_LOSS_HOLDS);
+	lose_if(KC_LOSS_HOLDS, err);
 	return !err;
 }
 

@@ -93,13 +93,6 @@ static __always_inline bool describe(const struct kc_record *head, __u64 canary,
 	return true;
 }
 
-/* By itself for its stack: user mode's registers are large. */
-static __noinline int fill_syscall_of(struct kc_event *event)
-{
-	fill_syscall(event, config.regs_size);
-	return 0;
-}
-
 /* An event, with a scrubbed copy of the stack. False: it was lost, which is counted. */
 static __always_inline bool send(struct task_struct *prev, struct task_struct *next,
 				 const struct kc_record *head, const struct walked *walked,
@@ -129,7 +122,7 @@ static __always_inline bool send(struct task_struct *prev, struct task_struct *n
 	out->event.cpu = bpf_get_smp_processor_id();
 	out->event.id = bpf_ktime_get_ns();
 	out->event.lost = losses[KC_LOSS_RING];
-	fill_syscall_of(&out->event);
+	fill_syscall(&out->event, config.regs_size);
 	bytes = read_stack(out, head->sp, head->top);
 	if (scrub_all(bytes, canary, stack, config.thread_size))
 		bytes = 0;

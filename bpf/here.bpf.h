@@ -58,10 +58,28 @@ static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 	barrier_var(here->bp);
 }
 
-/* Is the current task's process one to tell of? */
+/*
+ * Is the current task one to tell of? What cgroup a path names user space looks up once in a
+ * while only: who is not in it may be in the one that has come since, and is user space's to
+ * drop; no CPU is held for it, and it takes from no budget but its own.
+ */
+enum wanted {
+	UNWANTED = 0,
+	ELSEWHERE = 1,
+	WANTED = 2,
+};
+
+extern int how_wanted(void);
+
 static __always_inline bool is_wanted(void)
 {
-	return !config.pid || bpf_get_current_pid_tgid() >> 32 == config.pid;
+	return how_wanted() != UNWANTED;
+}
+
+/* The same where hardly any stack is left: by process alone, the rest is user space's. */
+static __always_inline bool is_wanted_process(void)
+{
+	return !config.wanted.pid || bpf_get_current_pid_tgid() >> 32 == config.wanted.pid;
 }
 
 extern struct kc_deep deep[KC_MAX_CPUS];
@@ -79,7 +97,7 @@ static __always_inline long read_thread(struct task_struct *task, __u64 *start_n
 	failed |= bpf_core_read(&leader, sizeof(leader), &task->group_leader);
 	failed |= bpf_core_read(leader_comm, KC_COMM_LEN, &leader->comm);
 	failed |= bpf_core_read(&flags, sizeof(flags), &task->flags);
-	*ret_flags = flags & PF_KTHREAD ? KC_RECORD_KTHREAD : 0;
+	*ret_flags = (flags & PF_KTHREAD ? KC_RECORD_KTHREAD : 0) | compat_flag(task);
 	return failed;
 }
 
@@ -108,7 +126,7 @@ static __always_inline bool is_too_deep(const struct here *here)
 	task = (void *)bpf_get_current_task();
 	if (task_stack(task) != here->sp - left)
 		return false;
-	if (!is_wanted())
+	if (!is_wanted_process())
 		return true;
 	pid_tgid = bpf_get_current_pid_tgid();
 	note = &deep[bpf_get_smp_processor_id() & (KC_MAX_CPUS - 1)];

@@ -37,7 +37,7 @@ int kc_panic(struct pt_regs *ctx)
 	count->mismatches++;
 	if (!own)
 		count->other_stack++;
-	out = read_canary(task, &here) ? new_event(KC_EVENT_PANIC, point) : NULL;
+	out = read_canary(task, &here) ? new_event(KC_EVENT_PANIC, WANTED, point) : NULL;
 	if (!out)
 		return 0;
 	out->event.caller = caller;

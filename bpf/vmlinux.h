@@ -69,7 +69,12 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct thread_info {
+	__u32 status;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	void *stack;
 	unsigned int flags;
 	int on_cpu;

@@ -3,6 +3,7 @@
 #ifndef WANTED_BPF_H
 #define WANTED_BPF_H
 
+#include "arch.bpf.h"
 #include "loss.bpf.h"
 
 static __always_inline __u64 switches_of(struct task_struct *task)
@@ -21,7 +22,7 @@ static __always_inline bool comm_is(const struct kc_wanted *wanted, const char *
 	return true;
 }
 
-/* The names cost as much as the rest of a look at a cached task: only when needed. */
+/* The names, and what else costs as much as the rest of a look at a cached task: when needed. */
 static __always_inline void name(struct task_struct *task, struct kc_record *head)
 {
 	long failed = bpf_probe_read_kernel(head->comm, sizeof(head->comm), task->comm);
@@ -30,6 +31,7 @@ static __always_inline void name(struct task_struct *task, struct kc_record *hea
 					task->group_leader->comm);
 	if (failed) /* no write to what all CPUs share, at each switch of the host */
 		lose(KC_LOSS_TASK);
+	head->flags |= compat_flag(task);
 }
 
 /* Its numbers are in *head already; its names are afterwards, if it takes them to tell. */

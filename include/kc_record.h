@@ -388,13 +388,12 @@ struct kc_probe_config {
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;
-	__kc_u64 headroom;    /* bytes; less beyond a function's own frame is told; 0: never */
-	__kc_u64 hold_ns;     /* how long a CPU waits to be seen; 0: none is held */
-	__kc_u64 hold_max_ns; /* once seen, how long for what is written of it */
-	__kc_u32 by_thread;   /* user space tells of some threads only: told of one is not told */
-	__kc_u32 pid;	      /* 0: all; whose anomalies are told, the tripwire's excepted */
-	__kc_u64 regs_size;   /* struct pt_regs, at the top of a stack that came from user mode */
-	__kc_u64 armed_ns; /* boot time: all entries are seen from then on; 0: not yet, no more */
+	__kc_u64 headroom;	 /* bytes; less beyond a function's own frame is told; 0: never */
+	__kc_u64 hold_ns;	 /* how long a CPU waits to be seen; 0: none is held */
+	__kc_u64 hold_max_ns;	 /* once seen, how long for what is written of it */
+	struct kc_wanted wanted; /* whose anomalies are told, the tripwire's excepted */
+	__kc_u64 regs_size; /* struct pt_regs, at the top of a stack that came from user mode */
+	__kc_u64 armed_ns;  /* boot time: all entries are seen from then on; 0: not yet, no more */
 	__kc_u64 guard[KC_MAX_CPUS]; /* address of each CPU's guard; 0: not known */
 };
 
@@ -411,7 +410,7 @@ enum kc_event_kind {
 /* Events that a CPU has sent in this second; a storm of one kind leaves the others theirs. */
 struct kc_budget {
 	__kc_u64 second;
-	__kc_u32 used[KC_EVENT_KINDS];
+	__kc_u32 used[KC_EVENT_KINDS]; /* 0: of those that may be unwanted, whatever kind */
 };
 
 /*
@@ -479,7 +478,7 @@ enum kc_loss {
 	KC_LOSS_RETURNS = 9,  /* a return address, or a sleep's, was not remembered or forgotten */
 	KC_LOSS_THREADS = 10, /* a thread's deepest entry was not remembered */
 	KC_LOSS_TOLD = 11,    /* an exhausted stack was not remembered: it is told again */
-	KC_LOSS_HOLDS = 12,   /* a CPU was not held: the slice of time could not be taken */
+	KC_LOSS_HOLDS = 12,   /* a CPU was not held: another event had that slice of time */
 	KC_LOSS_STACK_END = 13,	 /* the lowest word of a stack could not be read */
 	KC_LOSS_HIGH_WATER = 14, /* how deep a stack has ever been could not be read */
 	KC_LOSS_BUDGET = 15,	 /* an event was one too many in its second */
@@ -557,7 +556,7 @@ _Static_assert(sizeof(struct kc_deepest) == 24, "kc_deepest layout");
 _Static_assert(sizeof(struct kc_hold) == 32, "kc_hold layout");
 _Static_assert(sizeof(struct kc_budget) == 8 + 4 * KC_EVENT_KINDS, "kc_budget layout");
 _Static_assert(sizeof(struct kc_deep) == 56 + 2 * KC_COMM_LEN, "kc_deep layout");
-_Static_assert(sizeof(struct kc_probe_config) == 72 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
+_Static_assert(sizeof(struct kc_probe_config) == 112 + 8 * KC_MAX_CPUS, "kc_probe_config layout");
 _Static_assert(sizeof(struct kc_event) == 104 + 64 + 16 + 56, "kc_event layout");
 
 #endif

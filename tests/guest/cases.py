@@ -920,6 +920,20 @@ def rerouted(kernel):
     return f"{len(changed)} of {len(changed)}: {' '.join(sorted(set(changed.values())))}"
 
 
+def compat(kernel):
+    """A 32-bit call has a number of its own, whatever code makes it: as probes and sweep say it."""
+    guest = Guest(kernel, "sh /compat.sh", files=["compat.sh"])
+    need(guest.status == 0 and not guest.splats(), f"{guest.status} {guest.splats()[:3]}", guest)
+    at = [guest.value(rf"^{name} (0x[0-9a-f]+)$") for name in ("shortly", "long")]
+    found = {e["anomaly"]: e["syscall"] for e in guest.events("finding")}
+    for anomaly, where in (("headroom", at), ("slot", at)):
+        call = found[anomaly]
+        need((call["nr"], call["name"], call.get("compat")) == (162, "nanosleep", True),
+             f"{anomaly}: {call}", guest)
+        need(call["args"][0] in where and call["args"][1] == "0x0", f"{anomaly}: {call}", guest)
+    return f"{found['slot']['name']}({', '.join(found['slot']['args'][:2])})"
+
+
 def leak(kernel):
     guest = Guest(kernel, "sh /leak.sh", files=["leak.sh"])
     need(guest.status == 0, f"status {guest.status}", guest)
@@ -1044,7 +1058,7 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
-                  disarmed, recorded, frames, rerouted, prove, traps, nanosleep, futex, leak,
+                  disarmed, recorded, frames, rerouted, compat, prove, traps, nanosleep, futex, leak,
                   quiet, soak, gated, walk, calls, flood, clean, endures, bombed, modules, patched,
                   foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]

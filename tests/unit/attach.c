@@ -129,6 +129,7 @@ static int load(struct kc_failure *ret_failure)
 			.session = &session,
 			.choices = &choices,
 			.sinks = &sinks,
+			.filter = &(struct kc_filter){},
 		},
 		ret_failure, &attach);
 }

@@ -328,6 +328,12 @@ void kc_probes_free(struct kc_probes *probes)
 	free(probes);
 }
 
+void kc_probes_set_cgroup(struct kc_probes *probes, uint64_t id)
+{
+	(void)probes;
+	(void)id;
+}
+
 size_t kc_probes_detach(struct kc_probes *probes, size_t count)
 {
 	if (count > probes->attached)

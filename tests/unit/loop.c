@@ -630,11 +630,13 @@ static void with_probes(void **state)
 	struct kc_failure failure;
 
 	(void)state;
-	assert_int_equal(kc_attach_new(&(struct kc_attach_options){ .session = &session,
-								    .choices = &choices,
-								    .sinks = &sinks },
-				       &failure, &loop.attach),
-			 0);
+	assert_int_equal(
+		kc_attach_new(&(struct kc_attach_options){ .session = &session,
+							   .choices = &choices,
+							   .sinks = &sinks,
+							   .filter = &(struct kc_filter){} },
+			      &failure, &loop.attach),
+		0);
 	assert_int_equal(kc_attach_place(loop.attach), 0);
 	loop.events = start_events();
 	in_pass = stop_at_3;

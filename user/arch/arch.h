@@ -108,7 +108,7 @@ struct kc_arch {
 	const char *getsid;
 
 	/* A system call's name; NULL: there is none of this number, or it is newer than we are. */
-	const char *(*syscall_name)(long nr);
+	const char *(*syscall_name)(long nr, bool compat);
 };
 
 extern const struct kc_arch kc_arch_x86_64;

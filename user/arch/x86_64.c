@@ -63,12 +63,20 @@ static bool may_be_patched_call(const uint8_t *end)
 }
 
 static const char *const syscall_names[] = {
-#include "syscalls.inc"
+#include "syscalls_64.inc"
 };
 
-static const char *syscall_name(long nr)
+static const char *const compat_names[] = {
+#include "syscalls_32.inc"
+};
+
+static const char *syscall_name(long nr, bool compat)
 {
-	return nr >= 0 && (size_t)nr < kc_countof(syscall_names) ? syscall_names[nr] : NULL;
+	size_t count = compat ? kc_countof(compat_names) : kc_countof(syscall_names);
+
+	if (nr < 0 || (size_t)nr >= count)
+		return NULL;
+	return compat ? compat_names[nr] : syscall_names[nr];
 }
 
 const struct kc_arch kc_arch_x86_64 = {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kernel/overlay.h"
+#include "probe/cgroup.h"
 #include "stack/rule.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -246,6 +247,7 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
 	attach->choices = options->choices;
 	attach->sinks = options->sinks;
 	attach->sweep = options->sweep;
+	attach->cgroup = options->filter->cgroup;
 	attach->functions = calloc(count + 1, sizeof(*attach->functions));
 	attach->function_depths = calloc(count + 1, sizeof(*attach->function_depths));
 	if (!attach->functions || !attach->function_depths)
@@ -254,15 +256,25 @@ int kc_attach_new(const struct kc_attach_options *options, struct kc_failure *re
 	err = kc_probes_new(
 		&(struct kc_probe_options){
 			.kernel = attach->session->kernel,
-			.pid = options->pid,
-			.by_thread = options->by_thread,
+			.filter = options->filter,
 			.headroom = options->headroom,
 		},
 		ret_failure, &attach->probes);
 	if (err)
 		return err;
+	kc_attach_find_cgroup(attach);
 	*ret_attach = kc_take(attach);
 	return 0;
+}
+
+void kc_attach_find_cgroup(struct kc_attach *attach)
+{
+	uint64_t id = 0;
+
+	if (!attach->cgroup)
+		return;
+	kc_cgroup_id(attach->cgroup, &id); /* if it can't be told, nobody is known to be in it */
+	kc_probes_set_cgroup(attach->probes, id);
 }
 
 /* What stands in the way of one probe so does in that of all others. */

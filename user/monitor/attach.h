@@ -18,11 +18,10 @@ struct kc_attach;
 struct kc_attach_options {
 	struct kc_session *session;
 	const struct kc_choices *choices;
-	struct kc_sinks *sinks; /* what could not be placed is told there, and counted */
-	uint32_t pid;		/* 0: tell of all processes */
-	bool by_thread;		/* the desk will not want every thread's */
-	unsigned int headroom;	/* bytes; less at an entry is told; 0: never */
-	struct kc_sweep *sweep; /* whose rules a gate goes by; NULL: no gate */
+	struct kc_sinks *sinks;		/* what could not be placed is told there, and counted */
+	const struct kc_filter *filter; /* whom to tell of; borrowed for as long as attach lives */
+	unsigned int headroom;		/* bytes; less at an entry is told; 0: never */
+	struct kc_sweep *sweep;		/* whose rules a gate goes by; NULL: no gate */
 };
 
 /* Load the programs; nothing is placed yet. 0, or -errno and why. */
@@ -67,6 +66,9 @@ int kc_attach_check_gone(struct kc_attach *attach);
  * Does the kernel run probes at all? Told when that changes, and counted. 0 or a sink's error.
  */
 int kc_attach_check_alive(struct kc_attach *attach);
+
+/* With a cgroup filter: look up what its path names now. */
+void kc_attach_find_cgroup(struct kc_attach *attach);
 
 /* What the probes have counted; events that were not proved are counted by events.h. */
 void kc_attach_counts(struct kc_attach *attach, struct kc_probe_counts *ret_counts);

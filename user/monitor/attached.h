@@ -29,6 +29,7 @@ struct kc_attach {
 	struct kc_sinks *sinks;
 	struct kc_probes *probes;
 	struct kc_sweep *sweep;
+	const char *cgroup;   /* the filter's; NULL: none */
 	struct kc_gate *gate; /* or NULL */
 	struct kc_attached *functions;
 	size_t nr_functions;

@@ -165,6 +165,13 @@ static int check_modules(struct kc_loop *loop)
 	return err;
 }
 
+/* Now and then: do the probes still run, and whom are they about? 0 or a sink's error. */
+static int look_after_probes(struct kc_loop *loop)
+{
+	kc_attach_find_cgroup(loop->attach);
+	return kc_attach_check_alive(loop->attach);
+}
+
 /* After a pass: what is worth a word. 0 or a sink's error. */
 static int remark(struct kc_loop *loop, struct due *due)
 {
@@ -179,7 +186,7 @@ static int remark(struct kc_loop *loop, struct due *due)
 	if (!err && loop->attach)
 		err = check_modules(loop);
 	if (!err && loop->attach && take_turn(&due->alive, ALIVE_EVERY, coverage.seconds))
-		err = kc_attach_check_alive(loop->attach);
+		err = look_after_probes(loop);
 	if (!err && take_turn(&due->stats, STATS_EVERY, coverage.seconds)) {
 		kc_loop_coverage(loop, &coverage);
 		err = kc_sinks_stats(loop->sinks, &coverage);
@@ -221,7 +228,7 @@ static int look(struct kc_loop *loop, struct due *due)
 	return err ?: remark(loop, due);
 }
 
-/* As wait_and_handle(), and now and then: do the probes still run? */
+/* As wait_and_handle(), and look after the probes now and then. */
 static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespec *next)
 {
 	struct timespec until;
@@ -234,7 +241,7 @@ static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespe
 		last = !loop->attach || !is_before(&until, next);
 		err = wait_and_handle(loop, signals, last ? next : &until);
 		if (!err && !last)
-			err = kc_attach_check_alive(loop->attach);
+			err = look_after_probes(loop);
 	} while (!err && !last);
 	return err;
 }

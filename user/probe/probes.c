@@ -73,7 +73,7 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 			       "this kernel (PREEMPT_RT before v6.12) takes a lock that sleeps to "
 			       "send an event, which a live probe must not: only the sweep can run "
 			       "here (--no-probes)");
-	probes->pid = options->pid;
+	probes->pid = options->filter->pid;
 	probes->nr_cpus = kc_bss_cpus();
 	err = load(probes);
 	if (err)
@@ -92,8 +92,7 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 	config->text_start = options->kernel->text;
 	config->text_end = options->kernel->text_end;
 	config->headroom = options->headroom;
-	config->by_thread = options->by_thread;
-	config->pid = options->pid;
+	config->wanted = kc_wanted_of(options->filter);
 	config->regs_size = options->kernel->pt_regs.size;
 	find_guards(options->kernel, config->guard);
 	test_guards(probes->skel);
@@ -110,6 +109,11 @@ void kc_probes_free(struct kc_probes *probes)
 	ring_buffer__free(probes->ring);
 	probes_bpf__destroy(probes->skel);
 	free(probes);
+}
+
+void kc_probes_set_cgroup(struct kc_probes *probes, uint64_t id)
+{
+	__atomic_store_n(&probes->skel->bss->config.wanted.cgroup, id, __ATOMIC_RELAXED);
 }
 
 unsigned int kc_bss_cpus(void)

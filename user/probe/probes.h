@@ -7,13 +7,13 @@
 
 #include "guard/plan.h"
 #include "kc_record.h"
+#include "probe/sweep.h"
 
 struct kc_probes;
 
 struct kc_probe_options {
 	const struct kc_kernel *kernel; /* borrowed during the call */
-	uint32_t pid;			/* 0: tell of all processes */
-	bool by_thread;			/* of some threads only: no event stands for another's */
+	const struct kc_filter *filter; /* whom to tell of; borrowed during the call */
 	uint64_t headroom;		/* bytes; less at an entry is an event; 0: never */
 };
 
@@ -28,6 +28,9 @@ struct kc_points {
  */
 int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret_failure,
 		  struct kc_probes **ret_probes);
+
+/* With a cgroup filter: as kc_sweep_set_cgroup(). */
+void kc_probes_set_cgroup(struct kc_probes *probes, uint64_t id);
 
 /*
  * Detaches everything. Slow: the kernel takes some 10 ms for each point, or for all entries

@@ -7,6 +7,7 @@
 
 #include "kc_record.h"
 
+struct kc_filter;
 struct kc_gate;
 struct kc_probes;
 struct kc_sweep;
@@ -20,6 +21,9 @@ unsigned int kc_bss_cpus(void);
 
 /* Runs that a program was kept from, since one was running on the CPU. False: nobody says. */
 bool kc_program_missed(int fd, uint64_t *ret_missed);
+
+/* As the programs ask; kcanary's own process is none. */
+struct kc_wanted kc_wanted_of(const struct kc_filter *filter);
 
 /* Which tasks the sweep is about, and how stacks are walked here. */
 void kc_sweep_share(const struct kc_sweep *sweep, struct kc_wanted *ret_wanted,

@@ -63,7 +63,7 @@ static uint32_t cache_size(void)
 	return max < CACHE_MIN ? CACHE_MIN : max > CACHE_MAX ? CACHE_MAX : max;
 }
 
-static struct kc_wanted wanted_of(const struct kc_filter *filter)
+struct kc_wanted kc_wanted_of(const struct kc_filter *filter)
 {
 	struct kc_wanted wanted = {
 		.pid = filter->pid,
@@ -100,7 +100,7 @@ int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_
 		return refuse(ret_failure, err, "the kernel refused the sweep's BPF program");
 
 	config = &sweep->skel->bss->config;
-	config->wanted = wanted_of(&options->filter);
+	config->wanted = kc_wanted_of(&options->filter);
 	config->high_water = options->high_water;
 	config->thread_size = options->thread_size;
 	config->text_start = options->text;

@@ -69,7 +69,7 @@ static void add_syscall(struct kc_line *line, const struct kc_event *event)
 	kc_line_add(line, ",\"syscall\":{\"nr\":%" PRId64 ",\"args\":[", event->syscall);
 	for (size_t i = 0; i < sizeof(event->args) / sizeof(event->args[0]); i++)
 		kc_line_add(line, "%s\"0x%" PRIx64 "\"", i ? "," : "", event->args[i]);
-	kc_line_add(line, "]}");
+	kc_line_add(line, "]%s}", event->task.flags & KC_RECORD_COMPAT ? ",\"compat\":true" : "");
 }
 
 static void add_task(struct kc_line *line, const struct kc_record *task)

@@ -177,8 +177,9 @@ static json *process_object(const struct kc_finding *finding)
 	return object;
 }
 
-static json *syscall_object(const struct kc_process *process)
+static json *syscall_object(const struct kc_finding *finding)
 {
+	const struct kc_process *process = &finding->process;
 	json *object, *args;
 
 	if (!process->in_syscall)
@@ -187,6 +188,8 @@ static json *syscall_object(const struct kc_process *process)
 	args = json_object_new_array();
 	add_u64(object, "nr", process->syscall_nr);
 	add_string(object, "name", process->syscall_name);
+	if (finding->task.flags & KC_RECORD_COMPAT)
+		json_object_object_add(object, "compat", json_object_new_boolean(true));
 	for (size_t i = 0; i < KC_SYSCALL_ARGS; i++)
 		json_object_array_add(args, hex(process->args[i]));
 	json_object_object_add(object, "args", args);
@@ -332,7 +335,7 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	add_u64(event, "lost_before", finding->lost_before);
 	json_object_object_add(event, "verdict", verdict_object(&finding->verdict));
 	json_object_object_add(event, "process", process_object(finding));
-	json_object_object_add(event, "syscall", syscall_object(&finding->process));
+	json_object_object_add(event, "syscall", syscall_object(finding));
 	json_object_object_add(event, "code",
 			       code_object(kernel, &finding->checked->frames[finding->frame]));
 	json_object_object_add(event, "frame", frame_object(kernel, finding));

@@ -239,7 +239,8 @@ static void print_task(FILE *out, const struct kc_finding *finding)
 			fprintf(out, "%ld(", process->syscall_nr);
 		for (size_t i = 0; i < KC_SYSCALL_ARGS; i++)
 			fprintf(out, "%s0x%" PRIx64, i ? ", " : "", process->args[i]);
-		fprintf(out, ")\n");
+		fprintf(out, ")%s\n",
+			finding->task.flags & KC_RECORD_COMPAT ? ", a 32-bit call" : "");
 	}
 }
 

@@ -140,8 +140,6 @@ void kc_process_parse_syscall(const char *text, struct kc_process *process)
 		return;
 	process->in_syscall = true;
 	process->syscall_nr = nr;
-	/* All of a 32-bit process lies below 4 GiB; its calls have numbers of their own. */
-	process->syscall_name = (sp | pc) >> 32 ? kc_arch()->syscall_name(nr) : NULL;
 	memcpy(process->args, args, sizeof(args));
 }
 

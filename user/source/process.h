@@ -16,7 +16,7 @@ struct kc_process {
 	char container_id[65]; /* 64 hex digits in the cgroup's path */
 	bool in_syscall;
 	long syscall_nr;
-	const char *syscall_name; /* NULL if this build does not know the number */
+	const char *syscall_name; /* NULL: not known; whoever knows what calls it makes says it */
 	uint64_t args[KC_SYSCALL_ARGS];
 };
 

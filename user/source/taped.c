@@ -233,7 +233,7 @@ static void answer_process(struct kc_source *source, const struct kc_whose *whos
 	ret_process->unit[sizeof(ret_process->unit) - 1] = '\0';
 	ret_process->container_id[sizeof(ret_process->container_id) - 1] = '\0';
 	ret_process->in_syscall = *(const uint8_t *)&process->process.in_syscall == 1;
-	ret_process->syscall_name = kc_arch()->syscall_name(ret_process->syscall_nr);
+	ret_process->syscall_name = NULL;
 }
 
 void kc_taped_host(const struct kc_taped *taped, struct kc_host *ret_host)
