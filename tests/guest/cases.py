@@ -422,6 +422,11 @@ def flood(kernel):
         told[name]["budget"] = probes["losses"].get("budget", 0)
         need(abs(calls - sum(told[name].values())) <= probes["missed"] and
              probes["unproven"] == 0, f"{name}: {probes}", guest)
+    # Of threads that nobody watches: neither told nor held, and no event that might be another's.
+    probes = guest.events("stats", "stranger:out: ")[-1]["probes"]
+    need(not guest.events("finding", "stranger:out: ") and not probes["losses"] and
+         probes["comparisons"] + (probes["missed"] or 0) == 20100 and
+         not probes["unproven"] + probes["repeated"] + probes["lost"], str(probes), guest)
     start, end = re.search(r"^flood: from ([0-9.]+) to ([0-9.]+)$", guest.output, re.M).groups()
     return (f"100000 in {float(end) - float(start):.1f} s: {told['flood']['repeated']} counted, "
             f"{told['flood']['budget']} beyond the budget, {told['flood']['lost']} lost")

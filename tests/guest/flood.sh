@@ -8,32 +8,35 @@ echo "load: $load"
 offset=$(echo "$load" | sed 's/.*+0x\([0-9a-f]*\) .*/\1/' | head -n 1)
 disp=$(echo "$load" | sed 's/.* 0x\([0-9a-f]*\)(%rsp).*/\1/')
 
-# hooked NAME KIND FUNCTION ROUNDS: a watch over FUNCTION, 100 calls unharmed, then
-# 20,000 in each round with what KIND says flipped while kcanary looks
+# hooked NAME KIND FUNCTION ROUNDS [OPTION...]: a watch over FUNCTION, 100 calls unharmed,
+# then 20,000 in each round with what KIND says flipped while kcanary looks
 hooked() {
-	echo "hook $2 $((0x$offset)) $((0x$disp))" >$control
+	name=$1 kind=$2 function=$3 rounds=$4
+	shift 4
+	echo "hook $kind $((0x$offset)) $((0x$disp))" >$control
 	rm -f out
-	kcanary watch -f $3 -j >out 2>err &
+	kcanary watch -f $function "$@" -j >out 2>err &
 	watcher=$!
 	until grep -qs '"type":"start"' out; do sleep 0.1; done
 	echo "checked 100" >$control # unharmed
-	echo "hook $2 $((0x$offset)) $((0x$disp))" >$control
+	echo "hook $kind $((0x$offset)) $((0x$disp))" >$control
 	start=$(cut -d' ' -f1 /proc/uptime)
 	round=0
-	while [ $round -lt $4 ]; do
+	while [ $round -lt $rounds ]; do
 		echo "checked 20000" >$control
 		round=$((round + 1))
 	done
-	echo "$1: from $start to $(cut -d' ' -f1 /proc/uptime)"
+	echo "$name: from $start to $(cut -d' ' -f1 /proc/uptime)"
 	sleep 1
 	echo unhook >$control
 	kill -INT $watcher
 	wait $watcher
-	echo "$1: status $?"
-	sed "s/^/$1:out: /" out
-	sed "s/^/$1:err: /" err
+	echo "$name: status $?"
+	sed "s/^/$name:out: /" out
+	sed "s/^/$name:err: /" err
 }
 hooked flood slot stackfault_checked 5
+hooked stranger slot stackfault_checked 1 -n nobody
 hooked guard guard stackfault_checked 1
 disp=0
 hooked return return stackfault_plain 1

@@ -189,9 +189,10 @@ static int report_stop(struct kc_sink *sink, const struct kc_when *when,
 	struct kc_report *report = report_of(sink);
 
 	if (report->reopening)
-		kc_warn("%s could not be opened again to the end: what was written since is in the "
-			"file that was there before",
-			output_name(report));
+		kc_warn("%s could not be opened again to the end: what was written since is %s",
+			output_name(report),
+			kc_outlet_is_gone(&report->outlet) ? "lost with the file that was removed"
+							   : "in the file that was there before");
 	report->endures = false; /* there is no later */
 	report->format->stop(report, when, coverage, depths, why);
 	return commit(report) ?: report_sync(sink);
@@ -204,9 +205,12 @@ static int report_reopen(struct kc_sink *sink, const struct kc_when *when,
 	int opened = kc_outlet_reopen(&report->outlet);
 
 	if (opened < 0 && !report->reopening)
-		kc_warn("cannot open %s again: %s; writing goes on to the file as it was, and it is "
-			"tried after each pass",
-			output_name(report), kc_strerror(opened));
+		kc_warn("cannot open %s again: %s; it is tried after each pass, and what is written "
+			"until then %s",
+			output_name(report), kc_strerror(opened),
+			kc_outlet_is_gone(&report->outlet)
+				? "is lost with the file that was removed"
+				: "goes to the file as it was");
 	if (opened >= 0 && report->reopening)
 		kc_info("%s is open again", output_name(report));
 	report->reopening = opened < 0;
