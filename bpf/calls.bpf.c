@@ -92,7 +92,8 @@ static __always_inline void note_return(struct task_struct *task, const struct h
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
-	if (count->recent_tid == tid && count->recent_max >= here->sp)
+	if (!config.armed_ns || point->since_ns == KC_NOT_YET ||
+	    (count->recent_tid == tid && count->recent_max >= here->sp))
 		return;
 	count->recent_tid = tid;
 	count->recent_max = here->sp;

@@ -38,7 +38,7 @@ struct scratch_map scratch SEC(".maps");
 struct kc_sweep_config config;
 struct kc_walk_config walking;
 struct kc_pass pass;
-__u64 kept; /* sleeps that were entered into `slots` here */
+__u64 kept; /* threads that were entered into `slots` here */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -243,7 +243,7 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 }
 
 /* What a walk has met is compared by itself until this sleep ends, if it is not too much. */
-static __always_inline void keep_met(const struct kc_record *head)
+static __always_inline void keep_met(const struct kc_record *head, bool entered)
 {
 	__u32 zero = 0;
 	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
@@ -258,12 +258,12 @@ static __always_inline void keep_met(const struct kc_record *head)
 	if (bpf_map_update_elem(&slots, &head->tid, met, BPF_ANY))
 		lose(KC_LOSS_RETURNS);
 	else
-		kept++;
+		kept += !entered;
 }
 
 /* By frame rules. What does not come out complete and intact is user space's to look at. */
 static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task_struct *task,
-					       struct kc_record *head, __u64 stack)
+					       struct kc_record *head, bool entered, __u64 stack)
 {
 	bool compared = config.walk == KC_WALK_COMPARED;
 	struct walked walked = {};
@@ -278,7 +278,7 @@ static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task
 		return CHANGED;
 	if (!same_sleep(task, head, stack))
 		return say_ran(seq, task, head, &pass.moved);
-	keep_met(head);
+	keep_met(head, entered);
 	pass.cached++;
 	pass.cached_slots += walked.slots;
 	return SAID;
@@ -453,12 +453,12 @@ int kc_sweep(struct bpf_iter__task *ctx)
 
 	cached = bpf_map_lookup_elem(&slots, &head.tid);
 	if (config.walk == KC_WALK_COMPARED && !config.only_tid) /* else it is to be confirmed */
-		outcome = walk_stack(seq, task, &head, stack);
+		outcome = walk_stack(seq, task, &head, cached, stack);
 	else if (cached && cached->start_ns == head.start_ns && cached->switches == head.switches &&
 		 cached->sp == head.sp)
 		outcome = check_slots(seq, task, &head, cached, stack);
 	else if (config.walk && !(head.flags & KC_RECORD_END_GONE))
-		outcome = walk_stack(seq, task, &head, stack);
+		outcome = walk_stack(seq, task, &head, cached, stack);
 	if (outcome == CHANGED)
 		outcome = copy_stack(seq, task, &head, stack);
 	if (outcome == SAID)
