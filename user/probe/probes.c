@@ -73,7 +73,6 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 			       "this kernel (PREEMPT_RT before v6.12) takes a lock that sleeps to "
 			       "send an event, which a live probe must not: only the sweep can run "
 			       "here (--no-probes)");
-	probes->pid = options->filter->pid;
 	probes->nr_cpus = kc_bss_cpus();
 	err = load(probes);
 	if (err)
@@ -92,7 +91,10 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 	config->text_start = options->kernel->text;
 	config->text_end = options->kernel->text_end;
 	config->headroom = options->headroom;
-	config->wanted = kc_wanted_of(options->filter);
+	if (options->filter) {
+		probes->pid = options->filter->pid;
+		config->wanted = kc_wanted_of(options->filter);
+	}
 	config->regs_size = options->kernel->pt_regs.size;
 	find_guards(options->kernel, config->guard);
 	test_guards(probes->skel);

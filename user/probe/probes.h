@@ -13,7 +13,7 @@ struct kc_probes;
 
 struct kc_probe_options {
 	const struct kc_kernel *kernel; /* borrowed during the call */
-	const struct kc_filter *filter; /* whom to tell of; borrowed during the call */
+	const struct kc_filter *filter; /* whom to tell of; NULL: all; borrowed */
 	uint64_t headroom;		/* bytes; less at an entry is an event; 0: never */
 };
 
