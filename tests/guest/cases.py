@@ -432,6 +432,23 @@ def flood(kernel):
             f"{told['flood']['budget']} beyond the budget, {told['flood']['lost']} lost")
 
 
+def grouped(kernel):
+    """Of a watched cgroup's threads a mismatch is told, with its CPU held; of others it is not."""
+    guest = Guest(kernel, "sh /grouped.sh", files=["grouped.sh"])
+    need(guest.status == 0 and not guest.splats(), f"{guest.status} {guest.splats()[:3]}", guest)
+    callers = [int(pid) for pid in re.findall(r"^caller: (\d+)$", guest.output, re.M)]
+    for name, status in (("stranger", "4"), ("member", "1")):
+        need(guest.value(rf"^{name}: status (\d+)$") == status, name, guest)
+        probes = guest.events("stats", f"{name}:out: ")[-1]["probes"]
+        need(probes["comparisons"] + (probes["missed"] or 0) == 20, str(probes), guest)
+    need(not guest.events("finding", "stranger:out: ") and
+         not guest.events("evidence", "stranger:out: "), "a stranger was told of", guest)
+    found = {e["process"]["pid"] for e in guest.events("finding", "member:out: ")}
+    need(found == {callers[1]}, f"{found} instead of {callers[1]}", guest)
+    need(guest.events("evidence", "member:out: "), "no CPU was held", guest)
+    return f"{probes['losses'].get('holds', 0)} times one was held already"
+
+
 def disarmed(kernel):
     """All probes switched off by somebody: told when they are found dead and when they are
     back, no status 0; and nothing of that where nobody did."""
@@ -1064,8 +1081,8 @@ def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
                   disarmed, recorded, frames, rerouted, compat, prove, traps, nanosleep, futex, leak,
-                  quiet, soak, gated, walk, calls, flood, clean, endures, bombed, modules, patched,
-                  foreign)
+                  quiet, soak, gated, walk, calls, flood, grouped, clean, endures, bombed, modules,
+                  patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
                           (lockdown, "lockdown")):
