@@ -2,6 +2,7 @@
 /* What all engines share, defined once: see emit.bpf.h. No programs. */
 #include "emit.bpf.h"
 #include "scrub.bpf.h"
+#include "wanted.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -17,17 +18,6 @@ struct scratch_map scratch SEC(".maps");
 struct events_map events SEC(".maps");
 struct holds_map holds SEC(".maps");
 
-static __always_inline bool has_comm(const char comm[KC_COMM_LEN])
-{
-	for (__u32 i = 0; i < KC_COMM_LEN; i++) {
-		if (i >= config.wanted.comm_len)
-			break;
-		if (comm[i] != config.wanted.comm[i])
-			return false;
-	}
-	return true;
-}
-
 /* Who can't be told apart is told. */
 static __always_inline bool has_name(struct task_struct *task)
 {
@@ -35,8 +25,8 @@ static __always_inline bool has_name(struct task_struct *task)
 	__u64 start_ns;
 	__u32 flags;
 
-	return read_thread(task, &start_ns, comm, leader_comm, &flags) || has_comm(comm) ||
-	       has_comm(leader_comm);
+	return read_thread(task, &start_ns, comm, leader_comm, &flags) ||
+	       comm_is(&config.wanted, comm) || comm_is(&config.wanted, leader_comm);
 }
 
 /* As task_in_cgroup(), which needs a task that the verifier knows. */

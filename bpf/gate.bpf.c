@@ -209,7 +209,8 @@ int kc_gate(__u64 *ctx)
 	head.pid = next->tgid;
 	head.tid = next->pid;
 	/* No CPU's idle task, which the sweep does not meet either. */
-	if (!head.tid || head.pid == config.wanted.self || !is_wanted(&config.wanted, next, &head))
+	if (!head.tid || head.pid == config.wanted.self ||
+	    !is_task_wanted(&config.wanted, next, &head))
 		return 0;
 	if (!config.on) {
 		count->paused++;

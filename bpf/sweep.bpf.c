@@ -68,14 +68,6 @@ struct {
 	__type(value, struct damage_record);
 } damage_scratch SEC(".maps");
 
-/* Of the task that the sweep is at; at 0: nothing has changed. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct kc_changed);
-} changed_scratch SEC(".maps");
-
 /*
  * Is this still the sleep that `head` describes, on a stack that is still the
  * task's? The order matters. __schedule() counts the switch before the task
@@ -152,32 +144,6 @@ __noinline int describe_slot(__u32 tid, __u32 nth, __u64 canary, __u64 top)
 	return 0;
 }
 
-/* Note the innermost return address of the task that is not as it was. */
-__noinline int find_changed(__u32 tid, __u64 top)
-{
-	const struct kc_task_slots *cached = bpf_map_lookup_elem(&slots, &tid);
-	struct kc_changed *changed;
-	__u64 at, word, was;
-	__u32 zero = 0;
-
-	changed = bpf_map_lookup_elem(&changed_scratch, &zero);
-	if (!cached || !changed)
-		return 1;
-	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-		if (i >= returns_of(cached))
-			break;
-		at = top - 8ULL * cached->ret[i];
-		was = kc_return_address(cached->was[i]);
-		if (bpf_probe_read_kernel(&word, sizeof(word), (void *)at))
-			return 1;
-		if (word != was) {
-			*changed = (struct kc_changed){ at, was };
-			return 0;
-		}
-	}
-	return 1;
-}
-
 /*
  * Compare the cached slots of a task that still sleeps as it did, and describe
  * them if one differs, from a second read. Where there is no room to describe them the
@@ -197,8 +163,7 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	__u32 zero = 0;
 
 	if (compare_returns(cached, head->top, &failed)) {
-		if (!failed && !find_changed(head->tid, head->top))
-			head->flags |= KC_RECORD_CHANGED;
+		head->flags |= KC_RECORD_CHANGED;
 		return CHANGED;
 	}
 	differing = compare_slots(cached, head->top, canary, &failed) |
@@ -335,19 +300,33 @@ static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, 
 	return found < sp ? found : sp;
 }
 
-/* Put behind the words of a copy what has changed; how many bytes that takes. */
-static __always_inline __u64 add_changed(struct scratch *out, __u64 bytes)
+/*
+ * Put behind the copied words the innermost return address among them that is not as it was.
+ * Not 0: there is none. What is no address was scrubbed, and differs as well.
+ */
+__noinline int add_changed(__u32 tid, __u64 top, __u64 bytes)
 {
-	struct kc_changed *changed;
+	const struct kc_task_slots *cached = bpf_map_lookup_elem(&slots, &tid);
+	struct kc_changed changed;
+	struct scratch *out;
+	__u64 below, was;
 	__u32 zero = 0;
 
-	changed = bpf_map_lookup_elem(&changed_scratch, &zero);
-	if (!changed || bytes > sizeof(out->words) - sizeof(*changed)) {
-		lose(KC_LOSS_SIZE);
-		return 0;
+	out = bpf_map_lookup_elem(&scratch, &zero);
+	if (!cached || !out || bytes > sizeof(out->words) - sizeof(changed))
+		return 1;
+	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
+		if (i >= returns_of(cached))
+			break;
+		below = 8ULL * cached->ret[i];
+		was = kc_return_address(cached->was[i]);
+		if (out->words[((bytes - below) / 8) & (KC_STACK_WORDS - 1)] != was) {
+			changed = (struct kc_changed){ top - below, was };
+			__builtin_memcpy((void *)out->words + bytes, &changed, sizeof(changed));
+			return 0;
+		}
 	}
-	__builtin_memcpy((void *)out->words + bytes, changed, sizeof(*changed));
-	return sizeof(*changed);
+	return 1;
 }
 
 /* Copy and scrub a stack. */
@@ -380,10 +359,12 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 		return SAID;
 	}
 	name(task, head);
-	if (head->flags & KC_RECORD_CHANGED)
-		more = add_changed(out, bytes);
-	if (!more)
-		head->flags &= ~KC_RECORD_CHANGED;
+	if (head->flags & KC_RECORD_CHANGED) {
+		if (add_changed(head->tid, head->top, bytes))
+			head->flags &= ~KC_RECORD_CHANGED;
+		else
+			more = sizeof(struct kc_changed);
+	}
 	out->head = *head;
 	out->head.kind = KC_RECORD_STACK;
 	out->head.count = bytes / sizeof(__u64);
@@ -418,7 +399,7 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	if (head.pid == config.wanted.self)
 		return 0;
 	if ((config.only_tid && head.tid != config.only_tid) ||
-	    !is_wanted(&config.wanted, task, &head)) {
+	    !is_task_wanted(&config.wanted, task, &head)) {
 		pass.filtered++;
 		return 0;
 	}

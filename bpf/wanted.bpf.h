@@ -35,8 +35,8 @@ static __always_inline void name(struct task_struct *task, struct kc_record *hea
 }
 
 /* Its numbers are in *head already; its names are afterwards, if it takes them to tell. */
-static __always_inline bool is_wanted(const struct kc_wanted *wanted, struct task_struct *task,
-				      struct kc_record *head)
+static __always_inline bool is_task_wanted(const struct kc_wanted *wanted, struct task_struct *task,
+					   struct kc_record *head)
 {
 	bool lost = false;
 

@@ -360,8 +360,9 @@ struct kc_point_count {
 	__kc_u64 early;	      /* ... of a call that may be older than the entry's probe */
 	__kc_u64 other_stack; /* not on the task's own stack: interrupts, exceptions */
 	__kc_u64 replaced;    /* RETURN: another place in text, told of already */
-	__kc_u64 recent_tid;  /* ENTRY: the last thread seen, and its deepest entry */
-	__kc_u64 recent_max;  /* while it was; no sums */
+	/* No sums: the last thread seen; and of it the deepest ENTRY, or the RETURN at the highest
+	 * SP. */
+	__kc_u64 recent_tid, recent_max;
 };
 
 /* How deep a thread was at its deepest probed entry, and of which function that was. */

@@ -948,11 +948,11 @@ def compat(kernel):
     need(guest.status == 0 and not guest.splats(), f"{guest.status} {guest.splats()[:3]}", guest)
     at = [guest.value(rf"^{name} (0x[0-9a-f]+)$") for name in ("shortly", "long")]
     found = {e["anomaly"]: e["syscall"] for e in guest.events("finding")}
-    for anomaly, where in (("headroom", at), ("slot", at)):
+    for anomaly in ("headroom", "slot"):
         call = found[anomaly]
         need((call["nr"], call["name"], call.get("compat")) == (162, "nanosleep", True),
              f"{anomaly}: {call}", guest)
-        need(call["args"][0] in where and call["args"][1] == "0x0", f"{anomaly}: {call}", guest)
+        need(call["args"][0] in at and call["args"][1] == "0x0", f"{anomaly}: {call}", guest)
     return f"{found['slot']['name']}({', '.join(found['slot']['args'][:2])})"
 
 

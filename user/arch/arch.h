@@ -107,7 +107,10 @@ struct kc_arch {
 	/* The function that getsid(2), which nobody calls often, begins with. */
 	const char *getsid;
 
-	/* A system call's name; NULL: there is none of this number, or it is newer than we are. */
+	/*
+	 * A system call's name; compat: of the 32-bit ones, which have numbers of their own. NULL:
+	 * there is none of this number, or it is newer than we are.
+	 */
 	const char *(*syscall_name)(long nr, bool compat);
 };
 

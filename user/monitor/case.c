@@ -194,12 +194,6 @@ static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 	return 0;
 }
 
-static void name_call(const struct kc_record *task, struct kc_process *process)
-{
-	process->syscall_name =
-		kc_arch()->syscall_name(process->syscall_nr, task->flags & KC_RECORD_COMPAT);
-}
-
 static void read_process(const struct kc_desk *desk, const struct kc_event *event,
 			 struct kc_finding *finding)
 {
@@ -209,15 +203,15 @@ static void read_process(const struct kc_desk *desk, const struct kc_event *even
 			  &(struct kc_whose){ finding->task.pid, finding->task.tid,
 					      finding->task.start_ns, !event },
 			  process);
-	if (!event) {
-		name_call(&finding->task, process);
-		return;
+	if (event) {
+		/* Where user mode leaves its registers lie none of a kernel thread. */
+		process->in_syscall =
+			event->syscall >= 0 && !(event->task.flags & KC_RECORD_KTHREAD);
+		process->syscall_nr = event->syscall;
+		memcpy(process->args, event->args, sizeof(event->args));
 	}
-	/* What lies where user mode leaves its registers is none of those of a kernel thread. */
-	process->in_syscall = event->syscall >= 0 && !(event->task.flags & KC_RECORD_KTHREAD);
-	process->syscall_nr = event->syscall;
-	name_call(&finding->task, process);
-	memcpy(process->args, event->args, sizeof(event->args));
+	process->syscall_name = kc_arch()->syscall_name(process->syscall_nr,
+							finding->task.flags & KC_RECORD_COMPAT);
 }
 
 /* Of a thread that was asleep the kernel side has asked already. */
