@@ -99,7 +99,7 @@ static __always_inline __u32 compat_flag(struct task_struct *task)
 static __always_inline void fill_call(const struct pt_regs *regs, struct kc_event *event)
 {
 	if (event->task.flags & KC_RECORD_COMPAT) {
-		event->syscall = (__u32)regs->orig_ax;
+		event->syscall = (__s32)regs->orig_ax; /* -1: in none */
 		event->args[0] = (__u32)regs->bx;
 		event->args[1] = (__u32)regs->cx;
 		event->args[2] = (__u32)regs->dx;

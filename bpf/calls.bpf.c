@@ -24,6 +24,21 @@ struct {
 	__type(value, __u64);
 } returns SEC(".maps");
 
+/* At which SP, at most, a thread that is older than the probes was seen to return from a function.
+ */
+struct returned_key {
+	__u64 start_ns;
+	__u32 tid;
+	__u32 call;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, KC_MAX_THREADS);
+	__type(key, struct returned_key);
+	__type(value, __u64);
+} returned SEC(".maps");
+
 /*
  * What stood in the place of return addresses at returns, in text: a return probe's or a tracer's
  * trampoline most of the time, at each of its calls.
@@ -69,8 +84,7 @@ static __always_inline struct frame_key frame_key(const struct here *here,
 static __always_inline bool is_early(struct task_struct *task, const struct here *here,
 				     const struct kc_point *point)
 {
-	struct told_key key = { .tid = (__u32)bpf_get_current_pid_tgid(),
-				.depth = point->call | TOLD_RETURN };
+	struct returned_key key = { .tid = (__u32)bpf_get_current_pid_tgid(), .call = point->call };
 	__u64 since = point->since_ns ? point->since_ns : config.armed_ns, *above;
 
 	if (!config.armed_ns || since == KC_NOT_YET)
@@ -79,10 +93,10 @@ static __always_inline bool is_early(struct task_struct *task, const struct here
 		bpf_core_read(&key.start_ns, sizeof(key.start_ns), &task->start_boottime));
 	if (!key.start_ns || key.start_ns > since)
 		return false;
-	above = bpf_map_lookup_elem(&told, &key);
+	above = bpf_map_lookup_elem(&returned, &key);
 	if (above && *above >= here->sp)
 		return false;
-	lose_if(KC_LOSS_RETURNS, bpf_map_update_elem(&told, &key, &here->sp, BPF_ANY));
+	lose_if(KC_LOSS_RETURNS, bpf_map_update_elem(&returned, &key, &here->sp, BPF_ANY));
 	return true;
 }
 

@@ -23,14 +23,12 @@ struct {
 	__type(value, struct kc_deepest);
 } threads SEC(".maps");
 
-/* Where a thread was told to be too deep; or how far up it has returned: calls.bpf.c. */
+/* Where a thread was told to be too deep. */
 struct told_key {
 	__u64 start_ns;
 	__u32 tid;
 	__u32 depth;
 };
-
-#define TOLD_RETURN (1U << 31) /* with kc_point.call in the place of a depth's index */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -207,15 +207,21 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	return SAID;
 }
 
-/* What a walk has met is compared by itself until this sleep ends, if it is not too much. */
-static __always_inline void keep_met(const struct kc_record *head, bool entered)
+/* What the last walk has met; NULL: more than can be kept. */
+static __always_inline struct kc_task_slots *find_met(void)
 {
 	__u32 zero = 0;
 	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
-	struct kc_task_slots *met = at ? &at->met : NULL;
 
-	if (!met || met->nr_slots > KC_TASK_SLOTS || met->nr_returns > KC_TASK_SLOTS)
-		return;
+	if (!at || at->met.nr_slots > KC_TASK_SLOTS || at->met.nr_returns > KC_TASK_SLOTS)
+		return NULL;
+	return &at->met;
+}
+
+/* From here on it is compared by itself, until this sleep ends. */
+static __always_inline void keep_met(const struct kc_record *head, struct kc_task_slots *met,
+				     bool entered)
+{
 	met->start_ns = head->start_ns;
 	met->switches = head->switches;
 	met->sp = head->sp;
@@ -231,6 +237,7 @@ static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task
 					       struct kc_record *head, bool entered, __u64 stack)
 {
 	bool compared = config.walk == KC_WALK_COMPARED;
+	struct kc_task_slots *met;
 	struct walked walked = {};
 	enum walk_end end;
 
@@ -239,11 +246,13 @@ static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task
 	end = walk(head->sp, head->top, task->stack_canary, &walked);
 	if (compared && end == WALK_COMPLETE)
 		head->flags |= KC_RECORD_WALKED | (walked.slot ? KC_RECORD_WALK_DIFFERS : 0);
-	if (compared || end != WALK_COMPLETE || walked.slot)
+	met = find_met();
+	/* What can't be kept is user space's, too, which counts it. */
+	if (compared || end != WALK_COMPLETE || walked.slot || !met)
 		return CHANGED;
 	if (!same_sleep(task, head, stack))
 		return say_ran(seq, task, head, &pass.moved);
-	keep_met(head, entered);
+	keep_met(head, met, entered);
 	pass.cached++;
 	pass.cached_slots += walked.slots;
 	return SAID;

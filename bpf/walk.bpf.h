@@ -75,7 +75,10 @@ static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary,
 	for (__u32 i = 0; i < MAX_WALKED && end == WALK_GOES_ON; i++)
 		end = walk_frame(i);
 	*ret_walked = (struct walked){ at->slot, at->slot_pc, at->slots };
-	__builtin_memset(at, 0, offsetof(struct walk, met)); /* no canary stays there */
+	/* No canary stays there, nor half of what was taken for a return address and was none. */
+	__builtin_memset(at, 0, offsetof(struct walk, met));
+	if (end != WALK_COMPLETE)
+		__builtin_memset(at->met.was, 0, sizeof(at->met.was));
 	return end == WALK_GOES_ON ? WALK_ODD : end;
 }
 

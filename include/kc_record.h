@@ -257,7 +257,7 @@ struct kc_pass {
 enum kc_walk_how {
 	KC_WALK_NEVER = 0,    /* each stack is copied */
 	KC_WALK_INSTEAD = 1,  /* what is complete and intact that way is not */
-	KC_WALK_COMPARED = 2, /* it is all the same: for tests, which compare */
+	KC_WALK_COMPARED = 2, /* it is all the same, and nothing cached: for tests, which compare */
 };
 
 /* Which tasks: all conditions that are set must hold. */

@@ -113,6 +113,32 @@ static void return_address_that_differed_once(void **state)
 	fake_on_look = NULL;
 	assert_int_equal(seen.findings, 0);
 	assert_int_equal(covered().sweep.unproven, 1);
+	/* Nor is it forgotten. */
+	threads[1].words[RETURN] = (uint64_t)interrupt_again + 5;
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(seen.was, (uint64_t)interrupt_call + 5);
+}
+
+/* What was told of the slot below it says nothing of the return address. */
+static void slot_and_return_address_in_one_sleep(void **state)
+{
+	(void)state;
+	run(0);
+	threads[1].words[SLOT] = 0x4141414141414141;
+	threads[1].words[RETURN] = (uint64_t)interrupt_again + 5;
+	run(0);
+	assert_int_equal(seen.findings, 2);
+	for (int i = 0; i < 5; i++)
+		run(0);
+	assert_int_equal(seen.findings, 2);
+	assert_false(threads[1].cached);
+	/* As it was: neither news nor a change. */
+	threads[1].words[RETURN] = (uint64_t)interrupt_call + 5;
+	for (int i = 0; i < 3; i++)
+		run(0);
+	assert_int_equal(seen.findings, 2);
+	assert_true(threads[1].cached);
 }
 
 /* One damaged frame that never returns, in 5,000 sleeps of its thread: one finding. */
@@ -725,6 +751,7 @@ int main(void)
 		TEST(another_return_address_in_one_sleep),
 		TEST(another_sleep_returns_elsewhere),
 		TEST(return_address_that_differed_once),
+		TEST(slot_and_return_address_in_one_sleep),
 		TEST(another_sleep_is_no_other_damage),
 		TEST(mended_and_damaged_again_is_news),
 		TEST(misread_text_proves_nothing),

@@ -257,9 +257,16 @@ static void changed_return_address(void **state)
 	checked = check_changed(innermost, RETURN_TO(unguarded_call));
 	assert_int_equal(checked.count, 1);
 	assert_int_equal(checked.return_slot, innermost);
-	/* It is what it was; it is nobody's; it lies elsewhere. */
-	for (size_t i = 0; i < 3; i++) {
-		const uint64_t where[] = { second, second - 8, stack.top };
+	/* Nobody's: what lies above is not told of, and that it is not is counted. */
+	checked = check_changed(second + 8, RETURN_TO(simple_call));
+	assert_int_equal(checked.end, KC_UNWIND_CHANGED);
+	assert_int_equal(checked.count, 1);
+	assert_int_equal(checked.damaged, 0);
+	assert_false(checked.bad_return);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	/* It is what it was; it lies elsewhere. */
+	for (size_t i = 0; i < 2; i++) {
+		const uint64_t where[] = { second, stack.top };
 
 		checked = check_changed(where[i], i ? 0 : RETURN_TO(simple_call));
 		assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);

@@ -28,6 +28,8 @@ struct kc_passes {
 	struct kc_unseen unseen;
 	struct suspect *suspects;
 	size_t nr_suspects, suspects_capacity;
+	struct suspect *unsettled; /* whose return address has changed, which is not proved yet */
+	size_t nr_unsettled, unsettled_capacity;
 	unsigned int failed_reloads; /* in a row */
 	kc_checked_fn on_checked;
 	void *on_checked_arg;
@@ -56,6 +58,7 @@ void kc_passes_free(struct kc_passes *passes)
 	if (!passes)
 		return;
 	free(passes->suspects);
+	free(passes->unsettled);
 	kc_unseen_free(&passes->unseen);
 	free(passes);
 }
@@ -247,12 +250,33 @@ static const char *place_of(const struct kc_passes *passes, const struct kc_chec
 	return kc_frame_text(passes->with.session->kernel, &checked->frames[i].frame, place);
 }
 
-/* The kernel side compares with what was cached, which a stack that has changed is not again. */
-static struct kc_changed changed_in(const struct kc_passes *passes, const struct kc_record *record)
+/* Take what is not settled of this thread, if it still sleeps as it did; .at 0: nothing. */
+static struct kc_changed take_unsettled(struct kc_passes *passes, const struct kc_record *record)
 {
+	struct kc_changed changed = {};
+
+	for (size_t i = 0; i < passes->nr_unsettled; i++) {
+		const struct kc_record *known = &passes->unsettled[i].record;
+
+		if (known->tid != record->tid)
+			continue;
+		if (known->start_ns == record->start_ns && known->switches == record->switches &&
+		    known->sp == record->sp)
+			changed = passes->unsettled[i].changed;
+		passes->unsettled[i--] = passes->unsettled[--passes->nr_unsettled];
+	}
+	return changed;
+}
+
+/* The kernel side compares with what was cached, which a stack that has changed is not again. */
+static struct kc_changed changed_in(struct kc_passes *passes, const struct kc_record *record)
+{
+	const struct kc_changed unsettled = take_unsettled(passes, record);
 	const struct kc_changed changed = kc_record_changed(record);
 
-	return changed.at ? changed : kc_desk_changed(passes->with.desk, record);
+	if (changed.at || unsettled.at)
+		return changed.at ? changed : unsettled;
+	return kc_desk_changed(passes->with.desk, record);
 }
 
 static int take_record(struct kc_passes *passes, const struct kc_record *record)
@@ -313,6 +337,20 @@ static int on_record(const struct kc_record *record, void *arg)
 	return err;
 }
 
+/* Nothing else remembers what the return address was: the cache of this sleep is gone. 0 or
+ * -ENOMEM. */
+static int keep_unsettled(struct kc_passes *passes, const struct suspect *suspect)
+{
+	const struct kc_damaged damaged = { KC_ANOMALY_RETURN, suspect->changed.at };
+
+	if (!suspect->changed.at || kc_desk_knows(passes->with.desk, &suspect->record, damaged))
+		return 0;
+	if (kc_grow(passes->unsettled, passes->unsettled_capacity, passes->nr_unsettled + 1))
+		return -ENOMEM;
+	passes->unsettled[passes->nr_unsettled++] = *suspect;
+	return 0;
+}
+
 /* Each of them, whatever happens to the one before. */
 static int confirm_suspects(struct kc_passes *passes)
 {
@@ -326,6 +364,7 @@ static int confirm_suspects(struct kc_passes *passes)
 		if (!one)
 			one = tell_unproven(passes, &suspect->record, suspect->place);
 		err = kc_first_error(err, one < 0 ? one : 0);
+		err = kc_first_error(err, keep_unsettled(passes, suspect));
 	}
 	passes->nr_suspects = 0;
 	return err;

@@ -138,23 +138,30 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 	return word >= KC_TEXT_HALF ? KC_FOUND_TEXT : KC_FOUND_ASCII;
 }
 
-/* What lies beyond a return address that has changed is not where its task came from. */
-static void end_at(const struct kc_kernel *kernel, const struct kc_stack *stack,
+/*
+ * What lies beyond a return address that has changed is not where its task came from. True: it is
+ * the last frame's that is left. Else it is nobody's, since an address that frames hang on has
+ * changed as well; those below it are left.
+ */
+static bool end_at(const struct kc_kernel *kernel, const struct kc_stack *stack,
 		   const struct kc_changed *changed, struct kc_unwound *unwound)
 {
-	size_t owner = 0;
+	/* The switch itself returns to the innermost frame. */
+	bool innermost = changed->at == stack->sp + kernel->inactive.ret_addr, owned;
+	size_t below = 0;
 	uint64_t word;
 
-	if (!kc_stack_word(stack, changed->at, &word) || word == changed->was || !unwound->count)
-		return;
-	/* The switch itself returns to the innermost frame. */
-	if (changed->at != stack->sp + kernel->inactive.ret_addr)
-		while (kc_return_slot(unwound->frames[owner].cfa) != changed->at)
-			if (++owner == unwound->count)
-				return;
-	unwound->count = owner + 1;
+	if (!kc_stack_word(stack, changed->at, &word) || word == changed->was)
+		return false;
+	while (!innermost && below < unwound->count &&
+	       kc_return_slot(unwound->frames[below].cfa) < changed->at)
+		below++;
+	owned = below < unwound->count &&
+		(innermost || kc_return_slot(unwound->frames[below].cfa) == changed->at);
+	unwound->count = below + owned;
 	unwound->end = KC_UNWIND_CHANGED;
 	unwound->end_pc = word;
+	return owned;
 }
 
 static void set_bad_return(const struct kc_kernel *kernel, const struct kc_stack *stack,
@@ -198,13 +205,13 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		    const struct kc_changed *changed, struct kc_checked_stack *ret_checked)
 {
 	struct kc_unwound unwound;
+	bool owned;
 
 	memset(ret_checked, 0, offsetof(struct kc_checked_stack, frames));
 	memset(&ret_checked->intact, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
 	kc_unwind(kernel, plans, stack, from, &unwound);
-	if (changed)
-		end_at(kernel, stack, changed, &unwound);
+	owned = changed && end_at(kernel, stack, changed, &unwound);
 	ret_checked->end = unwound.end;
 	ret_checked->end_pc = unwound.end_pc;
 	ret_checked->through_code = unwound.through_code;
@@ -225,7 +232,7 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	if (ret_checked->end == KC_UNWIND_CHANGED) {
+	if (owned) {
 		set_bad_return(kernel, stack, changed->at, unwound.end_pc, ret_checked);
 		ret_checked->return_was = changed->was;
 	} else {

@@ -70,7 +70,8 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word);
 /*
  * Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary; `from` as
  * in kc_unwind(). What is seen to be as it must be is added to *seen. changed: of a task that
- * sleeps as it did then, or NULL; nothing beyond it is looked at, if it still differs.
+ * sleeps as it did then, or NULL; nothing beyond it is looked at, if it still differs. Where no
+ * frame returns there, that is all that is told: the end is KC_UNWIND_CHANGED.
  */
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_stack *stack, const struct kc_frame *from,
