@@ -24,7 +24,7 @@ app01 600 >app &
 app=$!
 poll "App01" grep -q ready app
 tid=$(sed -n "s/^$thread //p" app)
-echo "guest: pid $(pidof app01) tid $tid"
+echo "guest: pid $app tid $tid"
 echo "guest: canary $(sed -n "s/^$tid //p" /sys/kernel/debug/stackfault-canaries)"
 overflow() { echo "overflow $object $tid $bytes" >/sys/kernel/debug/stackfault; }
 poll "$thread to sleep" overflow

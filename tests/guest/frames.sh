@@ -4,8 +4,8 @@
 insmod /lib/stackfault.ko || exit 90
 control=/sys/kernel/debug/stackfault
 app01 600 >app &
+pid=$! # all tasks are audited: the others show where frames lie
 until grep -qs ready app; do sleep 0.1; done
-pid=$(pidof app01) # all tasks are audited: the others show where frames lie
 tids="$pid $(sed -n 's/^a01-[a-z-]* //p' app)"
 
 # round NAME KIND N: damage, audit, undo; false if no thread has an Nth such word

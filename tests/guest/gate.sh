@@ -17,7 +17,7 @@ until grep -qs '"type":"stats"' /mnt/findings; do
 	kill -0 $! || { cat /mnt/err; exit 92; }
 	sleep 0.1
 done
-echo "{\"pid\":$(pidof app01),\"tid\":$tid}" >/mnt/pid
+echo "{\"pid\":$app,\"tid\":$tid}" >/mnt/pid
 sync
 until echo "overflow $object $tid $bytes" >/sys/kernel/debug/stackfault; do sleep 0.1; done
 kill -9 $app

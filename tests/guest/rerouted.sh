@@ -4,8 +4,8 @@
 control=/sys/kernel/debug/stackfault
 insmod /lib/stackfault.ko || exit 90
 app01 600 >app &
+pid=$!
 until grep -qs ready app; do sleep 0.1; done
-pid=$(pidof app01)
 kcanary watch -p $pid --no-probes --sweep 200 --max-cpu 100 -j >out 2>err &
 watcher=$!
 until grep -qs '"type":"start"' out; do sleep 0.1; done

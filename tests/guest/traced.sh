@@ -36,10 +36,11 @@ graphed() {
 }
 echo do_nanosleep >set_ftrace_filter && echo function_graph >current_tracer || exit 93
 app01 60 >/app &
+app=$!
 until grep -qs ready /app; do sleep 0.1; done
 sleep 1
 graphed graph
-kill %+ 2>/dev/null || kill $(pidof app01)
+kill $app
 wait
 echo nop >current_tracer
 app01 60 >/app2 &
