@@ -23,10 +23,11 @@ struct walk {
 	__kc_u64 pc, sp, bp;
 	__kc_u64 from, top; /* of the stack, what is in use */
 	__kc_u64 canary;
-	__kc_u64 slot, slot_pc;	  /* the innermost that differs, and its frame's pc; 0: none does */
-	__kc_u32 exact;		  /* pc is no return address */
-	__kc_u32 slots;		  /* that were compared */
-	struct kc_task_slots met; /* last: slots and return addresses; too many: more than fit */
+	__kc_u64 slot, slot_pc; /* the innermost that differs, and its frame's pc; 0: none does */
+	__kc_u32 exact;		/* pc is no return address */
+	__kc_u32 slots;		/* that were compared */
+	struct kc_task_slots
+		met; /* last: slots, and return addresses; more of them than fit: too many */
 };
 
 extern struct kc_walk_config walking;
@@ -83,7 +84,7 @@ static __always_inline bool find_caller_bp(const struct walk *at, const struct k
 
 static __always_inline void meet_slot(struct walk *at, __kc_u64 slot)
 {
-	__kc_u16 nth = at->met.nr_slots;
+	__kc_u32 nth = at->met.nr_slots;
 
 	if (nth < KC_TASK_SLOTS)
 		at->met.slot[nth] = (at->top - slot) / sizeof(slot);
@@ -92,13 +93,14 @@ static __always_inline void meet_slot(struct walk *at, __kc_u64 slot)
 
 static __always_inline void meet_return(struct walk *at, __kc_u64 addr, __kc_u64 pc)
 {
-	__kc_u16 nth = at->met.nr_returns;
+	struct kc_returns *returns = &at->met.returns;
+	__kc_u32 nth = returns->count;
 
 	if (nth < KC_TASK_SLOTS) {
-		at->met.ret[nth] = (at->top - addr) / sizeof(addr);
-		at->met.was[nth] = pc;
+		returns->at[nth] = (at->top - addr) / sizeof(addr);
+		returns->was[nth] = pc;
 	}
-	at->met.nr_returns = nth + 1;
+	returns->count = nth + 1;
 }
 
 /* Between SP and the return address, or it is none. */

@@ -12,6 +12,7 @@
 struct scratch {
 	SCRATCH_HEAD;
 	__u64 words[KC_STACK_WORDS];
+	struct kc_returns room; /* they follow the words, however many those are */
 };
 
 /* One CPU's is used by one program at a time. */

@@ -11,26 +11,26 @@
 
 static __always_inline __u32 slots_of(const struct kc_task_slots *cached)
 {
-	return *(volatile __u16 *)&cached->nr_slots;
+	return *(volatile __u32 *)&cached->nr_slots;
 }
 
-static __always_inline __u32 returns_of(const struct kc_task_slots *cached)
+static __always_inline __u32 nr_of(const struct kc_returns *returns)
 {
-	return *(volatile __u16 *)&cached->nr_returns;
+	return *(volatile __u32 *)&returns->count;
 }
 
-/* Zero if every cached return address is as it was; *failed: one could not be read. */
-static __always_inline __u64 compare_returns(const struct kc_task_slots *cached, __u64 top,
+/* Zero if every return address is as it was; *failed: one could not be read. */
+static __always_inline __u64 compare_returns(const struct kc_returns *returns, __u64 top,
 					     __u64 *failed)
 {
 	__u64 differing = 0, word = 0;
 
 	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-		if (i >= returns_of(cached))
+		if (i >= nr_of(returns))
 			break;
 		*failed |= bpf_probe_read_kernel(&word, sizeof(word),
-						 (void *)(top - 8ULL * cached->ret[i]));
-		differing |= word ^ kc_return_address(cached->was[i]);
+						 (void *)(top - 8ULL * returns->at[i]));
+		differing |= word ^ kc_return_address(returns, i);
 	}
 	return differing;
 }

@@ -3,12 +3,13 @@
  * The sweep: one pass over all threads, looking at the stacks of those that
  * are not running.
  *
- *	same sleep as when its slots were cached?
- *	  yes: compare each cached slot with task->stack_canary  ─► damage record
- *	       and each return address with what it was          ─► stack record, with that
- *	  no:  walk it by frame rules, and cache what was met
+ *	same sleep as one that was verified before?
+ *	  no:  walk it by frame rules, and remember what was met
  *	       no rule for a frame, or a slot differs:
  *	       copy thread.sp .. top of stack, scrubbed          ─► stack record
+ *	  yes: compare each return address with what it was       ─► stack record, with what they
+ *were and each slot with task->stack_canary              ─► damage record or, if the kernel's text
+ *may have changed since: walk it again
  *
  * The iterator's own buffer carries the records, so a slow reader slows the
  * pass down and nothing can be lost. When the buffer is full the kernel calls
@@ -162,10 +163,9 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	__u64 differing, failed = 0;
 	__u32 zero = 0;
 
-	if (compare_returns(cached, head->top, &failed)) {
-		head->flags |= KC_RECORD_CHANGED;
+	/* Of one thread, what was asked for are its slots. */
+	if (!config.only_tid && compare_returns(&cached->returns, head->top, &failed))
 		return CHANGED;
-	}
 	differing = compare_slots(cached, head->top, canary, &failed) |
 		    (head->flags & KC_RECORD_END_GONE);
 	out = bpf_map_lookup_elem(&damage_scratch, &zero);
@@ -202,9 +202,16 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	} else {
 		pass.cached_slots += slots_of(cached);
 	}
-	cached->pass = config.pass;
 	pass.cached++;
 	return SAID;
+}
+
+/* Is nothing else known of this sleep, so that a walk tells all? */
+static __always_inline bool returns_as_they_were(const struct kc_task_slots *cached, __u64 top)
+{
+	__u64 failed = 0;
+
+	return !cached || !(compare_returns(&cached->returns, top, &failed) | failed);
 }
 
 /* What the last walk has met; NULL: more than can be kept. */
@@ -213,7 +220,7 @@ static __always_inline struct kc_task_slots *find_met(void)
 	__u32 zero = 0;
 	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
 
-	if (!at || at->met.nr_slots > KC_TASK_SLOTS || at->met.nr_returns > KC_TASK_SLOTS)
+	if (!at || at->met.nr_slots > KC_TASK_SLOTS || at->met.returns.count > KC_TASK_SLOTS)
 		return NULL;
 	return &at->met;
 }
@@ -226,6 +233,7 @@ static __always_inline void keep_met(const struct kc_record *head, struct kc_tas
 	met->switches = head->switches;
 	met->sp = head->sp;
 	met->pass = config.pass;
+	met->epoch = config.epoch;
 	if (bpf_map_update_elem(&slots, &head->tid, met, BPF_ANY))
 		lose(KC_LOSS_RETURNS);
 	else
@@ -241,8 +249,6 @@ static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task
 	struct walked walked = {};
 	enum walk_end end;
 
-	if (config.follows && bpf_map_lookup_elem(&followed, &head->tid))
-		return CHANGED;
 	end = walk(head->sp, head->top, task->stack_canary, &walked);
 	if (compared && end == WALK_COMPLETE)
 		head->flags |= KC_RECORD_WALKED | (walked.slot ? KC_RECORD_WALK_DIFFERS : 0);
@@ -309,38 +315,23 @@ static __always_inline __u64 find_high_water(struct scratch *out, __u64 canary, 
 	return found < sp ? found : sp;
 }
 
-/*
- * Put behind the copied words the innermost return address among them that is not as it was.
- * Not 0: there is none. What is no address was scrubbed, and differs as well.
- */
-__noinline int add_changed(__u32 tid, __u64 top, __u64 bytes)
+/* Put behind the copied words what this sleep's return addresses were. Not 0: that is not known. */
+__noinline int add_returns(__u32 tid, __u64 bytes)
 {
 	const struct kc_task_slots *cached = bpf_map_lookup_elem(&slots, &tid);
-	struct kc_changed changed;
 	struct scratch *out;
-	__u64 below, was;
 	__u32 zero = 0;
 
 	out = bpf_map_lookup_elem(&scratch, &zero);
-	if (!cached || !out || bytes > sizeof(out->words) - sizeof(changed))
+	if (!cached || !out || bytes > sizeof(out->words))
 		return 1;
-	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
-		if (i >= returns_of(cached))
-			break;
-		below = 8ULL * cached->ret[i];
-		was = kc_return_address(cached->was[i]);
-		if (out->words[((bytes - below) / 8) & (KC_STACK_WORDS - 1)] != was) {
-			changed = (struct kc_changed){ top - below, was };
-			__builtin_memcpy((void *)out->words + bytes, &changed, sizeof(changed));
-			return 0;
-		}
-	}
-	return 1;
+	__builtin_memcpy((void *)out->words + bytes, &cached->returns, sizeof(cached->returns));
+	return 0;
 }
 
-/* Copy and scrub a stack. */
+/* Copy and scrub a stack; known: something is of this sleep. */
 static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task_struct *task,
-					       struct kc_record *head, __u64 stack)
+					       struct kc_record *head, bool known, __u64 stack)
 {
 	__u64 canary = task->stack_canary, bytes, more = 0, len;
 	struct scratch *out;
@@ -368,18 +359,18 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 		return SAID;
 	}
 	name(task, head);
-	if (head->flags & KC_RECORD_CHANGED) {
-		if (add_changed(head->tid, head->top, bytes))
-			head->flags &= ~KC_RECORD_CHANGED;
-		else
-			more = sizeof(struct kc_changed);
+	if (known && add_returns(head->tid, bytes)) {
+		lose(KC_LOSS_RETURNS);
+	} else if (known) {
+		head->flags |= KC_RECORD_RETURNS;
+		more = sizeof(struct kc_returns);
 	}
 	out->head = *head;
 	out->head.kind = KC_RECORD_STACK;
 	out->head.count = bytes / sizeof(__u64);
 	len = bytes + more;
 	barrier_var(len);
-	if (len > sizeof(out->words)) {
+	if (len > sizeof(out->words) + sizeof(out->room)) {
 		lose(KC_LOSS_SIZE);
 		return SAID;
 	}
@@ -396,9 +387,10 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	enum outcome outcome = CHANGED;
-	struct kc_task_slots *cached;
+	struct kc_task_slots *entered, *cached = NULL;
 	struct kc_record head = {};
 	__u64 stack;
+	bool copied;
 
 	if (!task)
 		return 0;
@@ -441,16 +433,25 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	if (end_gone(stack))
 		head.flags |= KC_RECORD_END_GONE;
 
-	cached = bpf_map_lookup_elem(&slots, &head.tid);
-	if (config.walk == KC_WALK_COMPARED && !config.only_tid) /* else it is to be confirmed */
-		outcome = walk_stack(seq, task, &head, cached, stack);
-	else if (cached && cached->start_ns == head.start_ns && cached->switches == head.switches &&
-		 cached->sp == head.sp)
+	entered = bpf_map_lookup_elem(&slots, &head.tid);
+	if (entered && entered->start_ns == head.start_ns && entered->switches == head.switches &&
+	    entered->sp == head.sp) {
+		cached = entered;
+		cached->pass = config.pass;
+	}
+	copied = config.follows && bpf_map_lookup_elem(&followed, &head.tid);
+	if (copied && !config.only_tid)
+		outcome = CHANGED;
+	else if (config.walk == KC_WALK_COMPARED &&
+		 !config.only_tid) /* else it is to be confirmed */
+		outcome = walk_stack(seq, task, &head, entered, stack);
+	else if (cached && cached->epoch == config.epoch)
 		outcome = check_slots(seq, task, &head, cached, stack);
-	else if (config.walk && !(head.flags & KC_RECORD_END_GONE))
-		outcome = walk_stack(seq, task, &head, cached, stack);
+	else if (config.walk && !copied && !(head.flags & KC_RECORD_END_GONE) &&
+		 returns_as_they_were(cached, head.top))
+		outcome = walk_stack(seq, task, &head, entered, stack);
 	if (outcome == CHANGED)
-		outcome = copy_stack(seq, task, &head, stack);
+		outcome = copy_stack(seq, task, &head, cached, stack);
 	if (outcome == SAID)
 		pass.tasks++;
 	return 0;

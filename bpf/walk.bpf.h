@@ -63,7 +63,8 @@ static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary,
 	if (!at)
 		return WALK_ODD;
 	__builtin_memset(at, 0, offsetof(struct walk, met));
-	at->met.nr_slots = at->met.nr_returns = 0;
+	at->met.nr_slots = at->met.returns.count = 0;
+	at->met.returns.high = KC_TEXT_HALF >> 32;
 	at->from = sp;
 	at->top = top;
 	at->sp = sp + walking.inactive_size;
@@ -78,7 +79,7 @@ static __always_inline enum walk_end walk(__u64 sp, __u64 top, __u64 canary,
 	/* No canary stays there, nor half of what was taken for a return address and was none. */
 	__builtin_memset(at, 0, offsetof(struct walk, met));
 	if (end != WALK_COMPLETE)
-		__builtin_memset(at->met.was, 0, sizeof(at->met.was));
+		__builtin_memset(at->met.returns.was, 0, sizeof(at->met.returns.was));
 	return end == WALK_GOES_ON ? WALK_ODD : end;
 }
 

@@ -41,7 +41,7 @@ typedef __s64 __kc_s64;
 #define KC_STACK_WORDS 2048
 
 /* Slots, and return addresses, of one task that the kernel side re-checks by itself. */
-#define KC_TASK_SLOTS 48
+#define KC_TASK_SLOTS 64
 
 /*
  * The canary never leaves the kernel, nor does anything else that unwinding can
@@ -115,15 +115,25 @@ enum kc_record_flag {
 	KC_RECORD_RUNNING = 4,	/* RAN: on a CPU when the pass came to it */
 	KC_RECORD_WALKED = 8,	/* STACK, of a comparison: the walk by rules was complete ... */
 	KC_RECORD_WALK_DIFFERS = 16, /* ... and a slot on its way differed */
-	KC_RECORD_CHANGED = 32,	     /* STACK: struct kc_changed follows the words */
+	KC_RECORD_RETURNS = 32,	     /* STACK: struct kc_returns follows the words */
 	KC_RECORD_COMPAT = 64,	     /* it is in a 32-bit system call, whatever its code is */
 };
 
-/* The innermost return address that is not what it was at an earlier look at this sleep. */
-struct kc_changed {
-	__kc_u64 at; /* where it lies */
-	__kc_u64 was;
+/*
+ * Return addresses of one sleep, from the innermost outwards, as they were when its stack was first
+ * verified: nobody writes them while a task sleeps, whatever becomes of the kernel's text.
+ */
+struct kc_returns {
+	__kc_u32 count;		     /* of a deeper stack the innermost */
+	__kc_u32 high;		     /* upper half of each */
+	__kc_u16 at[KC_TASK_SLOTS];  /* words below the stack's top */
+	__kc_u32 was[KC_TASK_SLOTS]; /* lower half */
 };
+
+static inline __kc_u64 kc_return_address(const struct kc_returns *returns, __kc_u32 nth)
+{
+	return (__kc_u64)returns->high << 32 | returns->was[nth];
+}
 
 /* What was found in a slot instead of the canary, told without telling it. */
 struct kc_damage {
@@ -160,27 +170,20 @@ enum kc_found {
 
 /*
  * What is re-checked of one task, written by user space after it unwound a stack copy or by
- * the sweep after a walk, read by every later pass: the slots, which must hold the canary, and
- * the return addresses, which must be as they were: nobody writes them while a task sleeps.
- * Valid only for the sleep it was derived from.
+ * the sweep after a walk, read by every later pass. Valid only for the sleep it was derived from;
+ * the slots, which must hold the canary, only for the kernel's text as it was known then.
  */
 struct kc_task_slots {
 	__kc_u64 start_ns;
 	__kc_u64 switches;
 	__kc_u64 sp;
-	__kc_u32 pass; /* last pass that found the task asleep in this sleep */
-	__kc_u16 nr_slots;
-	__kc_u16 nr_returns;
+	__kc_u32 pass;	/* last pass that found the task asleep in this sleep */
+	__kc_u32 epoch; /* as in struct kc_sweep_config; 0: the slots are not to be relied on */
+	__kc_u32 nr_slots;
+	__kc_u32 pad;
 	__kc_u16 slot[KC_TASK_SLOTS]; /* words below the stack's top */
-	__kc_u16 ret[KC_TASK_SLOTS];
-	__kc_u32 was[KC_TASK_SLOTS]; /* of each return address: kc_return_address() */
+	struct kc_returns returns;
 };
-
-/* From its lower half: see KC_TEXT_HALF. */
-static inline __kc_u64 kc_return_address(__kc_u32 low)
-{
-	return KC_TEXT_HALF | low;
-}
 
 /*
  * Frame rules: what it takes to go from a frame to its caller's, and where its slot is. Derived
@@ -280,7 +283,7 @@ struct kc_sweep_config {
 	__kc_u32 walk;	     /* enum kc_walk_how */
 	__kc_u32 follows;    /* 1: some threads are to be copied in any case */
 	__kc_u32 pass;
-	__kc_u32 pad;
+	__kc_u32 epoch; /* of the kernel's text as it is known; from 1 on */
 	__kc_u64 thread_size;
 	__kc_u64 text_start;
 	__kc_u64 text_end;
@@ -541,8 +544,8 @@ static inline int kc_hidden_near(__kc_u64 word, struct kc_damage *damage)
 
 _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
-_Static_assert(sizeof(struct kc_task_slots) == 32 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
-_Static_assert(sizeof(struct kc_changed) == 16, "kc_changed layout");
+_Static_assert(sizeof(struct kc_returns) == 8 + 6 * KC_TASK_SLOTS, "kc_returns layout");
+_Static_assert(sizeof(struct kc_task_slots) == 48 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
 _Static_assert(sizeof(struct kc_rule) == 20, "kc_rule layout");
 _Static_assert(sizeof(struct kc_walk_config) == 40, "kc_walk_config layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	stack.top = SP + count * 8;
 
 	require(!kc_plans_new(&fuzz.kernel, &plans));
-	kc_check_stack(&fuzz.kernel, plans, &seen, &stack, NULL, NULL, &checked);
+	kc_check_stack(&fuzz.kernel, plans, &seen, &stack, NULL, &checked);
 	require(checked.end < KC_UNWIND_NR_ENDS && checked.count <= KC_MAX_FRAMES);
 	for (size_t i = 0; i < checked.count; i++) {
 		const struct kc_checked_frame *frame = &checked.frames[i];

@@ -45,28 +45,37 @@ void kc_sweep_set_cgroup(struct kc_sweep *sweep, uint64_t id)
 	(void)id;
 }
 
-static bool is_cached(const struct fake_thread *thread)
+static bool is_known(const struct fake_thread *thread)
 {
-	return thread->cached && thread->cached_as.switches == thread->record.switches &&
+	return thread->known && thread->cached_as.switches == thread->record.switches &&
 	       thread->cached_as.start_ns == thread->record.start_ns;
 }
 
-static int copy(struct fake_thread *thread, struct kc_changed changed, kc_record_fn fn, void *arg,
-		struct kc_pass *pass)
+static int copy(struct fake_thread *thread, kc_record_fn fn, void *arg, struct kc_pass *pass)
 {
 	struct {
 		struct kc_record record;
 		uint64_t words[FAKE_WORDS];
-		struct kc_changed changed;
-	} out = { .record = thread->record, .changed = changed };
+		struct kc_returns returns;
+	} out = { .record = thread->record, .returns = thread->returns };
+	bool known = is_known(thread);
 
 	out.record.kind = KC_RECORD_STACK;
 	out.record.count = FAKE_WORDS;
-	out.record.size = sizeof(out) - (changed.at ? 0 : sizeof(changed));
-	out.record.flags |= changed.at ? KC_RECORD_CHANGED : 0;
+	out.record.size = sizeof(out) - (known ? 0 : sizeof(out.returns));
+	out.record.flags |= known ? KC_RECORD_RETURNS : 0;
 	memcpy(out.words, thread->words, sizeof(out.words));
 	pass->copied++;
 	return fn(&out.record, arg);
+}
+
+static bool returns_differ(const struct fake_thread *thread)
+{
+	for (size_t i = 0; i < thread->returns.count; i++)
+		if (thread->words[FAKE_WORDS - thread->returns.at[i]] !=
+		    kc_return_address(&thread->returns, i))
+			return true;
+	return false;
 }
 
 /* As check_slots() in bpf/sweep.bpf.c. */
@@ -78,11 +87,6 @@ static int compare(struct fake_thread *thread, kc_record_fn fn, void *arg, struc
 	} out = { .record = thread->record };
 	bool differs = thread->record.flags & KC_RECORD_END_GONE;
 
-	for (size_t i = 0; i < thread->nr_returns; i++)
-		if (thread->words[(thread->returns[i] - thread->record.sp) / 8] != thread->were[i])
-			return copy(thread,
-				    (struct kc_changed){ thread->returns[i], thread->were[i] }, fn,
-				    arg, pass);
 	for (size_t i = 0; i < thread->nr_slots; i++) {
 		uint64_t word = thread->words[(thread->slots[i] - thread->record.sp) / 8];
 
@@ -133,8 +137,11 @@ int kc_sweep_pass(struct kc_sweep *sweep, uint32_t only_tid, kc_record_fn fn, vo
 			err = fn(&ran, arg);
 			continue;
 		}
-		err = is_cached(thread) ? compare(thread, fn, arg, &pass)
-					: copy(thread, (struct kc_changed){}, fn, arg, &pass);
+		if (is_known(thread) && thread->cached &&
+		    (only_tid || !(thread->followed || returns_differ(thread))))
+			err = compare(thread, fn, arg, &pass);
+		else
+			err = copy(thread, fn, arg, &pass);
 		thread->record.switches += thread->restless;
 	}
 	*ret_pass = pass;
@@ -155,15 +162,17 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 	struct fake_thread *thread = thread_of(record->tid);
 
 	(void)sweep;
-	thread->cached = true;
+	if (facts->nr_returns || !is_known(thread))
+		thread->returns.count = facts->nr_returns;
+	for (size_t i = 0; i < facts->nr_returns; i++) {
+		thread->returns.high = facts->words[i] >> 32;
+		thread->returns.at[i] = (record->top - facts->returns[i]) / 8;
+		thread->returns.was[i] = facts->words[i];
+	}
+	thread->known = thread->cached = true;
 	thread->cached_as = *record;
 	thread->nr_slots = facts->nr_slots;
 	memcpy(thread->slots, facts->slots, facts->nr_slots * sizeof(facts->slots[0]));
-	thread->nr_returns = facts->nr_returns;
-	for (size_t i = 0; i < facts->nr_returns; i++) {
-		thread->returns[i] = facts->returns[i];
-		thread->were[i] = facts->words[i];
-	}
 	return 0;
 }
 

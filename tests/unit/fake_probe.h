@@ -12,16 +12,15 @@
 #define FAKE_WORDS 32 /* up to the end of user mode's registers: see put_to_sleep() */
 
 struct fake_thread {
-	struct kc_record record;    /* size, kind and count are filled in */
-	uint64_t words[FAKE_WORDS]; /* record.sp .. record.top; KC_CANARY_MARK is its canary */
-	bool restless;		    /* runs between any two passes */
-	bool ran, running;	    /* while it is read; all the time */
-	bool cached, followed;
+	struct kc_record record;      /* size, kind and count are filled in */
+	uint64_t words[FAKE_WORDS];   /* record.sp .. record.top; KC_CANARY_MARK is its canary */
+	bool restless;		      /* runs between any two passes */
+	bool ran, running;	      /* while it is read; all the time */
+	bool known, cached, followed; /* something of this sleep; its slots */
 	struct kc_record cached_as;
 	uint64_t slots[KC_TASK_SLOTS];
 	size_t nr_slots;
-	uint64_t returns[KC_TASK_SLOTS], were[KC_TASK_SLOTS];
-	size_t nr_returns;
+	struct kc_returns returns;
 };
 
 /* Swept from the next pass on; the test owns them. */

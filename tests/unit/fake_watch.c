@@ -64,7 +64,7 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	seen.seqs[seen.findings++] = finding->seq;
 	seen.last = finding->anomaly;
 	seen.intact = finding->seen_intact;
-	seen.was = finding->checked->return_was;
+	seen.was = finding->bad_return ? finding->bad_return->was : 0;
 	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
 	seen.unwritten += seen.full;
 	if (seen.on_finding)

@@ -55,6 +55,8 @@ static int setup(void **state)
 	return 0;
 }
 
+static const struct kc_bad_return bad_return = { .found = KC_FOUND_USER };
+
 static enum kc_class judged(void)
 {
 	kc_judge(&finding, 0);
@@ -117,6 +119,7 @@ static void verdicts(void **state)
 	finding.anomaly = KC_ANOMALY_HEADROOM;
 	assert_int_equal(judged(), KC_CLASS_EXHAUSTED);
 	finding.anomaly = KC_ANOMALY_RETURN;
+	finding.bad_return = &bad_return;
 	assert_int_equal(judged(), KC_CLASS_RETURN_ADDRESS);
 	finding.anomaly = KC_ANOMALY_STACK_END;
 	assert_int_equal(judged(), KC_CLASS_EXHAUSTED);
@@ -343,6 +346,7 @@ static void json_lines(void **state)
 	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ .filter = &filter }), 0);
 	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
 	finding.anomaly = KC_ANOMALY_RETURN;
+	finding.bad_return = &bad_return;
 	kc_judge(&finding, 0);
 	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
 	when = kc_sinks_now(&sinks);

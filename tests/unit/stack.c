@@ -45,7 +45,7 @@ static void begin(uint64_t pc, uint64_t bp)
 {
 	nr_rules = 0;
 	memset(words, 0, sizeof(words));
-	stack = (struct kc_stack){ BASE, BASE + sizeof(words), words };
+	stack = (struct kc_stack){ .sp = BASE, .top = BASE + sizeof(words), .words = words };
 	at = 0;
 	for (int i = 0; i < 5; i++)
 		push(0);
@@ -139,7 +139,7 @@ static struct kc_checked_stack check(void)
 {
 	struct kc_checked_stack checked;
 
-	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, NULL, &checked);
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &checked);
 	compare_walk(&checked);
 	return checked;
 }
@@ -211,69 +211,83 @@ static void not_called_by_old_text(void **state)
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
 	assert_int_equal(checked.end_pc, RETURN_TO(ambiguous_call));
-	assert_true(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 1);
 	/* It is so. */
 	kc_renew_stack(&fake->kernel, fake->plans, &stack, NULL);
 	checked = check();
-	assert_true(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 1);
 	/* It was so only while it was read. */
 	fake_on_read = NULL;
 	kc_renew_stack(&fake->kernel, fake->plans, &stack, NULL);
 	checked = check();
 	assert_int_not_equal(checked.end, KC_UNWIND_NOT_CALLED);
 	assert_true(checked.count > 1);
-	assert_false(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 0);
 }
 
-/* As check(), after an earlier look at the same sleep that saw another return address. */
-static struct kc_checked_stack check_changed(uint64_t where, uint64_t was)
+/* As check(), after an earlier look at the same sleep that saw other words. */
+static struct kc_checked_stack check_changed(const struct kc_changed *changed, size_t count)
 {
-	const struct kc_changed changed = { where, was };
+	struct kc_stack now = stack;
 	struct kc_checked_stack checked;
 
-	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &changed, &checked);
+	now.changed = changed;
+	now.nr_changed = count;
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &now, NULL, &checked);
 	return checked;
 }
 
-/* The frame is the one that returns there; what lies beyond it is told nothing of. */
-static void changed_return_address(void **state)
+/* Frames are those that there were, whatever is there now; each return address is one's. */
+static void changed_return_addresses(void **state)
 {
+	const struct kc_changed changed[] = {
+		{ BASE + fake->kernel.inactive.ret_addr, RETURN_TO(simple_call) },
+		{ BASE + 56 + 24, RETURN_TO(simple_call) },
+	};
 	struct kc_checked_stack checked;
-	uint64_t innermost = BASE + fake->kernel.inactive.ret_addr, second = BASE + 56 + 24;
+
+	(void)state;
+	begin(RETURN_TO(unguarded_call), 0);
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(unguarded_call));
+	frame_of_simple(0, 0x1234);
+	for (size_t count = 1; count <= 2; count++) {
+		words[10] = count == 2 ? RETURN_TO(unguarded_call) : RETURN_TO(simple_call);
+		checked = check_changed(changed, count);
+		assert_int_equal(checked.count, 2);
+		assert_int_equal(checked.intact, 1);
+		assert_int_equal(checked.damaged, 1);
+		assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+		assert_int_equal(checked.nr_bad, count);
+		for (size_t i = 0; i < count; i++) {
+			assert_int_equal(checked.bad[i].frame, 0);
+			assert_int_equal(checked.bad[i].slot, changed[i].at);
+			assert_int_equal(checked.bad[i].was, changed[i].was);
+			assert_int_equal(checked.bad[i].found,
+					 KC_FOUND_ASCII); /* user space's text */
+		}
+	}
+}
+
+/* A word changed that frames hang on: what lies above is nobody's, and that it is is counted. */
+static void changed_return_address_of_no_frame(void **state)
+{
+	const struct kc_changed changed[] = {
+		{ BASE + 56 + 24, RETURN_TO(simple_call) },
+		{ BASE + 56 + 32, RETURN_TO(simple_call) },
+		{ BASE + 56 + 32 + 24, RETURN_TO(simple_call) },
+	};
+	struct kc_checked_stack checked;
 
 	(void)state;
 	begin(RETURN_TO(simple_call), 0);
-	frame_of_simple(KC_CANARY_MARK, RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, RETURN_TO(unguarded_call));
 	frame_of_simple(0, 0x1234);
-	checked = check_changed(second, RETURN_TO(unguarded_call));
+	checked = check_changed(changed, 3);
 	assert_int_equal(checked.end, KC_UNWIND_CHANGED);
 	assert_int_equal(checked.count, 1);
 	assert_int_equal(checked.damaged, 0);
-	assert_true(checked.bad_return);
-	assert_int_equal(checked.return_slot, second);
-	assert_int_equal(checked.return_was, RETURN_TO(unguarded_call));
+	assert_int_equal(checked.nr_bad, 1);
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
-	/* The switch's own. */
-	checked = check_changed(innermost, RETURN_TO(unguarded_call));
-	assert_int_equal(checked.count, 1);
-	assert_int_equal(checked.return_slot, innermost);
-	/* Nobody's: what lies above is not told of, and that it is not is counted. */
-	checked = check_changed(second + 8, RETURN_TO(simple_call));
-	assert_int_equal(checked.end, KC_UNWIND_CHANGED);
-	assert_int_equal(checked.count, 1);
-	assert_int_equal(checked.damaged, 0);
-	assert_false(checked.bad_return);
-	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
-	/* It is what it was; it lies elsewhere. */
-	for (size_t i = 0; i < 2; i++) {
-		const uint64_t where[] = { second, stack.top };
-
-		checked = check_changed(where[i], i ? 0 : RETURN_TO(simple_call));
-		assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
-		assert_int_equal(checked.count, 2);
-		assert_int_equal(checked.damaged, 1);
-		assert_int_equal(checked.return_was, 0);
-	}
 }
 
 /* What could not be read is no call site, and proves nothing of the frame that led there. */
@@ -308,15 +322,15 @@ static void overwritten_return_address(void **state)
 	frame_of_simple(KC_CANARY_MARK, KC_HIDDEN_USER);
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
-	assert_true(checked.bad_return);
-	assert_int_equal(checked.return_found, KC_FOUND_USER);
-	assert_int_equal(checked.return_slot, BASE + 56 + 32 + 24);
+	assert_int_equal(checked.nr_bad, 1);
+	assert_int_equal(checked.bad[0].found, KC_FOUND_USER);
+	assert_int_equal(checked.bad[0].slot, BASE + 56 + 32 + 24);
 
 	/* The slot is damaged too: that is what there is to tell. */
 	words[13] = 0;
 	checked = check();
 	assert_int_equal(checked.frames[1].status, KC_CHECK_DAMAGED);
-	assert_false(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 0);
 
 	/* Text, but nobody called from there; what lies behind is not looked at. */
 	begin(RETURN_TO(simple_call), 0);
@@ -326,8 +340,8 @@ static void overwritten_return_address(void **state)
 	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
 	assert_int_equal(checked.count, 1);
 	assert_int_equal(checked.damaged, 0);
-	assert_true(checked.bad_return);
-	assert_int_equal(checked.return_found, KC_FOUND_ASCII); /* this text is user space's */
+	assert_int_equal(checked.nr_bad, 1);
+	assert_int_equal(checked.bad[0].found, KC_FOUND_ASCII); /* this text is user space's */
 }
 
 static struct kc_checked_stack returns_to(uint64_t pc)
@@ -347,8 +361,8 @@ static void return_address_where_no_code_can_be(void **state)
 		struct kc_checked_stack checked = returns_to(values[i]);
 
 		assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
-		assert_true(checked.bad_return);
-		assert_int_equal(checked.return_found, KC_FOUND_KERNEL);
+		assert_int_equal(checked.nr_bad, 1);
+		assert_int_equal(checked.bad[0].found, KC_FOUND_KERNEL);
 	}
 }
 
@@ -368,7 +382,7 @@ static void return_address_where_code_may_be(void **state)
 		struct kc_checked_stack checked = returns_to(values[i]);
 
 		assert_int_equal(checked.end, KC_UNWIND_NO_TABLE);
-		assert_false(checked.bad_return);
+		assert_int_equal(checked.nr_bad, 0);
 	}
 }
 
@@ -382,7 +396,7 @@ static void return_address_of_an_unguarded_frame(void **state)
 	push(0x1234);
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
-	assert_false(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 0);
 
 	begin(RETURN_TO(unguarded_call), 0);
 	push(RETURN_TO(simple_call));
@@ -393,7 +407,7 @@ static void return_address_of_an_unguarded_frame(void **state)
 	begin(RETURN_TO(unguarded_call), 0);
 	push(0x1234);
 	checked = check();
-	assert_true(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 1);
 }
 
 /* The fake kernel's text as a module's that was loaded as this number. */
@@ -421,7 +435,7 @@ static void see_two_frames(const struct kc_kernel *kernel)
 	begin(RETURN_TO(unguarded_call), 0);
 	push(RETURN_TO(simple_call));
 	frame_of_simple(KC_CANARY_MARK, 0x1234);
-	kc_check_stack(kernel, fake->plans, &seen, &stack, NULL, NULL, &checked);
+	kc_check_stack(kernel, fake->plans, &seen, &stack, NULL, &checked);
 	assert_int_equal(checked.intact, 1);
 }
 
@@ -469,9 +483,9 @@ static void evidence_is_not_inherited(void **state)
 	assert_seen(0, false);
 	begin(RETURN_TO(unguarded_call), 0);
 	push(0x1234);
-	kc_check_stack(&now, fake->plans, &seen, &stack, NULL, NULL, &checked);
+	kc_check_stack(&now, fake->plans, &seen, &stack, NULL, &checked);
 	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
-	assert_false(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 0);
 
 	/* Nothing there, and no number known. */
 	see_two_frames(&now);
@@ -606,7 +620,7 @@ static void end_in_the_middle(void **state)
 		assert_int_equal(checked.end, KC_UNWIND_EARLY);
 		assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
 		assert_int_equal(checked.intact, 1);
-		assert_false(checked.bad_return);
+		assert_int_equal(checked.nr_bad, 0);
 	}
 
 	begin(RETURN_TO(simple_call), 0);
@@ -670,7 +684,7 @@ static void assert_given_up(enum kc_unwind_end end, uint64_t pc, size_t count)
 	assert_int_equal(checked.count, count);
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
 	assert_int_equal(checked.intact + checked.damaged, 0);
-	assert_false(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 0);
 	assert_false(checked.through_code);
 }
 
@@ -740,13 +754,13 @@ static void jump_by_return(void **state)
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
 	assert_int_equal(checked.count, 2);
-	assert_false(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 0);
 	/* Into the middle of a function nothing jumps. */
 	interrupt_at((uint64_t)thunk_return, 0);
 	push((uint64_t)simple_call);
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_NOT_CALLED);
-	assert_true(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 1);
 }
 
 /* A detour is part of the function that it goes on in. */
@@ -826,7 +840,7 @@ static void replaced_return_addresses(void **state)
 	assert_non_null(strstr(kc_unwind_end_text(checked.end), "function graph"));
 	assert_int_equal(checked.intact, 1);
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
-	assert_false(checked.bad_return);
+	assert_int_equal(checked.nr_bad, 0);
 
 	begin(RETURN_TO(simple_call), 0);
 	frame_of_simple(KC_CANARY_MARK, (uint64_t)arch_rethook_trampoline);
@@ -902,7 +916,8 @@ int main(void)
 		cmocka_unit_test(two_frames),
 		cmocka_unit_test(damage_in_the_outer_frame),
 		cmocka_unit_test(overwritten_return_address),
-		cmocka_unit_test(changed_return_address),
+		cmocka_unit_test(changed_return_addresses),
+		cmocka_unit_test(changed_return_address_of_no_frame),
 		cmocka_unit_test(not_called_by_old_text),
 		cmocka_unit_test(unreadable_call_site),
 		cmocka_unit_test(return_address_where_no_code_can_be),

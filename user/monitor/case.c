@@ -11,9 +11,7 @@ struct told {
 	struct kc_damaged damaged;
 	uint64_t seq;
 	uint64_t boot_ns; /* when it was read */
-	/* As return_was in struct kc_checked_stack, or 0; and of which sleep. */
-	uint64_t was, switches, sp;
-	bool asleep; /* the thread was: its stack is looked at again in every pass */
+	bool asleep;	  /* the thread was: its stack is looked at again in every pass */
 	bool mended;
 };
 
@@ -142,21 +140,6 @@ void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 	}
 }
 
-struct kc_changed kc_desk_changed(struct kc_desk *desk, const struct kc_record *task)
-{
-	const struct victim *victim = find_victim(desk, task);
-	struct kc_changed changed = {};
-
-	for (size_t i = 0; victim && i < victim->count; i++) {
-		const struct told *told = &victim->told[i];
-
-		if (told->was && !told->mended && told->switches == task->switches &&
-		    told->sp == task->sp && (!changed.at || told->damaged.addr < changed.at))
-			changed = (struct kc_changed){ told->damaged.addr, told->was };
-	}
-	return changed;
-}
-
 void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uint64_t boot_ns)
 {
 	struct victim *victim = find_victim(desk, task);
@@ -186,9 +169,6 @@ static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 		.damaged = damaged,
 		.seq = finding->seq,
 		.boot_ns = finding->boot_ns,
-		.was = damaged.anomaly == KC_ANOMALY_RETURN ? finding->checked->return_was : 0,
-		.switches = finding->task.switches,
-		.sp = finding->task.sp,
 		.asleep = !finding->running,
 	};
 	return 0;

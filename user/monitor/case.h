@@ -44,9 +44,6 @@ void kc_desk_count_repeated(struct kc_desk *desk);
 void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 		  const struct kc_damaged *damaged, size_t count);
 
-/* The innermost return address that was told to have changed in this very sleep; .at 0: none. */
-struct kc_changed kc_desk_changed(struct kc_desk *desk, const struct kc_record *task);
-
 /* All its slots were intact at this time, boot time: what was told of them before is mended. */
 void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uint64_t boot_ns);
 

@@ -11,14 +11,13 @@
 struct evidence {
 	const struct kc_engine *with;
 	struct kc_sleep sleep;
-	struct kc_changed changed;
 	bool copied;
 	struct kc_record record;
 	uint64_t words[KC_STACK_WORDS];
 	struct kc_checked_stack checked;
 	size_t nr_damage;
 	struct kc_damage damage[KC_TASK_SLOTS];
-	bool same_return, same_end; /* in the second copy */
+	bool same_return[KC_TASK_SLOTS + 1], same_end; /* in the second copy */
 };
 
 size_t kc_damaged_in(const struct kc_session *session, const struct kc_record *record,
@@ -31,9 +30,9 @@ size_t kc_damaged_in(const struct kc_session *session, const struct kc_record *r
 		if (checked->frames[i].status == KC_CHECK_DAMAGED)
 			ret_damaged[count++] =
 				(struct kc_damaged){ KC_ANOMALY_SLOT, checked->frames[i].slot };
-	if (checked->bad_return)
+	for (size_t i = 0; i < checked->nr_bad; i++)
 		ret_damaged[count++] =
-			(struct kc_damaged){ KC_ANOMALY_RETURN, checked->return_slot };
+			(struct kc_damaged){ KC_ANOMALY_RETURN, checked->bad[i].slot };
 	if (record->flags & KC_RECORD_END_GONE)
 		ret_damaged[count++] =
 			(struct kc_damaged){ KC_ANOMALY_STACK_END, kc_stack_end(session, record) };
@@ -53,8 +52,13 @@ static void take_copy(struct evidence *evidence, const struct kc_record *record)
 	/* What the kernel side was told of other stacks rests on the same text. */
 	if (kc_session_renew(evidence->with->session, record))
 		kc_source_flush(evidence->with->source);
-	kc_session_check(evidence->with->session, record, &evidence->changed, &evidence->checked);
+	kc_session_check(evidence->with->session, record, &evidence->checked);
 	evidence->copied = true;
+}
+
+static bool is_same_return(const struct kc_bad_return *a, const struct kc_bad_return *b)
+{
+	return a->slot == b->slot && a->found == b->found && a->was == b->was;
 }
 
 static void compare_copies(struct evidence *evidence, const struct kc_record *record)
@@ -62,10 +66,10 @@ static void compare_copies(struct evidence *evidence, const struct kc_record *re
 	const struct kc_checked_stack *first = &evidence->checked;
 	struct kc_checked_stack again;
 
-	kc_session_check(evidence->with->session, record, &evidence->changed, &again);
-	evidence->same_return = first->bad_return && again.bad_return &&
-				first->return_slot == again.return_slot &&
-				first->return_found == again.return_found;
+	kc_session_check(evidence->with->session, record, &again);
+	for (size_t i = 0; i < first->nr_bad; i++)
+		for (size_t n = 0; n < again.nr_bad; n++)
+			evidence->same_return[i] |= is_same_return(&first->bad[i], &again.bad[n]);
 	evidence->same_end = evidence->record.flags & record->flags & KC_RECORD_END_GONE;
 }
 
@@ -118,7 +122,7 @@ static int look_again(struct evidence *evidence)
 		kc_source_uncache(source, tid);
 	}
 	if (!err && evidence->copied &&
-	    (evidence->checked.bad_return || evidence->record.flags & KC_RECORD_END_GONE))
+	    (evidence->checked.nr_bad || evidence->record.flags & KC_RECORD_END_GONE))
 		err = kc_source_pass(source, tid, on_record, evidence, &pass);
 	return err;
 }
@@ -131,9 +135,9 @@ static const struct kc_damage *damage_of(const struct evidence *evidence, uint64
 	return NULL;
 }
 
-/* File one anomaly; of a frame's slot, with what was found there. */
+/* File one anomaly; of a frame's slot or return address, with what was found there. */
 static int file(const struct evidence *evidence, struct kc_damaged damaged, size_t frame,
-		const struct kc_damage *damage)
+		const struct kc_damage *damage, const struct kc_bad_return *bad)
 {
 	const struct kc_engine *with = evidence->with;
 	struct kc_finding finding = {
@@ -142,6 +146,7 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 		.task = evidence->record,
 		.anomaly = damaged.anomaly,
 		.damage = damage ? *damage : (struct kc_damage){},
+		.bad_return = bad,
 		.stack = {
 			.sp = evidence->record.sp,
 			.top = evidence->record.top,
@@ -169,10 +174,11 @@ struct filed {
 };
 
 static void file_one(const struct evidence *evidence, struct filed *filed,
-		     struct kc_damaged damaged, size_t frame, const struct kc_damage *damage)
+		     struct kc_damaged damaged, size_t frame, const struct kc_damage *damage,
+		     const struct kc_bad_return *bad)
 {
 	filed->count++;
-	filed->err = kc_first_error(filed->err, file(evidence, damaged, frame, damage));
+	filed->err = kc_first_error(filed->err, file(evidence, damaged, frame, damage, bad));
 }
 
 /* File what the passes agree on; how many anomalies were proved, or -errno. */
@@ -187,23 +193,24 @@ static int file_proven(const struct evidence *evidence)
 
 		if (frame->status == KC_CHECK_DAMAGED && damage)
 			file_one(evidence, &filed,
-				 (struct kc_damaged){ KC_ANOMALY_SLOT, frame->slot }, i, damage);
+				 (struct kc_damaged){ KC_ANOMALY_SLOT, frame->slot }, i, damage,
+				 NULL);
 	}
-	if (evidence->same_return)
-		file_one(evidence, &filed,
-			 (struct kc_damaged){ KC_ANOMALY_RETURN, checked->return_slot },
-			 checked->count - 1, NULL);
+	for (size_t i = 0; i < checked->nr_bad; i++)
+		if (evidence->same_return[i])
+			file_one(evidence, &filed,
+				 (struct kc_damaged){ KC_ANOMALY_RETURN, checked->bad[i].slot },
+				 checked->bad[i].frame, NULL, &checked->bad[i]);
 	if (evidence->same_end && checked->count)
 		file_one(evidence, &filed,
 			 (struct kc_damaged){
 				 KC_ANOMALY_STACK_END,
 				 kc_stack_end(evidence->with->session, &evidence->record) },
-			 0, NULL);
+			 0, NULL, NULL);
 	return filed.err ?: filed.count;
 }
 
-int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep,
-	       struct kc_changed changed)
+int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep)
 {
 	kc_auto_free struct evidence *evidence = calloc(1, sizeof(*evidence));
 	int err;
@@ -212,7 +219,6 @@ int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep,
 		return -ENOMEM;
 	evidence->with = engine;
 	evidence->sleep = *sleep;
-	evidence->changed = changed;
 	err = look_again(evidence);
 	/* Code that moved while we looked makes our own slots doubtful. */
 	if (err || kc_source_is_stale(engine->source))

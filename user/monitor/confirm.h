@@ -27,12 +27,10 @@ static inline struct kc_sleep kc_sleep_of(const struct kc_record *record)
 }
 
 /*
- * Look again, and file what is proved. changed: since an earlier look at this sleep; .at 0: nothing
- * is known to have. Returns how many anomalies were proved: 0 means that the thread ran, or the
- * kernel's code changed; or -errno.
+ * Look again, and file what is proved. Returns how many anomalies were proved: 0 means that the
+ * thread ran, or the kernel's code changed; or -errno.
  */
-int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep,
-	       struct kc_changed changed);
+int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep);
 
 /* The address of a stack's end, which is what KC_ANOMALY_STACK_END is about. */
 static inline uint64_t kc_stack_end(const struct kc_session *session,
@@ -42,7 +40,7 @@ static inline uint64_t kc_stack_end(const struct kc_session *session,
 }
 
 /* All that is damaged in a checked copy; how many, at most KC_MAX_DAMAGED. */
-#define KC_MAX_DAMAGED (KC_MAX_FRAMES + 2)
+#define KC_MAX_DAMAGED (KC_MAX_FRAMES + KC_TASK_SLOTS + 2)
 
 size_t kc_damaged_in(const struct kc_session *session, const struct kc_record *record,
 		     const struct kc_checked_stack *checked,

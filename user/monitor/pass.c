@@ -15,7 +15,6 @@
 /* A thread that something differs of, and the function that it seems to be in. */
 struct suspect {
 	struct kc_record record;
-	struct kc_changed changed;
 	char place[160];
 };
 
@@ -28,8 +27,6 @@ struct kc_passes {
 	struct kc_unseen unseen;
 	struct suspect *suspects;
 	size_t nr_suspects, suspects_capacity;
-	struct suspect *unsettled; /* whose return address has changed, which is not proved yet */
-	size_t nr_unsettled, unsettled_capacity;
 	unsigned int failed_reloads; /* in a row */
 	kc_checked_fn on_checked;
 	void *on_checked_arg;
@@ -58,13 +55,11 @@ void kc_passes_free(struct kc_passes *passes)
 	if (!passes)
 		return;
 	free(passes->suspects);
-	free(passes->unsettled);
 	kc_unseen_free(&passes->unseen);
 	free(passes);
 }
 
-static int suspect(struct kc_passes *passes, const struct kc_record *record,
-		   struct kc_changed changed, const char *place)
+static int suspect(struct kc_passes *passes, const struct kc_record *record, const char *place)
 {
 	int err = kc_grow(passes->suspects, passes->suspects_capacity, passes->nr_suspects + 1);
 	struct suspect *suspect;
@@ -73,7 +68,6 @@ static int suspect(struct kc_passes *passes, const struct kc_record *record,
 		return err;
 	suspect = &passes->suspects[passes->nr_suspects++];
 	suspect->record = *record;
-	suspect->changed = changed;
 	snprintf(suspect->place, sizeof(suspect->place), "%s", place);
 	return 0;
 }
@@ -101,6 +95,18 @@ static size_t find_returns(const struct kc_kernel *kernel, const struct kc_recor
 	return count;
 }
 
+/* A return address that has changed stays remembered as what it was. */
+static bool word_as_it_was(const struct kc_stack *stack, const struct kc_checked_stack *checked,
+			   uint64_t addr, uint64_t *ret_word)
+{
+	if (!kc_stack_word(stack, addr, ret_word))
+		return false;
+	for (size_t i = 0; i < checked->nr_bad; i++)
+		if (checked->bad[i].slot == addr && checked->bad[i].was)
+			*ret_word = checked->bad[i].was;
+	return true;
+}
+
 static bool is_blind(const struct kc_checked_stack *checked)
 {
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
@@ -119,7 +125,11 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 {
 	uint64_t slots[KC_MAX_FRAMES], returns[KC_MAX_FRAMES], words[KC_MAX_FRAMES];
 	struct kc_sleep_facts facts = { .slots = slots, .returns = returns, .words = words };
-	struct kc_stack stack = { record->sp, record->top, (const uint64_t *)(record + 1) };
+	struct kc_stack stack = {
+		.sp = record->sp,
+		.top = record->top,
+		.words = (const uint64_t *)(record + 1),
+	};
 
 	if (is_blind(checked))
 		return;
@@ -129,7 +139,7 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 			slots[facts.nr_slots++] = checked->frames[i].slot;
 	facts.nr_returns = find_returns(passes->with.session->kernel, record, checked, returns);
 	for (size_t i = 0; i < facts.nr_returns; i++)
-		if (!kc_stack_word(&stack, returns[i], &words[i]))
+		if (!word_as_it_was(&stack, checked, returns[i], &words[i]))
 			return;
 	if (kc_source_cache(passes->with.source, record, &facts))
 		passes->counts.uncached++;
@@ -176,14 +186,13 @@ static bool is_news(struct kc_passes *passes, const struct kc_record *record,
 }
 
 /* What is known already is counted; the rest is looked at again. */
-static int on_damaged(struct kc_passes *passes, const struct kc_record *record,
-		      struct kc_changed changed, const char *place,
+static int on_damaged(struct kc_passes *passes, const struct kc_record *record, const char *place,
 		      const struct kc_damaged *damaged, size_t count)
 {
 	if (count)
 		kc_source_follow(passes->with.source, record->tid);
 	if (is_news(passes, record, damaged, count))
-		return suspect(passes, record, changed, place);
+		return suspect(passes, record, place);
 	if (count)
 		kc_desk_count_repeated(passes->with.desk);
 	return 0;
@@ -206,7 +215,7 @@ static int on_damage_record(struct kc_passes *passes, const struct kc_record *re
 	/* It differed at the first read alone, in one and the same sleep. */
 	if (!count)
 		return tell_unproven(passes, record, KNOWN_STACK);
-	return on_damaged(passes, record, (struct kc_changed){}, KNOWN_STACK, damaged, count);
+	return on_damaged(passes, record, KNOWN_STACK, damaged, count);
 }
 
 /* With -v: where exactly a stack could not be followed by tables or a frame not verified. */
@@ -250,38 +259,8 @@ static const char *place_of(const struct kc_passes *passes, const struct kc_chec
 	return kc_frame_text(passes->with.session->kernel, &checked->frames[i].frame, place);
 }
 
-/* Take what is not settled of this thread, if it still sleeps as it did; .at 0: nothing. */
-static struct kc_changed take_unsettled(struct kc_passes *passes, const struct kc_record *record)
-{
-	struct kc_changed changed = {};
-
-	for (size_t i = 0; i < passes->nr_unsettled; i++) {
-		const struct kc_record *known = &passes->unsettled[i].record;
-
-		if (known->tid != record->tid)
-			continue;
-		if (known->start_ns == record->start_ns && known->switches == record->switches &&
-		    known->sp == record->sp)
-			changed = passes->unsettled[i].changed;
-		passes->unsettled[i--] = passes->unsettled[--passes->nr_unsettled];
-	}
-	return changed;
-}
-
-/* The kernel side compares with what was cached, which a stack that has changed is not again. */
-static struct kc_changed changed_in(struct kc_passes *passes, const struct kc_record *record)
-{
-	const struct kc_changed unsettled = take_unsettled(passes, record);
-	const struct kc_changed changed = kc_record_changed(record);
-
-	if (changed.at || unsettled.at)
-		return changed.at ? changed : unsettled;
-	return kc_desk_changed(passes->with.desk, record);
-}
-
 static int take_record(struct kc_passes *passes, const struct kc_record *record)
 {
-	const struct kc_changed changed = changed_in(passes, record);
 	struct kc_damaged damaged[KC_MAX_DAMAGED];
 	char place[160];
 	struct kc_checked_stack checked;
@@ -292,7 +271,7 @@ static int take_record(struct kc_passes *passes, const struct kc_record *record)
 				     passes->counts.passes);
 	if (record->kind == KC_RECORD_DAMAGE)
 		return on_damage_record(passes, record);
-	kc_session_check(passes->with.session, record, &changed, &checked);
+	kc_session_check(passes->with.session, record, &checked);
 	kc_coverage_add_stack(&passes->counts, &checked);
 	explain_stack(passes, record, &checked);
 	cache_sleep(passes, record, &checked);
@@ -314,8 +293,7 @@ static int take_record(struct kc_passes *passes, const struct kc_record *record)
 	/* Of a stack that was not verified in full nothing can be said to be mended. */
 	if (!is_blind(&checked))
 		kc_desk_seen(passes->with.desk, record, damaged, count);
-	return on_damaged(passes, record, changed, place_of(passes, &checked, place), damaged,
-			  count);
+	return on_damaged(passes, record, place_of(passes, &checked, place), damaged, count);
 }
 
 #define SHORT 1.0 /* seconds: a pass is run to its end, whoever asks */
@@ -337,20 +315,6 @@ static int on_record(const struct kc_record *record, void *arg)
 	return err;
 }
 
-/* Nothing else remembers what the return address was: the cache of this sleep is gone. 0 or
- * -ENOMEM. */
-static int keep_unsettled(struct kc_passes *passes, const struct suspect *suspect)
-{
-	const struct kc_damaged damaged = { KC_ANOMALY_RETURN, suspect->changed.at };
-
-	if (!suspect->changed.at || kc_desk_knows(passes->with.desk, &suspect->record, damaged))
-		return 0;
-	if (kc_grow(passes->unsettled, passes->unsettled_capacity, passes->nr_unsettled + 1))
-		return -ENOMEM;
-	passes->unsettled[passes->nr_unsettled++] = *suspect;
-	return 0;
-}
-
 /* Each of them, whatever happens to the one before. */
 static int confirm_suspects(struct kc_passes *passes)
 {
@@ -359,12 +323,11 @@ static int confirm_suspects(struct kc_passes *passes)
 	for (size_t i = 0; i < passes->nr_suspects; i++) {
 		const struct suspect *suspect = &passes->suspects[i];
 		const struct kc_sleep sleep = kc_sleep_of(&suspect->record);
-		int one = kc_confirm(&passes->with, &sleep, suspect->changed);
+		int one = kc_confirm(&passes->with, &sleep);
 
 		if (!one)
 			one = tell_unproven(passes, &suspect->record, suspect->place);
 		err = kc_first_error(err, one < 0 ? one : 0);
-		err = kc_first_error(err, keep_unsettled(passes, suspect));
 	}
 	passes->nr_suspects = 0;
 	return err;

@@ -51,7 +51,7 @@ void kc_session_return(struct kc_session *session, unsigned int borrower);
 
 /* Unwind and check the copy of a stack that a KC_RECORD_STACK carries; as kc_check_stack(). */
 void kc_session_check(struct kc_session *session, const struct kc_record *record,
-		      const struct kc_changed *changed, struct kc_checked_stack *ret_checked);
+		      struct kc_checked_stack *ret_checked);
 
 /* As kc_renew_stack(), before it is checked again. */
 bool kc_session_renew(struct kc_session *session, const struct kc_record *record);

@@ -112,6 +112,7 @@ int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_
 	sweep->rules_fd = bpf_map__fd(sweep->skel->maps.rules);
 	sweep->skel->bss->walking = options->walking;
 	config->walk = options->walk;
+	config->epoch = 1;
 	*ret_sweep = kc_take(sweep);
 	return 0;
 }
@@ -183,8 +184,8 @@ static void forget_rules(struct kc_sweep *sweep, bool all)
 		kc_gate_go_on(sweep->gate);
 }
 
-/* Drop the entries that no pass has used for more than `keep` passes. */
-static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
+/* Drop the entries that no pass has used for more than KEEP_PASSES. */
+static void drop_unused(struct kc_sweep *sweep)
 {
 	kc_auto_free struct kc_task_slots *entries = calloc(BATCH, sizeof(*entries));
 	kc_auto_free uint32_t *keys = calloc(BATCH, sizeof(*keys)), *stale = NULL;
@@ -199,7 +200,7 @@ static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
 		if (err && errno != ENOENT) /* ENOENT: these are the last */
 			break;
 		for (uint32_t i = 0; i < count; i++)
-			if (sweep->pass + 1 - entries[i].pass > keep &&
+			if (sweep->pass + 1 - entries[i].pass > KEEP_PASSES &&
 			    !kc_grow(stale, capacity, nr_stale + 1))
 				stale[nr_stale++] = keys[i];
 		from = &batch;
@@ -208,10 +209,11 @@ static void drop_unused(struct kc_sweep *sweep, uint32_t keep)
 		bpf_map_delete_elem(sweep->slots_fd, &stale[i]);
 }
 
+/* What was derived from the kernel's text; what sleeping tasks have on their stacks was not. */
 static void flush(struct kc_sweep *sweep)
 {
 	forget_rules(sweep, true);
-	drop_unused(sweep, 0);
+	sweep->skel->bss->config.epoch++;
 	sweep->stale = false;
 }
 
@@ -287,27 +289,44 @@ uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss)
 	return __atomic_load_n(&sweep->skel->bss->losses[loss], __ATOMIC_RELAXED);
 }
 
+/* False: some of them are no kernel text's. */
+static bool set_returns(struct kc_returns *returns, const struct kc_record *record,
+			const struct kc_sleep_facts *facts)
+{
+	returns->count = facts->nr_returns < KC_TASK_SLOTS ? facts->nr_returns : KC_TASK_SLOTS;
+	returns->high = facts->words[0] >> 32;
+	for (size_t i = 0; i < returns->count; i++) {
+		returns->at[i] = (record->top - facts->returns[i]) / sizeof(uint64_t);
+		returns->was[i] = facts->words[i];
+		if (kc_return_address(returns, i) != facts->words[i])
+			return false;
+	}
+	return true;
+}
+
 int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		   const struct kc_sleep_facts *facts)
 {
-	struct kc_task_slots entry = {
-		.start_ns = record->start_ns,
-		.switches = record->switches,
-		.sp = record->sp,
-		.pass = sweep->pass,
-		.nr_slots = facts->nr_slots,
-		.nr_returns = facts->nr_returns,
-	};
+	struct kc_task_slots entry, known;
 
-	if (facts->nr_slots > KC_TASK_SLOTS || facts->nr_returns > KC_TASK_SLOTS)
+	if (facts->nr_slots > KC_TASK_SLOTS)
 		return -E2BIG;
+	memset(&entry, 0, sizeof(entry));
+	entry.start_ns = record->start_ns;
+	entry.switches = record->switches;
+	entry.sp = record->sp;
+	entry.pass = sweep->pass;
+	entry.epoch = sweep->skel->bss->config.epoch;
+	entry.nr_slots = facts->nr_slots;
 	for (size_t i = 0; i < facts->nr_slots; i++)
 		entry.slot[i] = (record->top - facts->slots[i]) / sizeof(uint64_t);
-	for (size_t i = 0; i < facts->nr_returns; i++) {
-		entry.ret[i] = (record->top - facts->returns[i]) / sizeof(uint64_t);
-		entry.was[i] = facts->words[i];
-		if (kc_return_address(entry.was[i]) != facts->words[i])
+	if (facts->nr_returns) {
+		if (!set_returns(&entry.returns, record, facts))
 			return -E2BIG;
+	} else if (!bpf_map_lookup_elem(sweep->slots_fd, &record->tid, &known) &&
+		   known.start_ns == record->start_ns && known.switches == record->switches &&
+		   known.sp == record->sp) {
+		entry.returns = known.returns;
 	}
 	sweep->entered++;
 	return bpf_map_update_elem(sweep->slots_fd, &record->tid, &entry, BPF_ANY) ? -E2BIG : 0;
@@ -315,7 +334,12 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 
 void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid)
 {
-	bpf_map_delete_elem(sweep->slots_fd, &tid);
+	struct kc_task_slots known;
+
+	if (bpf_map_lookup_elem(sweep->slots_fd, &tid, &known))
+		return;
+	known.epoch = 0;
+	bpf_map_update_elem(sweep->slots_fd, &tid, &known, BPF_EXIST);
 }
 
 void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid)
@@ -368,7 +392,7 @@ void kc_sweep_trim(struct kc_sweep *sweep)
 
 	if (sweep->entered + kept - sweep->kept < TRIM_AFTER)
 		return;
-	drop_unused(sweep, KEEP_PASSES);
+	drop_unused(sweep);
 	sweep->entered = 0;
 	sweep->kept = kept;
 }

@@ -59,7 +59,7 @@ static inline bool kc_record_is_whole(const struct kc_record *record, size_t siz
 	size_t each = stack				 ? sizeof(uint64_t)
 		      : record->kind == KC_RECORD_DAMAGE ? sizeof(struct kc_damage)
 							 : 0;
-	size_t more = record->flags & KC_RECORD_CHANGED ? sizeof(struct kc_changed) : 0;
+	size_t more = record->flags & KC_RECORD_RETURNS ? sizeof(struct kc_returns) : 0;
 
 	if (record->kind == KC_RECORD_RAN)
 		return !record->count && record->size == size && size == sizeof(*record);
@@ -68,15 +68,14 @@ static inline bool kc_record_is_whole(const struct kc_record *record, size_t siz
 	       (!stack || record->count * each == record->top - record->sp);
 }
 
-/* What has changed since an earlier look at this sleep; .at 0: nothing is known to have. */
-static inline struct kc_changed kc_record_changed(const struct kc_record *record)
+/* What this sleep's return addresses were, borrowed; NULL: that is not known. */
+static inline const struct kc_returns *kc_record_returns(const struct kc_record *record)
 {
 	const uint64_t *words = (const uint64_t *)(record + 1);
-	struct kc_changed changed = {};
 
-	if (record->kind == KC_RECORD_STACK && record->flags & KC_RECORD_CHANGED)
-		memcpy(&changed, words + record->count, sizeof(changed));
-	return changed;
+	return record->kind == KC_RECORD_STACK && record->flags & KC_RECORD_RETURNS
+		       ? (const void *)(words + record->count)
+		       : NULL;
 }
 
 /*
@@ -100,18 +99,22 @@ uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss);
 struct kc_sleep_facts {
 	const uint64_t *slots; /* each holds the canary */
 	size_t nr_slots;
-	const uint64_t *returns; /* each holds a return address: ... */
+	const uint64_t *returns; /* each holds a return address, from the innermost outwards: ... */
 	const uint64_t *words;	 /* ... this one */
 	size_t nr_returns;
 };
 
 /*
  * Let later passes verify these by themselves, as long as the task sleeps as in
- * `record`. Returns -E2BIG if there are more than KC_TASK_SLOTS of a kind, a return
- * address is none of the kernel's, or the cache is full: the task is then copied in every pass.
+ * `record`. Without return addresses those stay that are remembered of this sleep. Returns -E2BIG
+ * if there are more than KC_TASK_SLOTS slots, a return address is none of the kernel's, or the
+ * cache is full: the task is then copied in every pass. Of more return addresses than
+ * KC_TASK_SLOTS the innermost are taken.
  */
 int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		   const struct kc_sleep_facts *facts);
+
+/* Have the stack copied again in the next pass; its return addresses stay remembered. */
 void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid);
 
 /* Never walk this thread's stack: copy it in each pass in which it is not as it was cached. */

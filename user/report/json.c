@@ -265,7 +265,6 @@ static json *panic_slot_object(const struct kc_finding *finding)
 
 static json *frame_object(const struct kc_kernel *kernel, const struct kc_finding *finding)
 {
-	const struct kc_checked_stack *checked = finding->checked;
 	json *object = json_object_new_object();
 	char place[160];
 	uint64_t depth;
@@ -281,9 +280,10 @@ static json *frame_object(const struct kc_kernel *kernel, const struct kc_findin
 	if (finding->anomaly == KC_ANOMALY_RETURN)
 		add_string(object, "return_address",
 			   kc_found_name(finding->was_return ? finding->damage.found
-							     : checked->return_found));
-	if (finding->anomaly == KC_ANOMALY_RETURN && checked->return_was)
-		add_string(object, "return_was", kc_place_text(kernel, checked->return_was, place));
+							     : finding->bad_return->found));
+	if (finding->bad_return && finding->bad_return->was)
+		add_string(object, "return_was",
+			   kc_place_text(kernel, finding->bad_return->was, place));
 	if (finding->anomaly == KC_ANOMALY_HEADROOM)
 		add_u64(object, "headroom", finding->headroom);
 	if (finding->frame_bytes)

@@ -325,9 +325,9 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 		finding->verdict.confidence);
 	for (size_t i = 0; i < finding->verdict.nr_why; i++)
 		fprintf(out, "           %s\n", finding->verdict.why[i]);
-	if (finding->anomaly == KC_ANOMALY_RETURN && finding->checked->return_was)
+	if (finding->bad_return && finding->bad_return->was)
 		fprintf(out, "  before   at an earlier pass in this sleep it led to %s\n",
-			kc_place_text(kernel, finding->checked->return_was, place));
+			kc_place_text(kernel, finding->bad_return->was, place));
 	print_ahead(out, kernel, finding);
 	print_advice(out, finding);
 	print_view(out, kernel, finding, "backtrace", kc_view_backtrace);

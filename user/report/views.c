@@ -94,6 +94,17 @@ static void show_slot(const struct kc_finding *finding, FILE *out)
 		fprintf(out, "(%s)  <- slot, DAMAGED", kc_found_name(finding->damage.found));
 }
 
+/* Of each return address that has changed, whichever of them the finding is about. */
+static void print_was(const struct kc_kernel *kernel, const struct kc_checked_stack *checked,
+		      uint64_t addr, FILE *out)
+{
+	char place[160];
+
+	for (size_t i = 0; i < checked->nr_bad; i++)
+		if (checked->bad[i].slot == addr && checked->bad[i].was)
+			fprintf(out, ", was %s", kc_place_text(kernel, checked->bad[i].was, place));
+}
+
 void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *finding, FILE *out)
 {
 	const struct kc_checked_stack *checked = finding->checked;
@@ -121,9 +132,7 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		if (addr == kc_return_slot(damaged->cfa))
 			fprintf(out, "  <- return address%s",
 				finding->anomaly == KC_ANOMALY_RETURN ? ", OVERWRITTEN" : "");
-		if (finding->anomaly == KC_ANOMALY_RETURN && checked->return_was &&
-		    addr == checked->return_slot)
-			fprintf(out, ", was %s", kc_place_text(kernel, checked->return_was, place));
+		print_was(kernel, checked, addr, out);
 		fprintf(out, "\n");
 	}
 }

@@ -138,80 +138,99 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 	return word >= KC_TEXT_HALF ? KC_FOUND_TEXT : KC_FOUND_ASCII;
 }
 
-/*
- * What lies beyond a return address that has changed is not where its task came from. True: it is
- * the last frame's that is left. Else it is nobody's, since an address that frames hang on has
- * changed as well; those below it are left.
- */
-static bool end_at(const struct kc_kernel *kernel, const struct kc_stack *stack,
-		   const struct kc_changed *changed, struct kc_unwound *unwound)
+static void add_bad_return(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			   struct kc_bad_return bad, struct kc_checked_stack *checked)
 {
-	/* The switch itself returns to the innermost frame. */
-	bool innermost = changed->at == stack->sp + kernel->inactive.ret_addr, owned;
-	size_t below = 0;
+	const struct kc_stack now = { .sp = stack->sp, .top = stack->top, .words = stack->words };
 	uint64_t word;
 
-	if (!kc_stack_word(stack, changed->at, &word) || word == changed->was)
-		return false;
-	while (!innermost && below < unwound->count &&
-	       kc_return_slot(unwound->frames[below].cfa) < changed->at)
-		below++;
-	owned = below < unwound->count &&
-		(innermost || kc_return_slot(unwound->frames[below].cfa) == changed->at);
-	unwound->count = below + owned;
-	unwound->end = KC_UNWIND_CHANGED;
-	unwound->end_pc = word;
-	return owned;
+	if (!kc_stack_word(&now, bad.slot, &word) || checked->nr_bad == kc_countof(checked->bad))
+		return;
+	bad.found = kc_classify_copied(stack, word);
+	/* A small negative number, for one. */
+	if (bad.found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
+		bad.found = KC_FOUND_KERNEL;
+	checked->bad[checked->nr_bad++] = bad;
 }
 
-static void set_bad_return(const struct kc_kernel *kernel, const struct kc_stack *stack,
-			   uint64_t slot, uint64_t word, struct kc_checked_stack *checked)
+/* False: no frame's return address lies there. */
+static bool find_owner(const struct kc_kernel *kernel, const struct kc_stack *stack,
+		       const struct kc_unwound *unwound, uint64_t slot, size_t *ret_frame)
 {
-	checked->bad_return = true;
-	checked->return_slot = slot;
-	checked->return_found = kc_classify_copied(stack, word);
-	/* A small negative number, for one. */
-	if (checked->return_found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
-		checked->return_found = KC_FOUND_KERNEL;
+	*ret_frame = 0;
+	if (slot == stack->sp + kernel->inactive.ret_addr)
+		return unwound->count;
+	while (*ret_frame < unwound->count &&
+	       kc_return_slot(unwound->frames[*ret_frame].cfa) != slot)
+		++*ret_frame;
+	return *ret_frame < unwound->count;
+}
+
+/* Frames from here on are not those that there were. */
+static void end_below(uint64_t slot, uint64_t was, struct kc_unwound *unwound)
+{
+	size_t below = 0;
+
+	while (below < unwound->count && kc_return_slot(unwound->frames[below].cfa) < slot)
+		below++;
+	unwound->count = below;
+	unwound->end = KC_UNWIND_CHANGED;
+	unwound->end_pc = was;
+}
+
+static void find_changed(const struct kc_kernel *kernel, const struct kc_stack *stack,
+			 struct kc_unwound *unwound, struct kc_checked_stack *checked)
+{
+	for (size_t i = 0; i < stack->nr_changed; i++) {
+		const struct kc_changed *changed = &stack->changed[i];
+		struct kc_bad_return bad = { .slot = changed->at, .was = changed->was };
+
+		if (!find_owner(kernel, stack, unwound, changed->at, &bad.frame)) {
+			end_below(changed->at, changed->was, unwound);
+			return;
+		}
+		add_bad_return(kernel, stack, bad, checked);
+	}
 }
 
 /* Is the last frame's return address what ended the unwinding, provably? */
-static void find_bad_return(const struct kc_kernel *kernel, struct kc_plans *plans,
-			    const struct kc_seen *seen, const struct kc_stack *stack,
-			    struct kc_checked_stack *checked)
+static void find_none(const struct kc_kernel *kernel, struct kc_plans *plans,
+		      const struct kc_seen *seen, const struct kc_stack *stack,
+		      struct kc_checked_stack *checked)
 {
 	const struct kc_checked_frame *last;
+	struct kc_bad_return bad = {};
 	struct kc_orc orc;
 	uint64_t word;
 
 	if (!checked->count ||
 	    (checked->end != KC_UNWIND_NOT_TEXT && checked->end != KC_UNWIND_NOT_CALLED))
 		return;
-	last = &checked->frames[checked->count - 1];
+	bad.frame = checked->count - 1;
+	last = &checked->frames[bad.frame];
+	bad.slot = kc_return_slot(last->frame.cfa);
 	if (!last->frame.cfa || !kc_kernel_orc(kernel, kc_frame_site(&last->frame), &orc) ||
-	    orc.type != KC_ORC_CALL ||
-	    !kc_stack_word(stack, kc_return_slot(last->frame.cfa), &word) ||
+	    orc.type != KC_ORC_CALL || !kc_stack_word(stack, bad.slot, &word) ||
 	    kc_may_jump_by_return(plans, kernel->ksyms, &last->frame, word))
 		return;
 	if (last->status != KC_CHECK_INTACT &&
 	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED ||
 	     !kc_seen_led_on(seen, kc_frame_site(&last->frame))))
 		return;
-	set_bad_return(kernel, stack, kc_return_slot(last->frame.cfa), word, checked);
+	add_bad_return(kernel, stack, bad, checked);
 }
 
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_stack *stack, const struct kc_frame *from,
-		    const struct kc_changed *changed, struct kc_checked_stack *ret_checked)
+		    struct kc_checked_stack *ret_checked)
 {
 	struct kc_unwound unwound;
-	bool owned;
 
 	memset(ret_checked, 0, offsetof(struct kc_checked_stack, frames));
-	memset(&ret_checked->intact, 0,
-	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, intact));
+	memset(&ret_checked->nr_bad, 0,
+	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, nr_bad));
 	kc_unwind(kernel, plans, stack, from, &unwound);
-	owned = changed && end_at(kernel, stack, changed, &unwound);
+	find_changed(kernel, stack, &unwound, ret_checked);
 	ret_checked->end = unwound.end;
 	ret_checked->end_pc = unwound.end_pc;
 	ret_checked->through_code = unwound.through_code;
@@ -232,12 +251,7 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	if (owned) {
-		set_bad_return(kernel, stack, changed->at, unwound.end_pc, ret_checked);
-		ret_checked->return_was = changed->was;
-	} else {
-		find_bad_return(kernel, plans, seen, stack, ret_checked);
-	}
+	find_none(kernel, plans, seen, stack, ret_checked);
 }
 
 static bool renew_frame(struct kc_plans *plans, const struct kc_frame *frame)

@@ -45,22 +45,27 @@ struct kc_checked_frame {
 	uint64_t slot; /* address, if INTACT or DAMAGED */
 };
 
+/*
+ * A return address that is not what it was at an earlier look at this sleep. Or that unwinding
+ * ended at, because it is none, and the frame lies where we say: its own slot is intact, or its
+ * tables led to a caller before.
+ */
+struct kc_bad_return {
+	size_t frame;  /* that it is of; what the switch itself returns to is of the innermost */
+	uint64_t slot; /* where it lies */
+	uint64_t was;  /* at the earlier look; 0: there was none */
+	enum kc_found found; /* instead */
+};
+
 struct kc_checked_stack {
 	enum kc_unwind_end end;
 	bool through_code; /* as in struct kc_unwound */
 	uint64_t end_pc;
 	size_t count;
 	struct kc_checked_frame frames[KC_MAX_FRAMES];
+	struct kc_bad_return bad[KC_TASK_SLOTS + 1]; /* return addresses, ... */
+	size_t nr_bad;				     /* ... so many */
 	size_t intact, damaged;
-	/*
-	 * Unwinding ended because the last frame's return address is none, and the
-	 * frame lies where we say: its own slot is intact, or its tables led to a
-	 * caller before. Or it is not what it was at an earlier look at this sleep, which is
-	 * return_was then, else 0. What is there instead: return_found, at return_slot.
-	 */
-	bool bad_return;
-	enum kc_found return_found;
-	uint64_t return_slot, return_was;
 	size_t blind[KC_BLIND_NR];
 };
 
@@ -69,13 +74,14 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word);
 
 /*
  * Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary; `from` as
- * in kc_unwind(). What is seen to be as it must be is added to *seen. changed: of a task that
- * sleeps as it did then, or NULL; nothing beyond it is looked at, if it still differs. Where no
- * frame returns there, that is all that is told: the end is KC_UNWIND_CHANGED.
+ * in kc_unwind(). What is seen to be as it must be is added to *seen. Return addresses that have
+ * changed are told, and frames looked for as they were before; one that no frame is found of
+ * means that other words changed as well: nothing beyond it is looked at, and the end is
+ * KC_UNWIND_CHANGED.
  */
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_stack *stack, const struct kc_frame *from,
-		    const struct kc_changed *changed, struct kc_checked_stack *ret_checked);
+		    struct kc_checked_stack *ret_checked);
 
 /*
  * Derive anew what this stack is judged by: plans and call sites, from text as it is now. A

@@ -20,7 +20,8 @@ static const char *const end_texts[] = {
 	[KC_UNWIND_NO_PROGRESS] = "a frame does not lie above its callee's",
 	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
 	[KC_UNWIND_NOT_CALLED] = "a return address does not follow a call",
-	[KC_UNWIND_CHANGED] = "a return address changed while the task slept",
+	[KC_UNWIND_CHANGED] =
+		"a return address changed while the task slept, and no frame is found that it is of",
 	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
 	[KC_UNWIND_TRACER] = "a return address was replaced by the function graph tracer, or a "
 			     "probe built on it",
@@ -39,6 +40,9 @@ bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_wo
 	    stack->top - addr < sizeof(*ret_word))
 		return false;
 	*ret_word = stack->words[(addr - stack->sp) / sizeof(*ret_word)];
+	for (size_t i = 0; i < stack->nr_changed; i++)
+		if (stack->changed[i].at == addr)
+			*ret_word = stack->changed[i].was;
 	return true;
 }
 

@@ -25,11 +25,20 @@
 
 #include "guard/plan.h"
 
-/* A copy of [sp, top) of one stack. */
+/* A word that is not what it was at an earlier look at the same sleep. */
+struct kc_changed {
+	uint64_t at; /* address */
+	uint64_t was;
+};
+
+/* A copy of [sp, top) of one stack; and what it was, of the words that are known to have changed.
+ */
 struct kc_stack {
 	uint64_t sp;
 	uint64_t top;
-	const uint64_t *words; /* (top - sp) / 8 of them, borrowed */
+	const uint64_t *words;		  /* (top - sp) / 8 of them, borrowed */
+	const struct kc_changed *changed; /* from the innermost outwards, borrowed */
+	size_t nr_changed;
 };
 
 struct kc_frame {
@@ -99,7 +108,7 @@ bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
  */
 enum kc_unwind_end kc_trampoline_end(const struct kc_kernel *kernel, uint64_t pc);
 
-/* The word at a stack address; false if it lies outside of the copy. */
+/* The word at a stack address, as it was; false if it lies outside of the copy. */
 bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word);
 
 /* The address whose function and live range a frame is about. */

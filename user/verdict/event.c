@@ -212,7 +212,11 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 
 static struct kc_stack event_stack(const struct kc_event *event)
 {
-	return (struct kc_stack){ event->task.sp, event->task.top, (const uint64_t *)(event + 1) };
+	return (struct kc_stack){
+		.sp = event->task.sp,
+		.top = event->task.top,
+		.words = (const uint64_t *)(event + 1),
+	};
 }
 
 bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
@@ -240,7 +244,7 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	};
 	/* At a switch the task lies as it was left. */
 	kc_check_stack(kernel, plans, seen, &ret_finding->stack,
-		       event->kind == KC_EVENT_GATE ? NULL : &from, NULL, checked);
+		       event->kind == KC_EVENT_GATE ? NULL : &from, checked);
 	if (event->kind == KC_EVENT_PANIC && !event->task.count)
 		take_caller(kernel, plans, event->caller, checked);
 	if (event->kind == KC_EVENT_EXHAUSTED && !event->task.count)

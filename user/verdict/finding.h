@@ -12,7 +12,7 @@
 /* What is not as it must be. */
 enum kc_anomaly {
 	KC_ANOMALY_SLOT,      /* a canary's slot */
-	KC_ANOMALY_RETURN,    /* a return address, the frame's own slot being intact or none */
+	KC_ANOMALY_RETURN,    /* a return address: see struct kc_bad_return */
 	KC_ANOMALY_STACK_END, /* STACK_END_MAGIC */
 	KC_ANOMALY_GUARD,     /* the CPU's guard: the slot holds the task's canary */
 	KC_ANOMALY_HEADROOM,  /* too little stack left at a function's entry */
@@ -80,6 +80,7 @@ struct kc_finding {
 	uint64_t seen_intact;  /* KC_ANOMALY_SLOT: the same slot, in other frames of its function */
 	struct kc_stack stack; /* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */
+	const struct kc_bad_return *bad_return; /* KC_ANOMALY_RETURN, asleep; borrowed */
 	uint64_t headroom;			/* KC_ANOMALY_HEADROOM: bytes, ... */
 	uint32_t frame_bytes;	/* ... and what the function's own frame takes; 0: not known */
 	bool by_gate;		/* at a switch to the task ... */

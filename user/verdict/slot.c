@@ -33,7 +33,7 @@ enum clue {
 	ZERO = 1 << 16,	   /* what it holds */
 	TEXT = 1 << 17,
 
-	BAD_RETURN = 1 << 18, /* the frame's return address is none */
+	BAD_RETURN = 1 << 18, /* the frame's return address is none, or not what it was */
 	RUNNING = 1 << 19,    /* at its check */
 };
 
@@ -89,13 +89,26 @@ static struct run find_run(const struct kc_finding *finding)
 	return run;
 }
 
-/* Did the frame's return address turn out to be none? */
+/* Is the frame's return address another one than at an earlier look? */
+static bool has_changed_return(const struct kc_finding *finding)
+{
+	const struct kc_checked_stack *checked = finding->checked;
+	const struct kc_frame *frame = &checked->frames[finding->frame].frame;
+
+	for (size_t i = 0; i < checked->nr_bad; i++)
+		if (checked->bad[i].was && checked->bad[i].slot == kc_return_slot(frame->cfa))
+			return true;
+	return false;
+}
+
+/* ... or none? */
 static bool has_bad_return(const struct kc_finding *finding)
 {
-	return finding->frame + 1 == finding->checked->count &&
-	       (finding->checked->end == KC_UNWIND_NOT_TEXT ||
-		finding->checked->end == KC_UNWIND_NOT_CALLED ||
-		finding->checked->end == KC_UNWIND_CHANGED);
+	const struct kc_checked_stack *checked = finding->checked;
+
+	return has_changed_return(finding) ||
+	       (finding->frame + 1 == checked->count &&
+		(checked->end == KC_UNWIND_NOT_TEXT || checked->end == KC_UNWIND_NOT_CALLED));
 }
 
 static void tell_run(struct kc_finding *finding)
@@ -322,5 +335,8 @@ void kc_judge_slot(struct kc_finding *finding)
 		return;
 	kc_because(verdict, "found in the slot: %s", kc_found_name(finding->damage.found));
 	if (clues & BAD_RETURN && !(clues & (WHOLE | NOT_COMPARED)))
-		kc_because(verdict, "the frame's return address is none");
+		kc_because(verdict, "%s",
+			   has_changed_return(finding)
+				   ? "the frame's return address is not what it was, either"
+				   : "the frame's return address is none");
 }

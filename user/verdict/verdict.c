@@ -79,6 +79,7 @@ void kc_because(struct kc_verdict *verdict, const char *format, ...)
 static void judge_return(struct kc_finding *finding)
 {
 	const struct kc_checked_stack *checked = finding->checked;
+	const struct kc_bad_return *bad = finding->bad_return;
 	bool intact = checked->frames[finding->frame].status == KC_CHECK_INTACT;
 	struct kc_verdict *verdict = &finding->verdict;
 
@@ -90,20 +91,20 @@ static void judge_return(struct kc_finding *finding)
 		kc_because(verdict, "found in its place: %s", kc_found_name(finding->damage.found));
 		return;
 	}
-	verdict->confidence = intact || checked->return_was ? "high" : "medium";
+	verdict->confidence = intact || bad->was ? "high" : "medium";
 	kc_because(
 		verdict, "%s",
-		checked->return_was
+		bad->was
 			? "it is not what it was at an earlier pass, and the task has not run since"
 		: checked->end == KC_UNWIND_NOT_CALLED
 			? "no call instruction precedes the place this frame returns to"
 			: "this frame returns to what is no kernel text");
 	kc_because(verdict, "found in the place of the return address: %s",
-		   kc_found_name(checked->return_found));
+		   kc_found_name(bad->found));
 	if (intact)
 		kc_because(verdict,
 			   "the frame's own canary is intact: not a plain overflow from below");
-	else if (!checked->return_was)
+	else if (!bad->was)
 		kc_because(verdict,
 			   "other frames at the same instruction led to a caller, so the frame "
 			   "lies where it is said to");
