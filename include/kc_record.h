@@ -40,8 +40,9 @@ typedef __s64 __kc_s64;
 /* Most of a stack that is copied, in words: x86-64's THREAD_SIZE is 16 KiB. */
 #define KC_STACK_WORDS 2048
 
-/* Slots, and return addresses, of one task that the kernel side re-checks by itself. */
-#define KC_TASK_SLOTS 64
+/* Slots, and return addresses, of one task that the kernel side re-checks by itself: of every
+ * frame. */
+#define KC_TASK_SLOTS 128
 
 /*
  * The canary never leaves the kernel, nor does anything else that unwinding can
@@ -124,7 +125,7 @@ enum kc_record_flag {
  * verified: nobody writes them while a task sleeps, whatever becomes of the kernel's text.
  */
 struct kc_returns {
-	__kc_u32 count;		     /* of a deeper stack the innermost */
+	__kc_u32 count;
 	__kc_u32 high;		     /* upper half of each */
 	__kc_u16 at[KC_TASK_SLOTS];  /* words below the stack's top */
 	__kc_u32 was[KC_TASK_SLOTS]; /* lower half */

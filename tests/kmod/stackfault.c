@@ -22,10 +22,11 @@
  *   canary TID N     turn around the Nth word that holds the thread's canary,
  *                    whether it is a slot or a stale copy
  *   return TID N     zero the Nth word that looks like a return address
- *   reroute TID FUNC put another return address of the stack into the first word that
- *                    points into FUNC
+ *   reroute TID FUNC put the return address of a caller in the place of the first one that
+ *                    leads into FUNC and is as it was
  *   end TID          the stack's lowest word, where STACK_END_MAGIC is
  *   restore          undo all writes
+ *   restore N        the last N of them
  *   smash BYTES      write that many past a buffer of the running function
  *                    stackfault_smash(), and return from it: the end
  *   twin BYTES     the same in stackfault_twin()
@@ -34,6 +35,7 @@
  *   recurse BYTES    call stackfault_recurse() until its stack is that deep, and
  *                    msleep() there; the kernel's log tells the depths at the last
  *                    entries of both
+ *   linger FRAMES    call stackfault_linger() so many times, and sleep there until killed
  *   dive BYTES       call stackfault_dive() until no more than that is left of the
  *                    stack at its entry, and come back
  *   hook slot|guard OFFSET DISP
@@ -63,6 +65,8 @@
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
+
+#include <asm/unwind.h>
 
 #include "layout.h" /* SIZEOF_FUTEX_Q: the type is private to kernel/futex */
 
@@ -216,10 +220,10 @@ static int overflow(struct object *object, pid_t tid, size_t bytes)
 	return err;
 }
 
-/* Undo all writes, the last one first, on stacks whose tasks still sleep. */
-static int restore(void)
+/* Undo this many writes, the last one first, on stacks whose tasks still sleep. */
+static int restore(unsigned int count)
 {
-	while (nr_saved) {
+	while (nr_saved && count--) {
 		struct saved *save = &saved[--nr_saved];
 
 		if (sleeps(save->task))
@@ -256,38 +260,83 @@ static unsigned long *find_word(struct task_struct *task, const char *what, unsi
 	return NULL;
 }
 
-/* The first word above `from`, or at it, that looks like a return address and is not `but`. */
-static unsigned long *find_return_above(unsigned long *from, unsigned long *top, unsigned long but)
+/* Where the return addresses of a sleep lie, as the kernel's own unwinder found them before any
+ * write. */
+static struct chain {
+	struct task_struct *task; /* held; NULL: free */
+	unsigned int count;
+	unsigned long *words[128];
+} chains[16];
+
+static struct chain *find_chain(struct task_struct *task)
 {
-	while (from < top && (!is_return_address(*from) || *from == but))
-		from++;
-	return from < top ? from : NULL;
+	unsigned long *bottom = task->stack;
+	struct unwind_state state;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(chains) && chains[i].task; i++)
+		if (chains[i].task == task)
+			return &chains[i];
+	if (i == ARRAY_SIZE(chains))
+		return NULL;
+	get_task_struct(task);
+	chains[i].task = task;
+	for (unwind_start(&state, task, NULL, NULL);
+	     !unwind_done(&state) && chains[i].count < ARRAY_SIZE(chains[i].words);
+	     unwind_next_frame(&state)) {
+		unsigned long *word = (unsigned long *)state.sp - 1;
+
+		/* Of an interrupted frame it is no word of the stack, or another one. */
+		if (word > bottom && word < bottom + THREAD_SIZE / sizeof(*word) &&
+		    *word == unwind_get_return_address(&state) && is_return_address(*word))
+			chains[i].words[chains[i].count++] = word;
+	}
+	return &chains[i];
+}
+
+static bool is_kept(const unsigned long *word)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_saved; i++)
+		if (saved[i].addr == (const u8 *)word)
+			return true;
+	return false;
+}
+
+static void put_chains(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(chains) && chains[i].task; i++)
+		put_task_struct(chains[i].task);
 }
 
 /* It stays a return address, and does not lead to where the thread came from. */
 static int reroute(pid_t tid, const char *function)
 {
-	unsigned long *word, *top, *other = NULL;
-	char name[KSYM_SYMBOL_LEN] = "";
+	unsigned long *word = NULL, other = 0;
+	char name[KSYM_SYMBOL_LEN];
 	struct task_struct *task;
+	struct chain *chain = NULL;
+	unsigned int i = 0;
 	int err = -ESRCH;
 
 	rcu_read_lock();
 	task = pid_task(find_pid_ns(tid, &init_pid_ns), PIDTYPE_PID);
-	if (task && sleeps(task)) {
-		word = (unsigned long *)task->thread.sp;
-		top = (unsigned long *)((unsigned long)task->stack + THREAD_SIZE);
-		do {
-			word = find_return_above(word, top, 0);
-			if (word)
-				snprintf(name, sizeof(name), "%ps", (void *)*word);
-		} while (word && strcmp(name, function) && ++word);
-		if (word)
-			other = find_return_above(word, top, *word);
-		err = other ? keep(task, word, sizeof(*word)) : -ENOENT;
+	if (task && sleeps(task))
+		chain = find_chain(task);
+	for (; chain && i < chain->count && !word; i++) {
+		snprintf(name, sizeof(name), "%ps", (void *)*chain->words[i]);
+		if (!strcmp(name, function) && !is_kept(chain->words[i]))
+			word = chain->words[i];
 	}
+	for (; word && i < chain->count && !other; i++)
+		other = *chain->words[i] == *word ? 0 : *chain->words[i];
+	if (chain)
+		err = other ? keep(task, word, sizeof(*word)) : -ENOENT;
 	if (!err)
-		*word = *other;
+		*word = other;
 	rcu_read_unlock();
 	return err;
 }
@@ -396,6 +445,16 @@ static noinline void stackfault_recurse(unsigned long wanted)
 		msleep(1);
 	}
 	OPTIMIZER_HIDE_VAR(used);
+}
+
+/* Small frames, or a stack has no room for so many. */
+static noinline void stackfault_linger(unsigned int frames)
+{
+	if (frames > 1)
+		stackfault_linger(frames - 1);
+	else
+		schedule_timeout_interruptible(MAX_SCHEDULE_TIMEOUT);
+	barrier(); /* no jump in place of the call */
 }
 
 /* As little as a function can take: its entry is as deep as anything survives. */
@@ -547,8 +606,10 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		for (i = 0; i < ARRAY_SIZE(objects); i++)
 			if (!strcmp(objects[i].name, name))
 				err = overflow(&objects[i], tid, bytes);
+	} else if (sscanf(line, "restore %u", &bytes) == 1) {
+		err = restore(bytes);
 	} else if (!strncmp(line, "restore", 7)) {
-		err = restore();
+		err = restore(UINT_MAX);
 	} else if (sscanf(line, "canary %d %u", &tid, &bytes) == 2) {
 		err = poke("canary", tid, bytes);
 	} else if (sscanf(line, "return %d %u", &tid, &bytes) == 2) {
@@ -571,6 +632,11 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		stackfault_recurse(bytes);
 		pr_info("stackfault: deepest entry %lu, msleep's %lu\n", stackfault_deepest,
 			msleep_deepest);
+	} else if (sscanf(line, "linger %u", &bytes) == 1 && bytes <= 100) {
+		mutex_unlock(&control_lock); /* others write meanwhile */
+		stackfault_linger(bytes);
+		mutex_lock(&control_lock);
+		err = 0;
 	} else if (sscanf(line, "dive %u", &bytes) == 1 && bytes < THREAD_SIZE) {
 		err = 0;
 		pr_info("stackfault: dived to %u: %d calls\n", bytes, stackfault_dive(bytes));
@@ -648,6 +714,7 @@ static void __exit stackfault_exit(void)
 	msleep(20); /* the last of them is still on its way out of this module's code */
 	while (nr_saved)
 		put_task_struct(saved[--nr_saved].task);
+	put_chains();
 }
 
 module_init(stackfault_init);

@@ -293,7 +293,7 @@ uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss)
 static bool set_returns(struct kc_returns *returns, const struct kc_record *record,
 			const struct kc_sleep_facts *facts)
 {
-	returns->count = facts->nr_returns < KC_TASK_SLOTS ? facts->nr_returns : KC_TASK_SLOTS;
+	returns->count = facts->nr_returns;
 	returns->high = facts->words[0] >> 32;
 	for (size_t i = 0; i < returns->count; i++) {
 		returns->at[i] = (record->top - facts->returns[i]) / sizeof(uint64_t);
@@ -309,7 +309,7 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 {
 	struct kc_task_slots entry, known;
 
-	if (facts->nr_slots > KC_TASK_SLOTS)
+	if (facts->nr_slots > KC_TASK_SLOTS || facts->nr_returns > KC_TASK_SLOTS)
 		return -E2BIG;
 	memset(&entry, 0, sizeof(entry));
 	entry.start_ns = record->start_ns;

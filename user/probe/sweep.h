@@ -107,9 +107,8 @@ struct kc_sleep_facts {
 /*
  * Let later passes verify these by themselves, as long as the task sleeps as in
  * `record`. Without return addresses those stay that are remembered of this sleep. Returns -E2BIG
- * if there are more than KC_TASK_SLOTS slots, a return address is none of the kernel's, or the
- * cache is full: the task is then copied in every pass. Of more return addresses than
- * KC_TASK_SLOTS the innermost are taken.
+ * if there are more than KC_TASK_SLOTS of a kind, a return address is none of the kernel's, or the
+ * cache is full: the task is then copied in every pass.
  */
 int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 		   const struct kc_sleep_facts *facts);
