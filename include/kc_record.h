@@ -40,9 +40,11 @@ typedef __s64 __kc_s64;
 /* Most of a stack that is copied, in words: x86-64's THREAD_SIZE is 16 KiB. */
 #define KC_STACK_WORDS 2048
 
-/* Slots, and return addresses, of one task that the kernel side re-checks by itself: of every
- * frame. */
-#define KC_TASK_SLOTS 128
+/*
+ * Slots, and return addresses, of one task that the kernel side re-checks by itself. With its hash
+ * table's head an entry takes 1,000 bytes, of kmalloc-1k.
+ */
+#define KC_TASK_SLOTS 112
 
 /*
  * The canary never leaves the kernel, nor does anything else that unwinding can

@@ -43,7 +43,7 @@ enum kc_counter_flag {
 	X(unreadable, "unreadable", KC_TELL_NOT_OK, "stacks: not readable")                       \
 	X(restless, "restless", KC_TELL_BLIND,                                                    \
 	  "threads that ran meanwhile in each of 16 looks in a row, or in all")                   \
-	X(uncached, "uncached", KC_COUNTER_TOTAL,                                                 \
+	X(uncached, "uncached", KC_TELL,                                                          \
 	  "stacks, and frame rules, that the kernel side had no room for")
 
 #define KC_PROBE_COUNTERS(X)                                                                      \

@@ -57,8 +57,6 @@ struct kc_bad_return {
 	enum kc_found found; /* instead */
 };
 
-_Static_assert(KC_TASK_SLOTS >= KC_MAX_FRAMES, "each frame has one return address");
-
 struct kc_checked_stack {
 	enum kc_unwind_end end;
 	bool through_code; /* as in struct kc_unwound */
