@@ -23,11 +23,10 @@ struct walk {
 	__kc_u64 pc, sp, bp;
 	__kc_u64 from, top; /* of the stack, what is in use */
 	__kc_u64 canary;
-	__kc_u64 slot, slot_pc; /* the innermost that differs, and its frame's pc; 0: none does */
-	__kc_u32 exact;		/* pc is no return address */
-	__kc_u32 slots;		/* that were compared */
-	struct kc_task_slots
-		met; /* last: slots, and return addresses; more of them than fit: too many */
+	__kc_u64 slot, slot_pc;	  /* the innermost that differs, and its frame's pc; 0: none does */
+	__kc_u32 exact;		  /* pc is no return address */
+	__kc_u32 slots;		  /* that were compared */
+	struct kc_task_slots met; /* last: no more than fit */
 };
 
 extern struct kc_walk_config walking;

@@ -35,6 +35,19 @@ static __always_inline __u64 compare_returns(const struct kc_returns *returns, _
 	return differing;
 }
 
+/* Zero if they are the same ones. */
+static __always_inline __u64 returns_differ(const struct kc_returns *a, const struct kc_returns *b)
+{
+	__u64 differing = nr_of(a) ^ nr_of(b);
+
+	for (__u32 i = 0; i < KC_TASK_SLOTS; i++) {
+		if (i >= nr_of(a))
+			break;
+		differing |= (a->at[i] ^ b->at[i]) | (a->was[i] ^ b->was[i]);
+	}
+	return differing;
+}
+
 /* Zero if every cached slot holds the canary; *failed: one could not be read. */
 static __always_inline __u64 compare_slots(const struct kc_task_slots *cached, __u64 top,
 					   __u64 canary, __u64 *failed)

@@ -3,13 +3,15 @@
  * The sweep: one pass over all threads, looking at the stacks of those that
  * are not running.
  *
- *	same sleep as one that was verified before?
- *	  no:  walk it by frame rules, and remember what was met
- *	       no rule for a frame, or a slot differs:
- *	       copy thread.sp .. top of stack, scrubbed          ─► stack record
- *	  yes: compare each return address with what it was       ─► stack record, with what they
- *were and each slot with task->stack_canary              ─► damage record or, if the kernel's text
- *may have changed since: walk it again
+ *	is something remembered of this very sleep?
+ *	  no:  walk it by frame rules, remember what was met
+ *	  yes, of the kernel's text as it is known now:
+ *	       compare return addresses       ─► if one differs: stack record, with what they were
+ *	       compare slots                  ─► if one differs: damage record
+ *	  yes, but its text may have changed:
+ *	       walk it again, by the same return addresses
+ *	no rule for a frame, another return address, a slot differs; or something was found of it:
+ *	       copy thread.sp .. top of stack, scrubbed ─► stack record
  *
  * The iterator's own buffer carries the records, so a slow reader slows the
  * pass down and nothing can be lost. When the buffer is full the kernel calls
@@ -164,8 +166,10 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	__u32 zero = 0;
 
 	/* Of one thread, what was asked for are its slots. */
-	if (!config.only_tid && compare_returns(&cached->returns, head->top, &failed))
+	if (!config.only_tid && compare_returns(&cached->returns, head->top, &failed)) {
+		head->flags |= KC_RECORD_DIFFERED;
 		return CHANGED;
+	}
 	differing = compare_slots(cached, head->top, canary, &failed) |
 		    (head->flags & KC_RECORD_END_GONE);
 	out = bpf_map_lookup_elem(&damage_scratch, &zero);
@@ -206,23 +210,13 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 	return SAID;
 }
 
-/* Is nothing else known of this sleep, so that a walk tells all? */
-static __always_inline bool returns_as_they_were(const struct kc_task_slots *cached, __u64 top)
-{
-	__u64 failed = 0;
-
-	return !cached || !(compare_returns(&cached->returns, top, &failed) | failed);
-}
-
-/* What the last walk has met; NULL: more than can be kept. */
+/* What the last walk has met. */
 static __always_inline struct kc_task_slots *find_met(void)
 {
 	__u32 zero = 0;
 	struct walk *at = bpf_map_lookup_elem(&walks, &zero);
 
-	if (!at || at->met.nr_slots > KC_TASK_SLOTS || at->met.returns.count > KC_TASK_SLOTS)
-		return NULL;
-	return &at->met;
+	return at ? &at->met : NULL;
 }
 
 /* From here on it is compared by itself, until this sleep ends. */
@@ -242,7 +236,8 @@ static __always_inline void keep_met(const struct kc_record *head, struct kc_tas
 
 /* By frame rules. What does not come out complete and intact is user space's to look at. */
 static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task_struct *task,
-					       struct kc_record *head, bool entered, __u64 stack)
+					       struct kc_record *head, bool entered,
+					       const struct kc_task_slots *known, __u64 stack)
 {
 	bool compared = config.walk == KC_WALK_COMPARED;
 	struct kc_task_slots *met;
@@ -253,8 +248,8 @@ static __always_inline enum outcome walk_stack(struct seq_file *seq, struct task
 	if (compared && end == WALK_COMPLETE)
 		head->flags |= KC_RECORD_WALKED | (walked.slot ? KC_RECORD_WALK_DIFFERS : 0);
 	met = find_met();
-	/* What can't be kept is user space's, too, which counts it. */
-	if (compared || end != WALK_COMPLETE || walked.slot || !met)
+	if (compared || end != WALK_COMPLETE || walked.slot || !met ||
+	    (known && returns_differ(&known->returns, &met->returns)))
 		return CHANGED;
 	if (!same_sleep(task, head, stack))
 		return say_ran(seq, task, head, &pass.moved);
@@ -387,7 +382,7 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	enum outcome outcome = CHANGED;
-	struct kc_task_slots *entered, *cached = NULL;
+	struct kc_task_slots *entered, *known = NULL;
 	struct kc_record head = {};
 	__u64 stack;
 	bool copied;
@@ -436,22 +431,21 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	entered = bpf_map_lookup_elem(&slots, &head.tid);
 	if (entered && entered->start_ns == head.start_ns && entered->switches == head.switches &&
 	    entered->sp == head.sp) {
-		cached = entered;
-		cached->pass = config.pass;
+		known = entered;
+		known->pass = config.pass;
 	}
 	copied = config.follows && bpf_map_lookup_elem(&followed, &head.tid);
 	if (copied && !config.only_tid)
 		outcome = CHANGED;
 	else if (config.walk == KC_WALK_COMPARED &&
 		 !config.only_tid) /* else it is to be confirmed */
-		outcome = walk_stack(seq, task, &head, entered, stack);
-	else if (cached && cached->epoch == config.epoch)
-		outcome = check_slots(seq, task, &head, cached, stack);
-	else if (config.walk && !copied && !(head.flags & KC_RECORD_END_GONE) &&
-		 returns_as_they_were(cached, head.top))
-		outcome = walk_stack(seq, task, &head, entered, stack);
+		outcome = walk_stack(seq, task, &head, entered, known, stack);
+	else if (known && known->epoch == config.epoch)
+		outcome = check_slots(seq, task, &head, known, stack);
+	else if (config.walk && !copied && !(head.flags & KC_RECORD_END_GONE))
+		outcome = walk_stack(seq, task, &head, entered, known, stack);
 	if (outcome == CHANGED)
-		outcome = copy_stack(seq, task, &head, cached, stack);
+		outcome = copy_stack(seq, task, &head, known, stack);
 	if (outcome == SAID)
 		pass.tasks++;
 	return 0;

@@ -12,6 +12,7 @@
 #include "frames.bpf.h"
 
 #define MAX_WALKED 64 /* frames; deeper stacks are user space's */
+_Static_assert(MAX_WALKED < KC_TASK_SLOTS, "what is met has room");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

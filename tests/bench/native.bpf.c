@@ -16,9 +16,8 @@ struct __sk_buff;
 
 struct kc_task_slots cached = {
 	.nr_slots = 4,
-	.nr_returns = 8,
 	.slot = { 30, 40, 50, 60 },
-	.ret = { 25, 35, 45, 55, 65, 75, 85, 95 },
+	.returns = { .count = 8, .at = { 25, 35, 45, 55, 65, 75, 85, 95 } },
 };
 
 __u64 result;
@@ -33,7 +32,7 @@ int kc_bench_slots(struct __sk_buff *ctx)
 	bpf_core_read(&canary, sizeof(canary), &task->stack_canary);
 	bpf_core_read(&top, sizeof(top), &task->stack);
 	top += 16384;
-	result = compare_returns(&cached, top, &failed) ^
+	result = compare_returns(&cached.returns, top, &failed) ^
 		 compare_slots(&cached, top, canary, &failed);
 	return failed != 0;
 }

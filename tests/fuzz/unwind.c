@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct kc_plans *plans;
 	struct kc_seen seen = {};
 	uint64_t words[256], previous = SP;
+	struct kc_returns returns = {};
 	struct fuzz fuzz;
 	size_t count;
 
@@ -48,10 +49,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	stack.words = words;
 	stack.top = SP + count * 8;
+	/* What was known of this sleep, true or not: from the top on, since words are taken twice.
+	 */
+	for (size_t i = 0; i < count && returns.count < KC_TASK_SLOTS; i++)
+		if (words[i] >= TEXT && words[i] < TEXT + sizeof(code)) {
+			returns.high = TEXT >> 32;
+			returns.at[returns.count] = count - i;
+			returns.was[returns.count++] = words[i] ^ (data[i] & 1);
+		}
+	if (size % 8)
+		stack.returns = &returns;
 
 	require(!kc_plans_new(&fuzz.kernel, &plans));
 	kc_check_stack(&fuzz.kernel, plans, &seen, &stack, NULL, &checked);
 	require(checked.end < KC_UNWIND_NR_ENDS && checked.count <= KC_MAX_FRAMES);
+	for (size_t i = 0; i < checked.nr_bad; i++)
+		require(checked.bad[i].frame < checked.count);
 	for (size_t i = 0; i < checked.count; i++) {
 		const struct kc_checked_frame *frame = &checked.frames[i];
 

@@ -186,8 +186,9 @@ def gate(kernel, times=2):
     on_disk = 0
     for _ in range(times):
         with disk(16) as image:
+            # Of two CPUs the other one may wait for an answer of the one that is held.
             guest = Guest(kernel, "sh /gate.sh a01-sleep nanosleep 8", "--disk", image,
-                          files=["gate.sh"])
+                          "--smp", "3", files=["gate.sh"])
             need(guest.status == 126, f"the guest should have panicked, status {guest.status}",
                  guest)
             need(guest.panic() and guest.panic()[1] == "hrtimer_nanosleep", str(guest.panic()),

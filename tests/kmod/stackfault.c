@@ -328,6 +328,7 @@ static int reroute(pid_t tid, const char *function)
 		chain = find_chain(task);
 	for (; chain && i < chain->count && !word; i++) {
 		snprintf(name, sizeof(name), "%ps", (void *)*chain->words[i]);
+		strreplace(name, ' ', 0); /* "[module]" */
 		if (!strcmp(name, function) && !is_kept(chain->words[i]))
 			word = chain->words[i];
 	}

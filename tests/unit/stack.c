@@ -225,56 +225,65 @@ static void not_called_by_old_text(void **state)
 	assert_int_equal(checked.nr_bad, 0);
 }
 
-/* As check(), after an earlier look at the same sleep that saw other words. */
-static struct kc_checked_stack check_changed(const struct kc_changed *changed, size_t count)
+/* As check(), after an earlier look at the same sleep that saw these return addresses. */
+static struct kc_checked_stack check_again(const uint64_t (*known)[2], uint32_t count)
 {
-	struct kc_stack now = stack;
+	struct kc_returns returns = { .count = count, .high = (uint64_t)simple_call >> 32 };
 	struct kc_checked_stack checked;
+	struct kc_stack again = stack;
 
-	now.changed = changed;
-	now.nr_changed = count;
-	kc_check_stack(&fake->kernel, fake->plans, &seen, &now, NULL, &checked);
+	for (uint32_t i = 0; i < count; i++) {
+		returns.at[i] = (stack.top - known[i][0]) / 8;
+		returns.was[i] = known[i][1];
+	}
+	again.returns = &returns;
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &again, NULL, &checked);
 	return checked;
 }
+
+/* In the half of the address space that the fake kernel's text is in. */
+#define NO_TEXT (((uint64_t)simple_call & ~0xffffffffULL) + 0x1234)
 
 /* Frames are those that there were, whatever is there now; each return address is one's. */
 static void changed_return_addresses(void **state)
 {
-	const struct kc_changed changed[] = {
+	const uint64_t known[][2] = {
 		{ BASE + fake->kernel.inactive.ret_addr, RETURN_TO(simple_call) },
 		{ BASE + 56 + 24, RETURN_TO(simple_call) },
+		{ BASE + 56 + 32 + 24, NO_TEXT },
 	};
 	struct kc_checked_stack checked;
 
 	(void)state;
-	begin(RETURN_TO(unguarded_call), 0);
-	frame_of_simple(KC_CANARY_MARK, RETURN_TO(unguarded_call));
-	frame_of_simple(0, 0x1234);
-	for (size_t count = 1; count <= 2; count++) {
-		words[10] = count == 2 ? RETURN_TO(unguarded_call) : RETURN_TO(simple_call);
-		checked = check_changed(changed, count);
+	for (size_t count = 0; count <= 2; count++) {
+		begin(count > 0 ? RETURN_TO(unguarded_call) : RETURN_TO(simple_call), 0);
+		frame_of_simple(KC_CANARY_MARK,
+				count > 1 ? RETURN_TO(unguarded_call) : RETURN_TO(simple_call));
+		frame_of_simple(0, NO_TEXT);
+		checked = check_again(known, 3);
 		assert_int_equal(checked.count, 2);
 		assert_int_equal(checked.intact, 1);
 		assert_int_equal(checked.damaged, 1);
-		assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
 		assert_int_equal(checked.nr_bad, count);
 		for (size_t i = 0; i < count; i++) {
 			assert_int_equal(checked.bad[i].frame, 0);
-			assert_int_equal(checked.bad[i].slot, changed[i].at);
-			assert_int_equal(checked.bad[i].was, changed[i].was);
-			assert_int_equal(checked.bad[i].found,
-					 KC_FOUND_ASCII); /* user space's text */
+			assert_int_equal(checked.bad[i].slot, known[i][0]);
+			assert_int_equal(checked.bad[i].was, known[i][1]);
+			assert_int_equal(checked.bad[i].found, KC_FOUND_ASCII); /* user's text */
 		}
 	}
 }
 
-/* A word changed that frames hang on: what lies above is nobody's, and that it is is counted. */
-static void changed_return_address_of_no_frame(void **state)
+/*
+ * Return addresses lie elsewhere than they did: a word has changed that frames hang on. What is
+ * not as it was up to there is told, of what lies above nothing, and that it is so is counted.
+ */
+static void frames_that_there_were_not(void **state)
 {
-	const struct kc_changed changed[] = {
+	const uint64_t known[][2] = {
+		{ BASE + fake->kernel.inactive.ret_addr, RETURN_TO(simple_call) },
 		{ BASE + 56 + 24, RETURN_TO(simple_call) },
-		{ BASE + 56 + 32, RETURN_TO(simple_call) },
-		{ BASE + 56 + 32 + 24, RETURN_TO(simple_call) },
+		{ BASE + 56 + 40, RETURN_TO(simple_call) },
 	};
 	struct kc_checked_stack checked;
 
@@ -282,12 +291,21 @@ static void changed_return_address_of_no_frame(void **state)
 	begin(RETURN_TO(simple_call), 0);
 	frame_of_simple(KC_CANARY_MARK, RETURN_TO(unguarded_call));
 	frame_of_simple(0, 0x1234);
-	checked = check_changed(changed, 3);
+	checked = check_again(known, 3);
 	assert_int_equal(checked.end, KC_UNWIND_CHANGED);
 	assert_int_equal(checked.count, 1);
 	assert_int_equal(checked.damaged, 0);
 	assert_int_equal(checked.nr_bad, 1);
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	/* From the first frame on: there is none then that a return address could be of. */
+	begin(RETURN_TO(unguarded_call), 0);
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	checked = check_again(
+		(const uint64_t[][2]){ { known[0][0], known[0][1] }, { known[2][0], known[2][1] } },
+		2);
+	assert_int_equal(checked.end, KC_UNWIND_CHANGED);
+	assert_int_equal(checked.count, 0);
+	assert_int_equal(checked.nr_bad, 0);
 }
 
 /* What could not be read is no call site, and proves nothing of the frame that led there. */
@@ -917,7 +935,7 @@ int main(void)
 		cmocka_unit_test(damage_in_the_outer_frame),
 		cmocka_unit_test(overwritten_return_address),
 		cmocka_unit_test(changed_return_addresses),
-		cmocka_unit_test(changed_return_address_of_no_frame),
+		cmocka_unit_test(frames_that_there_were_not),
 		cmocka_unit_test(not_called_by_old_text),
 		cmocka_unit_test(unreadable_call_site),
 		cmocka_unit_test(return_address_where_no_code_can_be),

@@ -10,8 +10,9 @@
 struct told {
 	struct kc_damaged damaged;
 	uint64_t seq;
-	uint64_t boot_ns; /* when it was read */
-	bool asleep;	  /* the thread was: its stack is looked at again in every pass */
+	uint64_t boot_ns;  /* when it was read */
+	uint64_t switches; /* that there had been: in which sleep */
+	bool asleep;	   /* the thread was: its stack is looked at again in every pass */
 	bool mended;
 };
 
@@ -169,6 +170,7 @@ static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 		.damaged = damaged,
 		.seq = finding->seq,
 		.boot_ns = finding->boot_ns,
+		.switches = finding->task.switches,
 		.asleep = !finding->running,
 	};
 	return 0;
@@ -192,6 +194,24 @@ static void read_process(const struct kc_desk *desk, const struct kc_event *even
 	}
 	process->syscall_name = kc_arch()->syscall_name(process->syscall_nr,
 							finding->task.flags & KC_RECORD_COMPAT);
+}
+
+/*
+ * At the switch frames are followed by the return addresses that there are. What lies beyond one
+ * that is told to have changed, and still lies there, is no frame that the thread came from.
+ */
+static const struct told *find_false_lead(const struct victim *victim,
+					  const struct kc_finding *finding,
+					  struct kc_damaged damaged)
+{
+	for (size_t i = 0; victim && finding->by_gate && i < victim->count; i++) {
+		const struct told *told = &victim->told[i];
+
+		if (told->damaged.anomaly == KC_ANOMALY_RETURN && !told->mended &&
+		    told->switches == finding->task.switches && told->damaged.addr < damaged.addr)
+			return told;
+	}
+	return NULL;
 }
 
 /* Of a thread that was asleep the kernel side has asked already. */
@@ -234,9 +254,14 @@ uint64_t kc_desk_number(struct kc_desk *desk)
 static bool is_settled(const struct kc_desk *desk, const struct kc_finding *finding,
 		       struct kc_damaged damaged, uint64_t *ret_seq)
 {
-	const struct told *told =
-		find_told(find_victim(desk, &finding->task), damaged, finding->running);
+	const struct victim *victim = find_victim(desk, &finding->task);
+	const struct told *told = find_told(victim, damaged, finding->running);
 	bool known = told && !told->mended;
+
+	if (!known) {
+		told = find_false_lead(victim, finding, damaged);
+		known = told;
+	}
 
 	*ret_seq = known ? told->seq : 0;
 	return known ||

@@ -95,18 +95,6 @@ static size_t find_returns(const struct kc_kernel *kernel, const struct kc_recor
 	return count;
 }
 
-/* A return address that has changed stays remembered as what it was. */
-static bool word_as_it_was(const struct kc_stack *stack, const struct kc_checked_stack *checked,
-			   uint64_t addr, uint64_t *ret_word)
-{
-	if (!kc_stack_word(stack, addr, ret_word))
-		return false;
-	for (size_t i = 0; i < checked->nr_bad; i++)
-		if (checked->bad[i].slot == addr && checked->bad[i].was)
-			*ret_word = checked->bad[i].was;
-	return true;
-}
-
 static bool is_blind(const struct kc_checked_stack *checked)
 {
 	for (size_t i = 0; i < KC_BLIND_NR; i++)
@@ -137,9 +125,12 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
 		    checked->frames[i].status == KC_CHECK_INTACT)
 			slots[facts.nr_slots++] = checked->frames[i].slot;
-	facts.nr_returns = find_returns(passes->with.session->kernel, record, checked, returns);
+	/* What is remembered of this sleep stays so. */
+	if (!kc_record_returns(record))
+		facts.nr_returns =
+			find_returns(passes->with.session->kernel, record, checked, returns);
 	for (size_t i = 0; i < facts.nr_returns; i++)
-		if (!word_as_it_was(&stack, checked, returns[i], &words[i]))
+		if (!kc_stack_word(&stack, returns[i], &words[i]))
 			return;
 	if (kc_source_cache(passes->with.source, record, &facts))
 		passes->counts.uncached++;
@@ -285,6 +276,12 @@ static int take_record(struct kc_passes *passes, const struct kc_record *record)
 	}
 	if (passes->on_checked) {
 		int err = passes->on_checked(record, &checked, passes->on_checked_arg);
+
+		if (err)
+			return err;
+	}
+	if (record->flags & KC_RECORD_DIFFERED && !checked.nr_bad && !is_blind(&checked)) {
+		int err = tell_unproven(passes, record, place_of(passes, &checked, place));
 
 		if (err)
 			return err;

@@ -22,6 +22,7 @@ struct kc_recorder {
 	struct {
 		struct kc_event event;
 		uint64_t words[KC_STACK_WORDS];
+		struct kc_returns returns;
 	} moved;
 	/* Of the pass that is under way. */
 	kc_record_fn fn;
@@ -102,6 +103,23 @@ static void move_words(const struct moving *moving, uint64_t *words, size_t coun
 		words[i] = move_word(moving, words[i]);
 }
 
+/* The words, and what the return addresses among them were; all text is in one half. */
+static void move_stack(const struct moving *moving, struct kc_record *record)
+{
+	struct kc_returns *returns = (struct kc_returns *)kc_record_returns(record);
+	uint32_t high = returns ? returns->high : 0;
+
+	move_words(moving, (uint64_t *)(record + 1), record->count);
+	for (uint32_t i = 0; returns && i < KC_TASK_SLOTS; i++) {
+		uint64_t moved = move_word(moving, (uint64_t)high << 32 | returns->was[i]);
+
+		/* Behind those that count there may be another stack's. */
+		returns->was[i] = i < returns->count ? moved : 0;
+		if (i < returns->count)
+			returns->high = moved >> 32;
+	}
+}
+
 static int on_recorded(const struct kc_record *record, void *arg)
 {
 	struct kc_recorder *recorder = arg;
@@ -112,8 +130,7 @@ static int on_recorded(const struct kc_record *record, void *arg)
 		memcpy(copy, record, record->size);
 		move_record(&moving, copy);
 		if (record->kind == KC_RECORD_STACK)
-			move_words(&moving, (uint64_t *)(copy + 1),
-				   (record->size - sizeof(*record)) / sizeof(uint64_t));
+			move_stack(&moving, copy);
 		for (size_t i = 0; record->kind == KC_RECORD_DAMAGE && i < record->count; i++) {
 			struct kc_damage *damage = (struct kc_damage *)(copy + 1) + i;
 

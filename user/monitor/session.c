@@ -184,44 +184,19 @@ void kc_session_return(struct kc_session *session, unsigned int borrower)
 	session->borrowed[borrower] = false;
 }
 
-/* From the innermost outwards, or a tape lies. */
-static size_t compare_returns(const struct kc_record *record,
-			      struct kc_changed changed[KC_TASK_SLOTS])
-{
-	const uint64_t *words = (const uint64_t *)(record + 1);
-	const struct kc_returns *returns = kc_record_returns(record);
-	size_t count = 0, below, last = KC_STACK_WORDS + 1;
-
-	for (size_t i = 0; returns && i < returns->count && i < KC_TASK_SLOTS; i++) {
-		uint64_t was = kc_return_address(returns, i);
-
-		below = returns->at[i];
-		if (!below || below > record->count || below >= last)
-			continue;
-		last = below;
-		if (words[record->count - below] != was)
-			changed[count++] =
-				(struct kc_changed){ record->top - below * sizeof(uint64_t), was };
-	}
-	return count;
-}
-
-static struct kc_stack stack_of(const struct kc_record *record,
-				struct kc_changed changed[KC_TASK_SLOTS])
+static struct kc_stack stack_of(const struct kc_record *record)
 {
 	return (struct kc_stack){
 		.sp = record->sp,
 		.top = record->top,
 		.words = (const uint64_t *)(record + 1),
-		.changed = changed,
-		.nr_changed = compare_returns(record, changed),
+		.returns = kc_record_returns(record),
 	};
 }
 
 bool kc_session_renew(struct kc_session *session, const struct kc_record *record)
 {
-	struct kc_changed changed[KC_TASK_SLOTS];
-	const struct kc_stack stack = stack_of(record, changed);
+	const struct kc_stack stack = stack_of(record);
 
 	return kc_renew_stack(session->kernel, session->plans, &stack, NULL);
 }
@@ -229,8 +204,7 @@ bool kc_session_renew(struct kc_session *session, const struct kc_record *record
 void kc_session_check(struct kc_session *session, const struct kc_record *record,
 		      struct kc_checked_stack *ret_checked)
 {
-	struct kc_changed changed[KC_TASK_SLOTS];
-	const struct kc_stack stack = stack_of(record, changed);
+	const struct kc_stack stack = stack_of(record);
 
 	kc_check_stack(session->kernel, session->plans, &session->seen, &stack, NULL, ret_checked);
 }

@@ -51,6 +51,16 @@ KC_DEFINE_AUTO(sweep, struct kc_sweep, kc_sweep_free)
  */
 void kc_sweep_set_cgroup(struct kc_sweep *sweep, uint64_t id);
 
+/* What this sleep's return addresses were, borrowed; NULL: that is not known. */
+static inline const struct kc_returns *kc_record_returns(const struct kc_record *record)
+{
+	const uint64_t *words = (const uint64_t *)(record + 1);
+
+	return record->kind == KC_RECORD_STACK && record->flags & KC_RECORD_RETURNS
+		       ? (const void *)(words + record->count)
+		       : NULL;
+}
+
 /* Is a record's payload what its kind says? `size`: bytes that there are, its own head among them.
  */
 static inline bool kc_record_is_whole(const struct kc_record *record, size_t size)
@@ -65,17 +75,8 @@ static inline bool kc_record_is_whole(const struct kc_record *record, size_t siz
 		return !record->count && record->size == size && size == sizeof(*record);
 	return each && record->size == size && (stack || !more) &&
 	       size == sizeof(*record) + record->count * each + more &&
-	       (!stack || record->count * each == record->top - record->sp);
-}
-
-/* What this sleep's return addresses were, borrowed; NULL: that is not known. */
-static inline const struct kc_returns *kc_record_returns(const struct kc_record *record)
-{
-	const uint64_t *words = (const uint64_t *)(record + 1);
-
-	return record->kind == KC_RECORD_STACK && record->flags & KC_RECORD_RETURNS
-		       ? (const void *)(words + record->count)
-		       : NULL;
+	       (!stack || record->count * each == record->top - record->sp) &&
+	       (!more || kc_record_returns(record)->count <= KC_TASK_SLOTS);
 }
 
 /*

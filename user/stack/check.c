@@ -141,10 +141,9 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word)
 static void add_bad_return(const struct kc_kernel *kernel, const struct kc_stack *stack,
 			   struct kc_bad_return bad, struct kc_checked_stack *checked)
 {
-	const struct kc_stack now = { .sp = stack->sp, .top = stack->top, .words = stack->words };
 	uint64_t word;
 
-	if (!kc_stack_word(&now, bad.slot, &word) || checked->nr_bad == kc_countof(checked->bad))
+	if (!kc_stack_word(stack, bad.slot, &word) || checked->nr_bad == kc_countof(checked->bad))
 		return;
 	bad.found = kc_classify_copied(stack, word);
 	/* A small negative number, for one. */
@@ -153,50 +152,81 @@ static void add_bad_return(const struct kc_kernel *kernel, const struct kc_stack
 	checked->bad[checked->nr_bad++] = bad;
 }
 
-/* False: no frame's return address lies there. */
+/* Is it where the nth return address of this sleep was? */
+static bool is_nth(const struct kc_stack *stack, uint32_t nth, uint64_t slot)
+{
+	return nth < stack->returns->count &&
+	       stack->top - stack->returns->at[nth] * sizeof(slot) == slot;
+}
+
+/*
+ * Return addresses are followed as they were. Where they do not lie one by one where they lay,
+ * something else has changed that frames hang on, and the frame is none of those that there were.
+ */
+static void end_where_frames_differ(const struct kc_kernel *kernel, const struct kc_stack *stack,
+				    struct kc_unwound *unwound)
+{
+	const struct kc_frame *frames = unwound->frames;
+	size_t i = 0;
+	uint32_t nth;
+
+	if (!stack->returns)
+		return;
+	nth = is_nth(stack, 0, stack->sp + kernel->inactive.ret_addr);
+	for (; i < unwound->count; i++) {
+		bool last = i + 1 == unwound->count;
+
+		if (last ? unwound->end == KC_UNWIND_COMPLETE || !frames[i].cfa
+			 : frames[i + 1].exact)
+			continue;
+		if (!is_nth(stack, nth++, kc_return_slot(frames[i].cfa)))
+			break;
+	}
+	if (i == unwound->count &&
+	    (unwound->end != KC_UNWIND_COMPLETE || nth == stack->returns->count))
+		return;
+	if (i < unwound->count)
+		unwound->end_pc = frames[i].pc;
+	unwound->count = i;
+	unwound->end = KC_UNWIND_CHANGED;
+	unwound->through_code = false;
+}
+
+/* False: no frame's return address lies there. What the switch returns to is the innermost's. */
 static bool find_owner(const struct kc_kernel *kernel, const struct kc_stack *stack,
-		       const struct kc_unwound *unwound, uint64_t slot, size_t *ret_frame)
+		       const struct kc_checked_stack *checked, uint64_t slot, size_t *ret_frame)
 {
 	*ret_frame = 0;
 	if (slot == stack->sp + kernel->inactive.ret_addr)
-		return unwound->count;
-	while (*ret_frame < unwound->count &&
-	       kc_return_slot(unwound->frames[*ret_frame].cfa) != slot)
+		return checked->count;
+	while (*ret_frame < checked->count &&
+	       kc_return_slot(checked->frames[*ret_frame].frame.cfa) != slot)
 		++*ret_frame;
-	return *ret_frame < unwound->count;
-}
-
-/* Frames from here on are not those that there were. */
-static void end_below(uint64_t slot, uint64_t was, struct kc_unwound *unwound)
-{
-	size_t below = 0;
-
-	while (below < unwound->count && kc_return_slot(unwound->frames[below].cfa) < slot)
-		below++;
-	unwound->count = below;
-	unwound->end = KC_UNWIND_CHANGED;
-	unwound->end_pc = was;
+	return *ret_frame < checked->count;
 }
 
 static void find_changed(const struct kc_kernel *kernel, const struct kc_stack *stack,
-			 struct kc_unwound *unwound, struct kc_checked_stack *checked)
+			 struct kc_checked_stack *checked)
 {
-	for (size_t i = 0; i < stack->nr_changed; i++) {
-		const struct kc_changed *changed = &stack->changed[i];
-		struct kc_bad_return bad = { .slot = changed->at, .was = changed->was };
+	const struct kc_returns *returns = stack->returns;
 
-		if (!find_owner(kernel, stack, unwound, changed->at, &bad.frame)) {
-			end_below(changed->at, changed->was, unwound);
-			return;
-		}
-		add_bad_return(kernel, stack, bad, checked);
+	for (uint32_t i = 0; returns && i < returns->count; i++) {
+		struct kc_bad_return bad = {
+			.slot = stack->top - returns->at[i] * sizeof(uint64_t),
+			.was = kc_return_address(returns, i),
+		};
+		uint64_t word;
+
+		if (kc_stack_word(stack, bad.slot, &word) && word != bad.was &&
+		    find_owner(kernel, stack, checked, bad.slot, &bad.frame))
+			add_bad_return(kernel, stack, bad, checked);
 	}
 }
 
 /* Is the last frame's return address what ended the unwinding, provably? */
-static void find_none(const struct kc_kernel *kernel, struct kc_plans *plans,
-		      const struct kc_seen *seen, const struct kc_stack *stack,
-		      struct kc_checked_stack *checked)
+static void find_no_return(const struct kc_kernel *kernel, struct kc_plans *plans,
+			   const struct kc_seen *seen, const struct kc_stack *stack,
+			   struct kc_checked_stack *checked)
 {
 	const struct kc_checked_frame *last;
 	struct kc_bad_return bad = {};
@@ -217,7 +247,8 @@ static void find_none(const struct kc_kernel *kernel, struct kc_plans *plans,
 	    (orc.sp_reg != KC_ORC_REG_SP || last->status == KC_CHECK_DAMAGED ||
 	     !kc_seen_led_on(seen, kc_frame_site(&last->frame))))
 		return;
-	add_bad_return(kernel, stack, bad, checked);
+	if (!checked->nr_bad || checked->bad[checked->nr_bad - 1].slot != bad.slot)
+		add_bad_return(kernel, stack, bad, checked);
 }
 
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
@@ -230,7 +261,7 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	memset(&ret_checked->nr_bad, 0,
 	       sizeof(*ret_checked) - offsetof(struct kc_checked_stack, nr_bad));
 	kc_unwind(kernel, plans, stack, from, &unwound);
-	find_changed(kernel, stack, &unwound, ret_checked);
+	end_where_frames_differ(kernel, stack, &unwound);
 	ret_checked->end = unwound.end;
 	ret_checked->end_pc = unwound.end_pc;
 	ret_checked->through_code = unwound.through_code;
@@ -251,7 +282,8 @@ void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 	}
 	if (ret_checked->end != KC_UNWIND_COMPLETE)
 		ret_checked->blind[KC_BLIND_UNWIND]++;
-	find_none(kernel, plans, seen, stack, ret_checked);
+	find_changed(kernel, stack, ret_checked);
+	find_no_return(kernel, plans, seen, stack, ret_checked);
 }
 
 static bool renew_frame(struct kc_plans *plans, const struct kc_frame *frame)

@@ -74,9 +74,9 @@ enum kc_found kc_classify_copied(const struct kc_stack *stack, uint64_t word);
 
 /*
  * Check a copy in which kc_scrub() has put KC_CANARY_MARK for the canary; `from` as
- * in kc_unwind(). What is seen to be as it must be is added to *seen. Return addresses that have
- * changed are told, and frames looked for as they were before; one that no frame is found of
- * means that other words changed as well: nothing beyond it is looked at, and the end is
+ * in kc_unwind(). What is seen to be as it must be is added to *seen. Return addresses that are not
+ * as they were are told, and frames looked for as if they were; where those are not the ones that
+ * there were, other words have changed as well: nothing beyond is looked at, and the end is
  * KC_UNWIND_CHANGED.
  */
 void kc_check_stack(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,

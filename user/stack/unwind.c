@@ -20,8 +20,7 @@ static const char *const end_texts[] = {
 	[KC_UNWIND_NO_PROGRESS] = "a frame does not lie above its callee's",
 	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
 	[KC_UNWIND_NOT_CALLED] = "a return address does not follow a call",
-	[KC_UNWIND_CHANGED] =
-		"a return address changed while the task slept, and no frame is found that it is of",
+	[KC_UNWIND_CHANGED] = "the frames are not those that there were in this sleep",
 	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
 	[KC_UNWIND_TRACER] = "a return address was replaced by the function graph tracer, or a "
 			     "probe built on it",
@@ -40,9 +39,18 @@ bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_wo
 	    stack->top - addr < sizeof(*ret_word))
 		return false;
 	*ret_word = stack->words[(addr - stack->sp) / sizeof(*ret_word)];
-	for (size_t i = 0; i < stack->nr_changed; i++)
-		if (stack->changed[i].at == addr)
-			*ret_word = stack->changed[i].was;
+	return true;
+}
+
+bool kc_stack_word_as_was(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word)
+{
+	const struct kc_returns *returns = stack->returns;
+
+	if (!kc_stack_word(stack, addr, ret_word))
+		return false;
+	for (uint32_t i = 0; returns && i < returns->count; i++)
+		if (stack->top - returns->at[i] * sizeof(*ret_word) == addr)
+			*ret_word = kc_return_address(returns, i);
 	return true;
 }
 
@@ -94,7 +102,7 @@ static enum kc_unwind_end find_cfa(struct cursor *at, const struct kc_cfi_row *r
 		*ret_cfa = at->frame.bp + row->cfa_offset;
 		return KC_UNWIND_COMPLETE;
 	case KC_CFA_AT_BP:
-		if (!kc_stack_word(at->stack, at->frame.bp + row->cfa_offset, &word))
+		if (!kc_stack_word_as_was(at->stack, at->frame.bp + row->cfa_offset, &word))
 			return KC_UNWIND_LEAVES_STACK;
 		*ret_cfa = word;
 		return KC_UNWIND_COMPLETE;
@@ -116,7 +124,7 @@ static enum kc_unwind_end find_bp(struct cursor *at, const struct kc_cfi_row *ro
 		*ret_bp = at->frame.bp;
 		return KC_UNWIND_COMPLETE;
 	}
-	if (!kc_stack_word(at->stack, addr + row->bp_offset, ret_bp))
+	if (!kc_stack_word_as_was(at->stack, addr + row->bp_offset, ret_bp))
 		return KC_UNWIND_LEAVES_STACK;
 	return KC_UNWIND_COMPLETE;
 }
@@ -156,9 +164,9 @@ static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t
 	/* A partial frame is the same struct with only its upper end filled in. */
 	if (row->caller == KC_CALLER_REGS_PARTIAL)
 		regs -= layout->pc;
-	if (!kc_stack_word(at->stack, regs + layout->pc, &caller.pc) ||
-	    !kc_stack_word(at->stack, regs + layout->mode, &mode) ||
-	    !kc_stack_word(at->stack, regs + layout->sp, &caller.sp)) {
+	if (!kc_stack_word_as_was(at->stack, regs + layout->pc, &caller.pc) ||
+	    !kc_stack_word_as_was(at->stack, regs + layout->mode, &mode) ||
+	    !kc_stack_word_as_was(at->stack, regs + layout->sp, &caller.sp)) {
 		*ret_end = KC_UNWIND_LEAVES_STACK;
 		return false;
 	}
@@ -167,7 +175,7 @@ static bool enter_regs(struct cursor *at, const struct kc_cfi_row *row, uint64_t
 		return false;
 	}
 	if (row->caller == KC_CALLER_REGS &&
-	    !kc_stack_word(at->stack, regs + layout->bp, &caller.bp)) {
+	    !kc_stack_word_as_was(at->stack, regs + layout->bp, &caller.bp)) {
 		*ret_end = KC_UNWIND_LEAVES_STACK;
 		return false;
 	}
@@ -292,7 +300,7 @@ static bool step(struct cursor *at, const struct kc_cfi_row *row, struct kc_fram
 	*ret_end = find_bp(at, row, cfa, &caller.bp);
 	if (*ret_end != KC_UNWIND_COMPLETE)
 		return false;
-	if (!kc_stack_word(at->stack, kc_return_slot(cfa), &caller.pc)) {
+	if (!kc_stack_word_as_was(at->stack, kc_return_slot(cfa), &caller.pc)) {
 		*ret_end = KC_UNWIND_LEAVES_STACK;
 		return false;
 	}
@@ -344,8 +352,8 @@ static bool sleeping_frame(const struct kc_kernel *kernel, const struct kc_stack
 	const struct kc_sym *sym;
 
 	*ret_frame = (struct kc_frame){ .sp = stack->sp + kernel->inactive.size };
-	if (!kc_stack_word(stack, stack->sp + kernel->inactive.bp, &ret_frame->bp) ||
-	    !kc_stack_word(stack, stack->sp + kernel->inactive.ret_addr, &ret_frame->pc))
+	if (!kc_stack_word_as_was(stack, stack->sp + kernel->inactive.bp, &ret_frame->bp) ||
+	    !kc_stack_word_as_was(stack, stack->sp + kernel->inactive.ret_addr, &ret_frame->pc))
 		return false;
 	/* A new task "returns" to the very start of ret_from_fork. */
 	sym = kc_ksyms_find(kernel->ksyms, ret_frame->pc);

@@ -24,21 +24,15 @@
 #define KC_STACK_UNWIND_H
 
 #include "guard/plan.h"
+#include "kc_record.h"
 
-/* A word that is not what it was at an earlier look at the same sleep. */
-struct kc_changed {
-	uint64_t at; /* address */
-	uint64_t was;
-};
-
-/* A copy of [sp, top) of one stack; and what it was, of the words that are known to have changed.
- */
+/* A copy of [sp, top) of one stack. */
 struct kc_stack {
 	uint64_t sp;
 	uint64_t top;
-	const uint64_t *words;		  /* (top - sp) / 8 of them, borrowed */
-	const struct kc_changed *changed; /* from the innermost outwards, borrowed */
-	size_t nr_changed;
+	const uint64_t *words; /* (top - sp) / 8 of them, borrowed */
+	const struct kc_returns
+		*returns; /* of this sleep, as they were; borrowed; NULL: not known */
 };
 
 struct kc_frame {
@@ -108,8 +102,11 @@ bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
  */
 enum kc_unwind_end kc_trampoline_end(const struct kc_kernel *kernel, uint64_t pc);
 
-/* The word at a stack address, as it was; false if it lies outside of the copy. */
+/* The word at a stack address; false if it lies outside of the copy. */
 bool kc_stack_word(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word);
+
+/* The same; a return address that is known of this sleep, as it was. */
+bool kc_stack_word_as_was(const struct kc_stack *stack, uint64_t addr, uint64_t *ret_word);
 
 /* The address whose function and live range a frame is about. */
 static inline uint64_t kc_frame_site(const struct kc_frame *frame)
