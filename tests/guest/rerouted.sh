@@ -46,7 +46,9 @@ echo "linger 80" >$control &
 deep=$!
 until grep -qs stackfault_linger /proc/$deep/stack; do sleep 0.1; done
 wait_for_passes
-reroute $deep "$(cat /proc/$deep/stack /proc/self/stack | sed -n 's/.* \(do_syscall_64.*\)/\1/p')"
+# The innermost of 80, and one behind them all, which /proc does not show.
+reroute $deep "$(places $deep | grep -m 1 stackfault_linger)"
+reroute $deep "$(places self | grep do_syscall_64)"
 round 1
 wait_for_passes
 echo "restore $((changed - first))" >$control

@@ -545,6 +545,24 @@ static void gate_and_sweep(void **state)
 	assert_int_equal(covered().sweep.unproven, 0);
 }
 
+/* Beyond a return address that has changed a gate tells nothing; a pass does. */
+static void gate_beyond_a_changed_return_address(void **state)
+{
+	const uint64_t before = threads[1].words[INNERMOST];
+
+	(void)state;
+	run(0);
+	threads[1].words[INNERMOST] = (uint64_t)interrupt_call + 5;
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	threads[1].words[INNERMOST] = before;
+	threads[1].words[SLOT] = 0x4141414141414141;
+	assert_int_equal(hear(new_gate_event(&threads[1], 7)), 0);
+	run(0);
+	assert_int_equal(seen.findings, 2);
+	assert_int_equal(seen.last, KC_ANOMALY_SLOT);
+}
+
 /* What the kernel side saw intact in between is damaged anew. */
 static void gate_tells_anew(void **state)
 {
@@ -816,6 +834,7 @@ int main(void)
 		TEST(inbox_overflows),
 		TEST(evidence_without_proof),
 		TEST(gate_and_sweep),
+		TEST(gate_beyond_a_changed_return_address),
 		TEST(gate_tells_anew),
 		TEST(gate_mends_slots_alone),
 		TEST(gate_tells_anew_by_fresh_text),

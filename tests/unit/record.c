@@ -94,6 +94,8 @@ static void hear(struct kc_events *events, struct kc_event *event)
 	}
 }
 
+extern const char interrupt_again[];
+
 /* All that a watch may have to tell, a reload in the middle. */
 static void watch_something(void)
 {
@@ -111,6 +113,8 @@ static void watch_something(void)
 	events = start_events();
 	run();
 	threads[1].words[SLOT] = 0x4141414141414141;
+	run();
+	threads[2].words[SLOT + 1] = (uint64_t)interrupt_again + 5;
 	run();
 	hear(events, new_event(1000, 7001));
 	hear(events, new_event(1000, 7002)); /* the same again */
@@ -188,7 +192,8 @@ static void told_again(void **state)
 	end_recording();
 	told = read_text(told_path, &told_len);
 	assert_int_equal(changing.reloads, 1);
-	assert_int_equal(count(told, "\"type\":\"finding\""), 5);
+	assert_int_equal(count(told, "\"type\":\"finding\""), 6);
+	assert_int_equal(count(told, "\"return_was\":"), 1);
 	assert_int_equal(count(told, "\"type\":\"evidence\""), 4);
 	assert_int_equal(count(told, "\"type\":\"notice\""), 3);
 	assert_int_equal(count(told, "\"type\":\"stats\""), 2); /* and at the end */
@@ -196,7 +201,7 @@ static void told_again(void **state)
 	again = replay(&len, &replayed);
 	assert_non_null(again);
 	assert_null(replayed.damage);
-	assert_int_equal(replayed.coverage.told.findings, 5);
+	assert_int_equal(replayed.coverage.told.findings, 6);
 	assert_int_equal(replayed.coverage.probes.comparisons, 17);
 	assert_int_equal(replayed.coverage.watch.gaps, 3);
 	assert_string_equal(again, told);

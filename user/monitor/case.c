@@ -197,8 +197,9 @@ static void read_process(const struct kc_desk *desk, const struct kc_event *even
 }
 
 /*
- * At the switch frames are followed by the return addresses that there are. What lies beyond one
- * that is told to have changed, and still lies there, is no frame that the thread came from.
+ * At a switch frames are followed by the return addresses that there are. What lies beyond one
+ * that was told to have changed in this sleep may be no frame that the thread came from: a pass
+ * tells.
  */
 static const struct told *find_false_lead(const struct victim *victim,
 					  const struct kc_finding *finding,

@@ -274,6 +274,9 @@ static void print_ahead(FILE *out, const struct kc_kernel *kernel, const struct 
 	else if (finding->anomaly == KC_ANOMALY_SLOT)
 		fprintf(out, "  ahead    the kernel panics when this thread returns through %s\n",
 			function);
+	else if (kc_finding_of_switch(finding))
+		fprintf(out,
+			"  ahead    the kernel jumps astray at the next switch to this thread\n");
 	else
 		fprintf(out,
 			"  ahead    the kernel jumps astray when this thread returns from %s\n",

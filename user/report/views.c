@@ -109,12 +109,18 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 {
 	const struct kc_checked_stack *checked = finding->checked;
 	const struct kc_frame *damaged = &checked->frames[finding->frame].frame;
+	uint64_t returns = kc_return_slot(damaged->cfa);
+	uint64_t overwritten = finding->bad_return ? finding->bad_return->slot : returns;
 	uint64_t from = damaged->sp, to = damaged->cfa + 8 * WORDS_ABOVE, word;
 	const struct kc_frame *caller;
 	char place[160];
 
 	if (to - from > 8 * MAX_WORDS)
 		from = to - 8 * MAX_WORDS;
+	if (kc_finding_of_switch(finding)) {
+		from = overwritten;
+		to = damaged->sp + 8 * WORDS_ABOVE;
+	}
 	for (uint64_t addr = from; addr < to; addr += 8) {
 		if (!kc_stack_word(&finding->stack, addr, &word))
 			break;
@@ -129,9 +135,11 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 			print_word(kernel, &finding->stack, word, out);
 		if (addr == damaged->sp)
 			fprintf(out, "  <- SP");
-		if (addr == kc_return_slot(damaged->cfa))
+		if (addr == returns || addr == overwritten)
 			fprintf(out, "  <- return address%s",
-				finding->anomaly == KC_ANOMALY_RETURN ? ", OVERWRITTEN" : "");
+				finding->anomaly == KC_ANOMALY_RETURN && addr == overwritten
+					? ", OVERWRITTEN"
+					: "");
 		print_was(kernel, checked, addr, out);
 		fprintf(out, "\n");
 	}

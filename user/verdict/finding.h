@@ -103,6 +103,13 @@ static inline bool kc_finding_depth(const struct kc_finding *finding, uint64_t *
 	return true;
 }
 
+/* Is the return address that of the switch itself, below the innermost frame? */
+static inline bool kc_finding_of_switch(const struct kc_finding *finding)
+{
+	return finding->bad_return &&
+	       finding->bad_return->slot < finding->checked->frames[finding->frame].frame.sp;
+}
+
 /*
  * Judge. damaged_tasks is how many other tasks were found damaged so far.
  * Reads nothing but the finding; fills finding->verdict.

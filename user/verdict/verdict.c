@@ -101,7 +101,10 @@ static void judge_return(struct kc_finding *finding)
 			: "this frame returns to what is no kernel text");
 	kc_because(verdict, "found in the place of the return address: %s",
 		   kc_found_name(bad->found));
-	if (intact)
+	if (kc_finding_of_switch(finding))
+		kc_because(verdict, "it is what the switch back to the task returns to, below "
+				    "its innermost frame");
+	else if (intact)
 		kc_because(verdict,
 			   "the frame's own canary is intact: not a plain overflow from below");
 	else if (!bad->was)
