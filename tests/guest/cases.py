@@ -204,7 +204,8 @@ def gate(kernel, times=2):
                             r"process (\d+)", alive)
         need(len({place for _, place, _, _ in places}) == 2 and
              {(int(tid), int(pid)) for _, _, tid, pid in places} ==
-             {(victim["tid"], victim["pid"])}, f"in the log: {places}", guest)
+             {(victim["tid"], victim["pid"])},
+             f"in the log: {places}, on the disk: {evidence} {findings}", guest)
         # Two threads write to one file, milliseconds apart, with one CPU at a standstill.
         by_engine = {one["engine"]: one for one in evidence}
         need(len(by_engine) == len(evidence) and set(by_engine) <= {"gate", "tripwire"},

@@ -117,7 +117,7 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 /* Have the stack copied again in the next pass; its return addresses stay remembered. */
 void kc_sweep_uncache(struct kc_sweep *sweep, uint32_t tid);
 
-/* Never walk this thread's stack: copy it in each pass in which it is not as it was cached. */
+/* Copy this thread's stack in every pass over all of them. */
 void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid);
 
 /*
@@ -128,8 +128,9 @@ void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid);
 int kc_sweep_learn(struct kc_sweep *sweep, uint64_t key, const struct kc_rule *rule);
 
 /*
- * Drop everything before the next pass over all tasks: the plans behind it may no longer hold.
- * Waits for nobody: a CPU may be held meanwhile.
+ * Rely on no rule and no slot from the next pass over all tasks on: the plans behind them may no
+ * longer hold. What return addresses were stays remembered: no text changes what was pushed. Waits
+ * for nobody: a CPU may be held meanwhile.
  */
 void kc_sweep_flush(struct kc_sweep *sweep);
 
