@@ -324,7 +324,7 @@ __noinline int add_returns(__u32 tid, __u64 bytes)
 	return 0;
 }
 
-/* Copy and scrub a stack; known: something is of this sleep. */
+/* Copy and scrub a stack; known: return addresses of this sleep are. */
 static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task_struct *task,
 					       struct kc_record *head, bool known, __u64 stack)
 {
@@ -445,7 +445,7 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	else if (config.walk && !copied && !(head.flags & KC_RECORD_END_GONE))
 		outcome = walk_stack(seq, task, &head, entered, known, stack);
 	if (outcome == CHANGED)
-		outcome = copy_stack(seq, task, &head, known, stack);
+		outcome = copy_stack(seq, task, &head, known && nr_of(&known->returns), stack);
 	if (outcome == SAID)
 		pass.tasks++;
 	return 0;

@@ -58,7 +58,7 @@ static int copy(struct fake_thread *thread, kc_record_fn fn, void *arg, struct k
 		uint64_t words[FAKE_WORDS];
 		struct kc_returns returns;
 	} out = { .record = thread->record, .returns = thread->returns };
-	bool known = is_known(thread);
+	bool known = is_known(thread) && thread->returns.count;
 
 	out.record.kind = KC_RECORD_STACK;
 	out.record.count = FAKE_WORDS;

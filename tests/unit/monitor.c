@@ -85,6 +85,19 @@ static void another_return_address_in_one_sleep(void **state)
 	assert_int_equal(covered().sweep.unproven, 0);
 }
 
+/* Of a stack that was never followed to its end nothing is remembered, and nothing is missed. */
+static void slot_below_what_is_no_return_address(void **state)
+{
+	(void)state;
+	threads[1].words[SLOT] = 0x4141414141414141;
+	threads[1].words[RETURN] = 0x1234;
+	for (int i = 0; i < 4; i++)
+		run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(covered().told.repeated, 3);
+	assert_int_equal(covered().sweep.unwind_ends[KC_UNWIND_NOT_TEXT], 4);
+}
+
 /* In another sleep it may well be another one; so may what was read in the middle of a run. */
 static void another_sleep_returns_elsewhere(void **state)
 {
@@ -815,6 +828,7 @@ int main(void)
 		TEST(another_return_address_in_one_sleep),
 		TEST(another_sleep_returns_elsewhere),
 		TEST(return_address_that_differed_once),
+		TEST(slot_below_what_is_no_return_address),
 		TEST(two_return_addresses_in_one_sleep),
 		TEST(return_address_that_changed_beside_a_module),
 		TEST(slot_and_return_address_in_one_sleep),

@@ -76,7 +76,7 @@ static inline bool kc_record_is_whole(const struct kc_record *record, size_t siz
 	return each && record->size == size && (stack || !more) &&
 	       size == sizeof(*record) + record->count * each + more &&
 	       (!stack || record->count * each == record->top - record->sp) &&
-	       (!more || kc_record_returns(record)->count <= KC_TASK_SLOTS);
+	       (!more || kc_record_returns(record)->count - 1 < KC_TASK_SLOTS);
 }
 
 /*
