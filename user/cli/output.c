@@ -28,7 +28,10 @@ int kc_open_sinks(const char *path, bool json, bool kmsg, struct kc_source *sour
 	if (err)
 		return err;
 	kc_report_endure(report);
-	/* The disk first: a slow console takes its time over a line of the kernel's log. */
+	/*
+	 * A finding goes to the disk first: a slow console takes its time over a line of the
+	 * kernel's log. Evidence comes there last, since a disk may wait for the CPU that is held.
+	 */
 	kc_sinks_add(sinks, kc_report_sink(report));
 	if (kmsg)
 		kc_sinks_add(sinks, kc_kmsg_new());

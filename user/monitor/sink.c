@@ -77,7 +77,8 @@ int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
 			sinks->sinks[i]->ops->word_evidence(sinks->sinks[i], kernel, evidence);
 	/* Nobody who learns the kernel again waits for a disk. */
 	kc_session_return(session, evidence->looker);
-	for (size_t i = 0; i < sinks->count; i++) {
+	/* The last one first: what waits for the CPU that is held keeps nothing from the others. */
+	for (size_t i = sinks->count; i-- > 0;) {
 		struct kc_sink *sink = sinks->sinks[i];
 		int err = sink->ops->write_evidence
 				  ? sink->ops->write_evidence(sink, evidence->looker)

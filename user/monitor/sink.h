@@ -143,8 +143,9 @@ int kc_sinks_finding(struct kc_sinks *sinks, const struct kc_kernel *kernel,
 		     const struct kc_finding *finding);
 
 /*
- * Evidence to all of them. `safe` is called as soon as the first one has it, which is the report,
- * and the others may be slow. 0, or -errno if that one has not.
+ * Evidence to all of them, to the first one, which is the report, last: its disk may have to wait
+ * for the CPU that is held, which none may that the others write to. Then `safe` is called. 0, or
+ * -errno if the report has not got it.
  */
 int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
 		      const struct kc_evidence *evidence, void (*safe)(void *arg), void *arg);
