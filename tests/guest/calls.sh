@@ -38,3 +38,16 @@ echo "dry-run: status $?"
 kcanary watch --preset nosuch
 echo "preset: status $?"
 kcanary watch --dry-run --preset all-blocking | tail -n 1
+# Returns without an entry, of threads that are older than the probes: one that was seen to return
+# from there before, and one that was not.
+(until [ -e go ]; do sleep 0.1; done; echo "stray 0 3" >/sys/kernel/debug/stackfault; : >gone) &
+kcanary watch -f stackfault_plain -j >early &
+watcher=$!
+until grep -qs '"type":"start"' early; do sleep 0.1; done
+echo "stray 1 3" >/sys/kernel/debug/stackfault
+: >go
+until [ -e gone ]; do sleep 0.1; done
+kill -INT $watcher
+wait $watcher
+echo "early: status $?"
+sed 's/^/early:out: /' early

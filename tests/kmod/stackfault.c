@@ -45,6 +45,8 @@
  *   hook return 0 0  the same at stackfault_plain()'s return, its return address
  *   unhook
  *   checked N        call stackfault_checked() and stackfault_plain() N times
+ *   stray CALLS N    call stackfault_plain() so many times, then come to its return N times
+ *                    without having entered it
  *   kthreads N       start N kernel threads that sleep shortly and end
  *
  * /sys/kernel/debug/stackfault-canaries lists "TID CANARY" of all threads, for the
@@ -522,6 +524,37 @@ static void find_return(void)
 		return_of_plain++;
 }
 
+/* It has no frame either: SP is as at the return of stackfault_plain(). */
+static noinline void stackfault_strayed(void)
+{
+	asm volatile(".Lin_strayed: nop" : : : "memory");
+}
+
+static int go_to_return_of_plain(struct kprobe *p, struct pt_regs *regs)
+{
+	regs->ip = (unsigned long)stackfault_plain + return_of_plain;
+	return 1;
+}
+
+static int stray(unsigned int calls, unsigned int times)
+{
+	static struct kprobe astray;
+	void *here;
+	int err;
+
+	asm volatile("leaq .Lin_strayed(%%rip), %0" : "=r"(here));
+	astray = (struct kprobe){ .addr = here, .pre_handler = go_to_return_of_plain };
+	err = register_kprobe(&astray);
+	if (err)
+		return err;
+	while (calls--)
+		stackfault_plain(calls);
+	while (times--)
+		stackfault_strayed();
+	unregister_kprobe(&astray);
+	return 0;
+}
+
 /* The first one lies in wait, disabled: the text stays as it was compiled until then. */
 static int hook(const char *kind, unsigned int offset, unsigned int disp)
 {
@@ -625,6 +658,8 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 	} else if (sscanf(line, "twin %u", &bytes) == 1) {
 		err = 0;
 		stackfault_twin(bytes);
+	} else if (sscanf(line, "stray %u %d", &bytes, &tid) == 2) {
+		err = stray(bytes, tid);
 	} else if (!strncmp(line, "framed", 6)) {
 		err = be_alien();
 	} else if (sscanf(line, "recurse %u", &bytes) == 1 && bytes < THREAD_SIZE - 1900) {
