@@ -4,7 +4,7 @@
 # kernel with the probe's own way in must survive; then until the stack is used up, which is
 # the end: but not before the record is on the disk.
 insmod /lib/stackfault.ko || exit 90
-kcanary watch -f stackfault_dive --hold-off 5000 --hold-off-max 5000 -j -o /mnt/findings 2>/mnt/err &
+kcanary watch -f stackfault_dive --hold-off 3000 --hold-off-max 5000 -j -o /mnt/findings 2>/mnt/err &
 until grep -qs '"type":"start"' /mnt/findings; do sleep 0.1; done
 left=3000
 while [ $left -ge $1 ]; do

@@ -10,7 +10,7 @@ app=$!
 until grep -qs ready /app; do sleep 0.1; done
 tid=$(sed -n "s/^$thread //p" /app)
 # An emulated CPU may have to wait for a real one: hence --hold-off.
-kcanary watch -n App01 -f stackfault_plain --gate --sweep 20000 --hold-off 5000 \
+kcanary watch -n App01 -f stackfault_plain --gate --sweep 20000 --hold-off 3000 \
 	--hold-off-max 5000 --kmsg -j -o /mnt/findings "$@" 2>/mnt/err &
 # The second pass is over when counts come, and the third one is far ahead.
 until grep -qs '"type":"stats"' /mnt/findings; do

@@ -8,7 +8,7 @@ insmod /lib/stackfault.ko || exit 90
 [ "$2" != recorded ] || busy="--record /mnt/tape"
 [ "$2" != frozen ] || busy="--sweep 10 --max-cpu 100"
 # An emulated CPU may have to wait for a real one: hence --hold-off.
-kcanary watch -f stackfault_smash --hold-off 5000 --hold-off-max 5000 $busy \
+kcanary watch -f stackfault_smash --hold-off 3000 --hold-off-max 5000 $busy \
 	-j -o /mnt/findings --kmsg 2>/mnt/err &
 pid=$!
 until grep -qs '"type":"start"' /mnt/findings; do sleep 0.1; done
