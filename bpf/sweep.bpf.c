@@ -437,8 +437,7 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	copied = config.follows && bpf_map_lookup_elem(&followed, &head.tid);
 	if (copied && !config.only_tid)
 		outcome = CHANGED;
-	else if (config.walk == KC_WALK_COMPARED &&
-		 !config.only_tid) /* else it is to be confirmed */
+	else if (config.walk == KC_WALK_COMPARED && !config.only_tid) /* else: confirmed */
 		outcome = walk_stack(seq, task, &head, entered, known, stack);
 	else if (known && known->epoch == config.epoch)
 		outcome = check_slots(seq, task, &head, known, stack);

@@ -49,8 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	stack.words = words;
 	stack.top = SP + count * 8;
-	/* What was known of this sleep, true or not: from the top on, since words are taken twice.
-	 */
+	/* What was known of this sleep, true or not. */
 	for (size_t i = 0; i < count && returns.count < KC_TASK_SLOTS; i++)
 		if (words[i] >= TEXT && words[i] < TEXT + sizeof(code)) {
 			returns.high = TEXT >> 32;

@@ -262,8 +262,7 @@ static unsigned long *find_word(struct task_struct *task, const char *what, unsi
 	return NULL;
 }
 
-/* Where the return addresses of a sleep lie, as the kernel's own unwinder found them before any
- * write. */
+/* Where the return addresses of a sleep lie, by the kernel's own unwinder, before any write. */
 static struct chain {
 	struct task_struct *task; /* held; NULL: free */
 	unsigned int count;

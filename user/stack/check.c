@@ -155,8 +155,7 @@ static void add_bad_return(const struct kc_kernel *kernel, const struct kc_stack
 /* Is it where the nth return address of this sleep was? */
 static bool is_nth(const struct kc_stack *stack, uint32_t nth, uint64_t slot)
 {
-	return nth < stack->returns->count &&
-	       stack->top - stack->returns->at[nth] * sizeof(slot) == slot;
+	return nth < stack->returns->count && kc_known_return(stack, nth) == slot;
 }
 
 /*
@@ -212,7 +211,7 @@ static void find_changed(const struct kc_kernel *kernel, const struct kc_stack *
 
 	for (uint32_t i = 0; returns && i < returns->count; i++) {
 		struct kc_bad_return bad = {
-			.slot = stack->top - returns->at[i] * sizeof(uint64_t),
+			.slot = kc_known_return(stack, i),
 			.was = kc_return_address(returns, i),
 		};
 		uint64_t word;

@@ -49,7 +49,7 @@ bool kc_stack_word_as_was(const struct kc_stack *stack, uint64_t addr, uint64_t 
 	if (!kc_stack_word(stack, addr, ret_word))
 		return false;
 	for (uint32_t i = 0; returns && i < returns->count; i++)
-		if (stack->top - returns->at[i] * sizeof(*ret_word) == addr)
+		if (kc_known_return(stack, i) == addr)
 			*ret_word = kc_return_address(returns, i);
 	return true;
 }

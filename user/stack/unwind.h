@@ -30,10 +30,15 @@
 struct kc_stack {
 	uint64_t sp;
 	uint64_t top;
-	const uint64_t *words; /* (top - sp) / 8 of them, borrowed */
-	const struct kc_returns
-		*returns; /* of this sleep, as they were; borrowed; NULL: not known */
+	const uint64_t *words;		  /* (top - sp) / 8 of them, borrowed */
+	const struct kc_returns *returns; /* of its sleep; borrowed; NULL: not known */
 };
+
+/* Where the nth return address that is known of the sleep lies, nth below their count. */
+static inline uint64_t kc_known_return(const struct kc_stack *stack, uint32_t nth)
+{
+	return stack->top - stack->returns->at[nth] * sizeof(uint64_t);
+}
 
 struct kc_frame {
 	uint64_t pc;  /* return address, or exact if `exact` */
