@@ -315,6 +315,43 @@ static void listing_names_per_cpu_variables(void **state)
 	kc_ksyms_free(kernel.ksyms);
 }
 
+/* A module right behind vmlinux, where KASLR puts that as high as it can. */
+static int read_module(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
+{
+	static const uint8_t code[] = { 0x65, 0x48, 0x8b, 0x05, 0xf8, 0xff, 0x0f, 0xff, 0xc3 };
+
+	(void)mem;
+	assert_true(addr == 0xffffffffc0000000 && len == sizeof(code));
+	memcpy(buf, code, len);
+	return 0;
+}
+
+static void listing_hides_how_far_a_module_is(void **state)
+{
+	const struct kc_mem mem = { .read = read_module, .name = "module" };
+	struct kc_kernel kernel = { .mem = &mem,
+				    .guard = { .addr = 0x28 },
+				    .text = 0xffffffffbd000000,
+				    .text_end = 0xffffffffbf000000 };
+	struct kc_plan plan = {};
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	assert_int_equal(fake_ksyms("ffffffffbd000000 T first\nffffffffbf000000 T _etext\n"
+				    "ffffffffc0000000 t near\t[module]\n",
+				    &kernel.ksyms),
+			 0);
+	kc_ksyms_end(kernel.ksyms, 0xffffffffc0000000, 0xffffffffc0000009);
+	plan.sym = kc_ksyms_find(kernel.ksyms, 0xffffffffc0000000);
+	assert_int_equal(kc_print_listing(&kernel, &plan, 0, KC_LISTING_ALL, out), 0);
+	fclose(out);
+	assert_non_null(strstr(text, "movq %gs:(kernel address)(%rip), %rax\n"));
+	free(text);
+	kc_ksyms_free(kernel.ksyms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +373,7 @@ int main(void)
 		cmocka_unit_test(ways_out),
 		cmocka_unit_test(listing_hides_addresses),
 		cmocka_unit_test(listing_names_per_cpu_variables),
+		cmocka_unit_test(listing_hides_how_far_a_module_is),
 	};
 
 	return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

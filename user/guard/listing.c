@@ -96,15 +96,17 @@ static bool is_address(const struct kc_kernel *kernel, uint64_t value)
  * is the same in every boot and stays; any other tells where the instruction lies, as that of a
  * per-CPU variable does whose address is a small number. NULL: leave it as it is.
  */
-static const char *relative_text(const struct listing *listing, uint64_t from, uint64_t target,
+static const char *relative_text(const struct listing *listing, uint64_t target,
 				 char text[static 96])
 {
-	if (kc_ksyms_find(listing->kernel->ksyms, target) || is_address(listing->kernel, target)) {
+	const struct kc_ksyms *ksyms = listing->kernel->ksyms;
+	/* KASLR may put vmlinux right below the modules, so by its name, not by where it lies. */
+	bool from_vmlinux = !*kc_sym_module(ksyms, listing->plan->sym);
+
+	if (kc_ksyms_find(ksyms, target) || is_address(listing->kernel, target)) {
 		address_text(listing, target, text);
-		return text[0] == '(' && is_vmlinux(listing->kernel, from) &&
-				       is_vmlinux(listing->kernel, target)
-			       ? NULL
-			       : text;
+		return text[0] == '(' && from_vmlinux && is_vmlinux(listing->kernel, target) ? NULL
+											     : text;
 	}
 	if (target < 1ULL << 32)
 		snprintf(text, 96, "0x%lx", target);
@@ -133,7 +135,7 @@ static void name_operands(const struct listing *listing, struct line *line)
 			value = -value;
 		}
 		if (!strncmp(end, relative, strlen(relative)))
-			text = relative_text(listing, next, next + value, named);
+			text = relative_text(listing, next + value, named);
 		else if (is_address(listing->kernel, value))
 			text = address_text(listing, value, named);
 		len += snprintf(out + len, sizeof(out) - len, "%.*s",
