@@ -14,6 +14,7 @@
 #include "monitor/replay.h"
 #include "monitor/unseen.h"
 #include "report/report.h"
+#include "source/facts.h"
 #include "util/array.h"
 #include "util/log.h"
 
@@ -94,7 +95,7 @@ static void hear(struct kc_events *events, struct kc_event *event)
 	}
 }
 
-extern const char interrupt_again[];
+extern const char interrupt_again[], simple[], simple_call[], simple_fails[];
 
 /* All that a watch may have to tell, a reload in the middle. */
 static void watch_something(void)
@@ -298,6 +299,59 @@ static void patched_text(void **state)
 	free(told);
 }
 
+/* A patch of simple()'s first instruction has begun. */
+static void tear(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < 4; i++)
+		if ((uint64_t)simple + i - addr < len)
+			bytes[(uint64_t)simple + i - addr] = i ? 0x1f : 0xcc;
+}
+
+/* What of a function is not being patched is on the tape all the same. */
+static void text_in_a_patch(void **state)
+{
+	static const uint8_t begun[] = { 0xcc, 0xff, 0xff, 0xff };
+	const size_t len = simple_fails - simple;
+	struct kc_kernel *kernel = fake_kernel(), *again;
+	struct kc_tape_entry entries[64];
+	uint8_t bytes[128], read[128];
+	struct kc_failure failure;
+	struct kc_rebase rebase;
+	struct kc_facts *facts;
+	size_t count = 0;
+	struct kc_mem *mem;
+
+	(void)state;
+	assert_int_equal(kc_tape_create(tape_path, 0, 64 << 20, &tape), 0);
+	assert_int_equal(kc_facts_begin(kernel, tape, NULL, &facts), 0);
+	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple, bytes, len), 0);
+	fake_on_read = tear;
+	/* Read for some of it, and twice. */
+	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple_call, read, 5), 0);
+	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple, read, len), 0);
+	fake_on_read = NULL;
+	assert_memory_equal(read, begun, sizeof(begun));
+	kc_facts_write(facts);
+	rebase = *kc_facts_rebase(facts);
+	kc_facts_end(facts);
+	kc_kernel_free(kernel);
+	assert_int_equal(kc_tape_flush(tape), 0);
+	kc_tape_free(kc_take(tape));
+
+	assert_int_equal(kc_tape_open(tape_path, 0, &failure, &tape), 0);
+	while (kc_tape_next(tape, &entries[count]))
+		assert_true(++count < kc_countof(entries));
+	assert_int_equal(kc_facts_load(entries, count, &again, &mem), 0);
+	kc_facts_until(mem, entries + count);
+	assert_int_equal(kc_mem_read(mem, kc_rebase(&rebase, (uint64_t)simple), read, len), 0);
+	assert_memory_equal(read, begun, sizeof(begun));
+	/* No operand there that was moved. */
+	assert_memory_equal(read + 4, bytes + 4, len - 4);
+	kc_kernel_free(again);
+	kc_mem_destroy(mem);
+	kc_tape_free(kc_take(tape));
+}
+
 /* What came before the cut, as the watch told it, and that there is damage. */
 static void cut_anywhere(void **state)
 {
@@ -452,9 +506,9 @@ static void forged_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(told_again),   TEST(without_a_copy),     TEST(patched_text),
-		TEST(cut_anywhere), TEST(cut_between_blocks), TEST(changed_head),
-		TEST(forged_event),
+		TEST(told_again),      TEST(without_a_copy), TEST(patched_text),
+		TEST(text_in_a_patch), TEST(cut_anywhere),   TEST(cut_between_blocks),
+		TEST(changed_head),    TEST(forged_event),
 	};
 
 	return RUN(tests);

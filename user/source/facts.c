@@ -8,6 +8,7 @@
 #include "arch/insn.h"
 #include "guard/ahead.h"
 #include "kernel/edges.h"
+#include "kernel/text.h"
 #include "util/array.h"
 
 struct tape_kernel {
@@ -37,6 +38,7 @@ const uint32_t kc_facts_layouts = sizeof(struct tape_kernel) + sizeof(struct tap
 struct function {
 	uint64_t addr;
 	uint8_t *bytes;
+	uint8_t *whole; /* as it was last before a patch that bytes are in the middle of */
 	size_t len;
 };
 
@@ -84,31 +86,97 @@ static struct function *find_function(struct kc_facts *facts, uint64_t addr)
 /* What stands for the rest of what can't be moved, be it data or filling: no instruction. */
 #define NO_CODE 0xff
 
-/* Put code in its place on the tape, as far as it is code; an instruction may need `room`. */
-static void move_code(struct kc_facts *facts, uint8_t *bytes, size_t len, size_t room,
-		      uint64_t addr)
+/*
+ * Bytes of the instruction that is being patched at bytes[at], a breakpoint in its first until
+ * the rest is written (Linux: text_poke_bp_batch()), by what was there before. 0: none is.
+ */
+static size_t patch_len(struct kc_facts *facts, const uint8_t *before, const uint8_t *bytes,
+			size_t len, size_t at, uint64_t addr)
 {
 	struct kc_insn insn;
-	size_t whole = 0;
 
-	while (len - whole >= room &&
-	       kc_decode(facts->decoder, bytes + whole, len - whole, addr + whole, &insn))
-		whole += insn.len;
-	if (!kc_move_code(facts->decoder, bytes, whole, addr, &facts->mover))
-		whole = 0;
-	memset(bytes + whole, NO_CODE, len - whole);
+	if (!before || !kc_arch()->is_breakpoint(bytes[at]) ||
+	    kc_arch()->is_breakpoint(before[at]) ||
+	    !kc_decode(facts->decoder, before + at, len - at, addr + at, &insn))
+		return 0;
+	return insn.len;
 }
 
-static void put_text(struct kc_facts *facts, const struct kc_sym *sym, const uint8_t *bytes)
+/*
+ * Put code in its place on the tape, as far as it is code; an instruction may need `room`. Of one
+ * that is being patched only the breakpoint stays. before: as it was, or NULL.
+ */
+static void move_code(struct kc_facts *facts, const uint8_t *before, uint8_t *bytes, size_t len,
+		      size_t room, uint64_t addr)
 {
-	uint64_t at = kc_rebase(&facts->rebase, sym->addr);
-	kc_auto_free uint8_t *moved = malloc(sym->size);
+	struct kc_insn insn;
+	size_t from = 0, to = 0, patch = 0;
+
+	while (len - to >= room) {
+		patch = patch_len(facts, before, bytes, len, to, addr);
+		if (!patch && !kc_decode(facts->decoder, bytes + to, len - to, addr + to, &insn))
+			break;
+		if (!patch) {
+			to += insn.len;
+			continue;
+		}
+		if (!kc_move_code(facts->decoder, bytes + from, to - from, addr + from,
+				  &facts->mover))
+			break;
+		from = to += patch;
+	}
+	if (!kc_move_code(facts->decoder, bytes + from, to - from, addr + from, &facts->mover))
+		to = from;
+	memset(bytes + to, NO_CODE, len - to);
+}
+
+static void put_text(struct kc_facts *facts, const struct function *function)
+{
+	uint64_t at = kc_rebase(&facts->rebase, function->addr);
+	kc_auto_free uint8_t *moved = malloc(function->len);
 
 	if (!moved)
 		return;
-	memcpy(moved, bytes, sym->size);
-	move_code(facts, moved, sym->size, 1, sym->addr);
-	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), moved, sym->size);
+	memcpy(moved, function->bytes, function->len);
+	move_code(facts, function->whole, moved, function->len, 1, function->addr);
+	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), moved, function->len);
+}
+
+/* Is some of it being patched? What compilers fill up with is behind what does not come back. */
+static bool is_torn(struct kc_facts *facts, const uint8_t *bytes, size_t len, uint64_t addr)
+{
+	struct kc_insn insn = {};
+	bool falls = true, behind = false;
+
+	for (size_t at = 0; at < len; at += insn.len) {
+		if (falls && kc_text_is_torn(bytes + at, len - at))
+			return true;
+		if (!kc_decode(facts->decoder, bytes + at, len - at, addr + at, &insn))
+			return behind;
+		falls = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH ||
+			insn.flow == KC_FLOW_CALL;
+		behind = kc_arch()->is_breakpoint(bytes[at]);
+	}
+	return false;
+}
+
+/* What of such an instruction is there yet is no code, for whoever reads it as for the tape. */
+static void blank_patches(struct kc_facts *facts, const uint8_t *before, uint8_t *bytes, size_t len,
+			  uint64_t addr)
+{
+	struct kc_insn insn;
+	size_t patch;
+
+	for (size_t at = 0; at < len; at += patch) {
+		patch = patch_len(facts, before, bytes, len, at, addr);
+		if (patch) {
+			memset(bytes + at + 1, NO_CODE, patch - 1);
+			continue;
+		}
+		if (!kc_decode(facts->decoder, bytes + at, len - at, addr + at, &insn))
+			return;
+		patch = insn.len;
+	}
 }
 
 /* What lies in both goes into the one that was read: it is what the tape tells. */
@@ -122,6 +190,19 @@ static void copy_common(uint64_t addr, uint8_t *buf, size_t len, uint64_t from,
 		memcpy(buf + (start - addr), bytes + (start - from), end - start);
 }
 
+/* One that was never read whole is worth the wait. */
+static bool read_function(struct kc_facts *facts, const struct kc_sym *sym,
+			  const struct function *function, uint8_t *bytes, bool *ret_torn)
+{
+	for (int tries = KC_TEXT_TRIES;; kc_text_wait()) {
+		if (kc_mem_read(facts->base, sym->addr, bytes, sym->size))
+			return false;
+		*ret_torn = is_torn(facts, bytes, sym->size, sym->addr);
+		if (!*ret_torn || function->bytes || !--tries)
+			return true;
+	}
+}
+
 /*
  * The whole function that covers `at`, part of what was read: operands can't be told apart in a
  * part of it. Once, and whenever it has been patched.
@@ -132,21 +213,31 @@ static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8
 	kc_auto_free uint8_t *bytes = NULL;
 	struct function *function;
 
+	bool torn;
+
 	if (!sym || sym->size > KC_MAX_FUNCTION)
 		return;
 	bytes = malloc(sym->size);
-	if (!bytes || kc_mem_read(facts->base, sym->addr, bytes, sym->size))
+	function = bytes ? find_function(facts, sym->addr) : NULL;
+	if (!function || !read_function(facts, sym, function, bytes, &torn))
 		return;
-	function = find_function(facts, sym->addr);
-	if (!function)
-		return;
+	if (torn)
+		blank_patches(facts, function->whole ?: function->bytes, bytes, sym->size,
+			      sym->addr);
 	copy_common(addr, buf, len, sym->addr, bytes, sym->size);
 	if (function->bytes && !memcmp(function->bytes, bytes, sym->size))
 		return;
-	put_text(facts, sym, bytes);
-	free(function->bytes);
+	if (!torn || function->whole)
+		free(function->bytes);
+	else
+		function->whole = function->bytes;
+	if (!torn) {
+		free(function->whole);
+		function->whole = NULL;
+	}
 	function->bytes = kc_take(bytes);
 	function->len = sym->size;
+	put_text(facts, function);
 }
 
 /* Neither vmlinux's nor a known module's: what the kernel made since it runs, or nothing. */
@@ -185,7 +276,7 @@ static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_
 	if (!bytes || !keep_bytes(function, read, len))
 		return;
 	memcpy(bytes, read, len);
-	move_code(facts, bytes, len, KC_MAX_INSN, addr);
+	move_code(facts, NULL, bytes, len, KC_MAX_INSN, addr);
 	at = kc_rebase(&facts->rebase, addr);
 	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, len);
 }
@@ -332,8 +423,10 @@ void kc_facts_end(struct kc_facts *facts)
 	if (!facts)
 		return;
 	kc_decoder_free(facts->decoder);
-	for (size_t i = 0; i < facts->nr_functions; i++)
+	for (size_t i = 0; i < facts->nr_functions; i++) {
 		free(facts->functions[i].bytes);
+		free(facts->functions[i].whole);
+	}
 	free(facts->functions);
 	free(facts);
 }
