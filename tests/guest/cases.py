@@ -948,6 +948,28 @@ def rerouted(kernel):
     return f"{len(changed)} of {len(changed)}: {' '.join(sorted({place for _, place in changed}))}"
 
 
+def misled(kernel):
+    """A return address that changed before anybody looked: no frame is made up behind a call that
+    leads elsewhere, the place is named; an indirect call (README) leads anywhere."""
+    guest = Guest(kernel, "sh /misled.sh", files=["misled.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    changed = len(re.findall(r"^changed: \d+$", guest.output, re.M))
+    need(changed >= 12, f"{changed} were changed", guest)
+    named = len(re.findall(r"^audit:err: .*, in \S+: the call before a return address does not lead "
+                           r"to the frame below$", guest.output, re.M))
+    findings = guest.events("finding", "audit:out: ")
+    told = re.findall(r"^told: (\S+) behind (.*)$", guest.output, re.M)
+    need(len(told) == len(findings) and all("indirect_thunk" in before or "*" in before
+                                            for _, before in told), f"{told}", guest)
+    need(named >= changed / 2, f"{named} of {changed} named", guest)
+    restored = guest.events("stats", "restored:out: ")
+    need(len(restored) == 3 and not any(event["coverage"]["not_verifiable"] or
+                                        event["coverage"]["findings"] for event in restored),
+         str(restored)[:400], guest)
+    return f"{changed} changed, {named} led elsewhere, {len(findings)} led on by an indirect call"
+
+
 def compat(kernel):
     """A 32-bit call has a number of its own, whatever code makes it: as probes and sweep say it."""
     guest = Guest(kernel, "sh /compat.sh", files=["compat.sh"])
@@ -1086,7 +1108,7 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
-                  disarmed, recorded, frames, rerouted, compat, prove, traps, nanosleep, futex, leak,
+                  disarmed, recorded, frames, rerouted, misled, compat, prove, traps, nanosleep, futex, leak,
                   quiet, soak, gated, walk, calls, flood, grouped, clean, endures, bombed, modules,
                   patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]

@@ -23,7 +23,7 @@ static __always_inline bool is_user_mode(__kc_u64 cs)
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
 	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[], thunk_inside[],
 	thunk_return[], detour_inside[], made_program_inside[], made_guarded[], return_to_handler[],
-	arch_rethook_trampoline[];
+	above_the_switch[], above_leads_on[], above_leads_nowhere[], arch_rethook_trampoline[];
 
 static uint64_t words[WORDS];
 static struct kc_stack stack;
@@ -178,6 +178,41 @@ static void damage_in_the_outer_frame(void **state)
 	assert_int_equal(checked.intact, 1);
 	assert_int_equal(checked.damaged, 1);
 	assert_int_equal(checked.frames[1].status, KC_CHECK_DAMAGED);
+}
+
+/* What is no caller of the frame below takes the ground from all that would follow. */
+static void called_by_another_function(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	begin((uint64_t)above_the_switch, 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)above_leads_on);
+	push(0x1234);
+	checked = check();
+	assert_int_equal(checked.count, 3);
+	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
+
+	begin((uint64_t)above_the_switch, 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)above_leads_nowhere);
+	push(0x1234);
+	checked = check();
+	assert_int_equal(checked.count, 2);
+	assert_int_equal(checked.end, KC_UNWIND_ELSEWHERE);
+	assert_int_equal(checked.end_pc, (uint64_t)above_leads_nowhere);
+	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
+	assert_int_equal(checked.nr_bad, 0);
+	assert_int_equal(checked.intact, 1);
+
+	/* Nor does a switched task go on behind any other call. */
+	begin((uint64_t)above_leads_nowhere, 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, 0x1234);
+	checked = check();
+	assert_int_equal(checked.count, 0);
+	assert_int_equal(checked.end, KC_UNWIND_ELSEWHERE);
 }
 
 /* Nops in the place of the call in ambiguous(). */
@@ -933,6 +968,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_frames),
 		cmocka_unit_test(damage_in_the_outer_frame),
+		cmocka_unit_test(called_by_another_function),
 		cmocka_unit_test(overwritten_return_address),
 		cmocka_unit_test(changed_return_addresses),
 		cmocka_unit_test(frames_that_there_were_not),

@@ -59,8 +59,9 @@
 FUNC __stack_chk_fail
 	ud2
 
-FUNC other
+FUNC other			/* whose callers may be above any frame */
 	ret
+	jmp	*%rax
 
 FUNC simple			/* the common case: slot CFA-0x10 */
 	sub	$0x18, %rsp
@@ -265,6 +266,56 @@ unguarded_call:
 	call	simple
 	add	$8, %rsp
 	CFA SP, 8
+	ret
+
+FUNC leads_on			/* tail calls */
+	test	%edi, %edi
+	je	simple
+	jmp	leads_in_circles
+
+FUNC leads_in_circles
+	test	%edi, %edi
+	jne	leads_on
+	jmp	falls_on
+
+FUNC falls_on			/* filled up with what does nothing */
+	mov	%edi, %eax
+
+FUNC leads_nowhere
+	push	%rbx
+	call	simple
+	pop	%rbx
+	ret
+	int3			/* not to be run into */
+1:	nopl	0(%rax, %rax)
+	jmp	1b
+
+FUNC leads_by_register
+	test	%edi, %edi
+	jne	leads_nowhere
+	jmp	*%rax
+
+FUNC leads_by_thunk
+	xor	%eax, %eax
+	jmp	__x86_indirect_thunk_rax
+
+FUNC is_traced			/* has room for a tracer's call */
+	.byte	0x0f, 0x1f, 0x44, 0x00, 0x00
+	ret
+
+FUNC __switch_to_asm
+	ret
+
+FUNC calls_other_functions
+	call	__switch_to_asm
+	.globl	above_the_switch
+above_the_switch:
+	call	leads_nowhere
+	.globl	above_leads_nowhere
+above_leads_nowhere:
+	call	leads_on
+	.globl	above_leads_on
+above_leads_on:
 	ret
 
 FUNC ambiguous			/* sealed on one way to a call, not on the other */

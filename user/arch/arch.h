@@ -104,6 +104,9 @@ struct kc_arch {
 	/* Bytes of an entry in the tables of static keys and of fixups: kernel/edges.c. */
 	uint32_t jump_entry_size, fixup_size;
 
+	/* The function that switches from one task to another, called from the scheduler. */
+	const char *switch_to;
+
 	/* The function that getsid(2), which nobody calls often, begins with. */
 	const char *getsid;
 

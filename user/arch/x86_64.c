@@ -119,6 +119,7 @@ const struct kc_arch kc_arch_x86_64 = {
 	 */
 	.jump_entry_size = 16,
 	.fixup_size = 12,
+	.switch_to = "__switch_to_asm",
 	.getsid = "__x64_sys_getsid",
 	.syscall_name = syscall_name,
 };

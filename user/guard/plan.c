@@ -23,6 +23,7 @@ struct kc_plans {
 	struct kc_sites *sites;
 	struct made **by_sym; /* index of ksyms -> plan, or NULL: not made yet */
 	unsigned int pass;
+	uint64_t switch_to; /* the function that tasks are switched by; 0: not known */
 	struct kc_plan no_symbol, no_memory;
 	pthread_mutex_t lock; /* of all above; recursive: a cold part asks for its parent */
 };
@@ -61,6 +62,7 @@ int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans)
 {
 	struct kc_plans *plans kc_auto(kc_cleanup_plans) = calloc(1, sizeof(*plans));
 	pthread_mutexattr_t recursive;
+	const struct kc_sym *switch_to;
 	int err;
 
 	if (!plans)
@@ -71,6 +73,8 @@ int kc_plans_new(const struct kc_kernel *kernel, struct kc_plans **ret_plans)
 	plans->kernel = kernel;
 	plans->no_symbol.reason = KC_PLAN_NOT_COMPILED;
 	plans->no_memory.reason = KC_PLAN_NO_MEMORY;
+	if (kc_ksyms_by_name(kernel->ksyms, kc_arch()->switch_to, &switch_to, 1) == 1)
+		plans->switch_to = switch_to->addr;
 	plans->by_sym = calloc(kc_ksyms_count(kernel->ksyms), sizeof(*plans->by_sym));
 	if (!plans->by_sym)
 		return -ENOMEM;
@@ -469,6 +473,17 @@ const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc)
 	site = kc_sites_at(plans->sites, pc, plans->pass);
 	pthread_mutex_unlock(&plans->lock);
 	return site;
+}
+
+enum kc_site_kind kc_plans_above(struct kc_plans *plans, uint64_t pc, uint64_t below)
+{
+	enum kc_site_kind kind;
+
+	pthread_mutex_lock(&plans->lock);
+	kind = kc_sites_above(plans->sites, pc, below == KC_BELOW_SWITCH ? plans->switch_to : below,
+			      plans->pass);
+	pthread_mutex_unlock(&plans->lock);
+	return kind;
 }
 
 void kc_plans_next_pass(struct kc_plans *plans)

@@ -124,6 +124,13 @@ bool kc_plans_ahead(struct kc_plans *plans, uint64_t pc, struct kc_ahead *ret_ah
 /* What is known of a return address; NULL: out of memory. */
 const struct kc_site *kc_plans_site(struct kc_plans *plans, uint64_t pc);
 
+/*
+ * What is known of a return address above a frame at `below` (kc_frame_site()): see
+ * kc_sites_above(). Above KC_BELOW_SWITCH lies what a task that was switched out goes on at.
+ */
+#define KC_BELOW_SWITCH 1
+enum kc_site_kind kc_plans_above(struct kc_plans *plans, uint64_t pc, uint64_t below);
+
 /* From here on, what could not be read or told is tried again, once. */
 void kc_plans_next_pass(struct kc_plans *plans);
 

@@ -5,7 +5,9 @@
 #include <search.h>
 #include <stdlib.h>
 
+#include "guard/leads.h"
 #include "kernel/text.h"
+#include "util/array.h"
 
 struct kc_sites {
 	const struct kc_kernel *kernel;
@@ -26,11 +28,19 @@ int kc_sites_new(const struct kc_kernel *kernel, struct kc_decoder *decoder,
 	return 0;
 }
 
+static void free_site(void *data)
+{
+	struct kc_site *site = data;
+
+	free(site->leads);
+	free(site);
+}
+
 void kc_sites_free(struct kc_sites *sites)
 {
 	if (!sites)
 		return;
-	tdestroy(sites->tree, free);
+	tdestroy(sites->tree, free_site);
 	free(sites);
 }
 
@@ -49,36 +59,43 @@ static bool has_breakpoint(const uint8_t *bytes, size_t len)
 	return false;
 }
 
-/* *ret_torn: it may be another one in a moment. */
-static enum kc_site_kind look_before(const struct kc_sites *sites, uint64_t pc, bool *ret_torn)
+/* *ret_torn: it may be another one in a moment. *ret_target: of a direct call; else 0. */
+static enum kc_site_kind look_before(const struct kc_sites *sites, uint64_t pc,
+				     uint64_t *ret_target, bool *ret_torn)
 {
 	const struct kc_arch *arch = kc_arch();
 	uint32_t max = arch->call_max;
 	uint8_t bytes[KC_MAX_CALL];
 	struct kc_insn insn;
+	size_t calls = 0;
 	int err = kc_text_read(sites->kernel, pc - max, bytes, max);
 
+	*ret_target = 0;
 	*ret_torn = err == -EAGAIN;
 	if (err)
 		return *ret_torn ? KC_SITE_PATCHED : KC_SITE_UNREADABLE;
 	for (uint32_t len = arch->call_min; len <= max; len++)
 		if (kc_decode(sites->decoder, bytes + max - len, len, pc - len, &insn) &&
 		    insn.len == len && insn.flow == KC_FLOW_CALL)
-			return KC_SITE_CALL;
+			*ret_target = !calls++ || *ret_target == insn.target ? insn.target : 0;
+	/* The end of one call may read as another, shorter one. */
+	if (calls)
+		return KC_SITE_CALL;
 	if (!arch->may_be_patched_call(bytes + max))
 		return KC_SITE_NO_CALL;
 	*ret_torn = has_breakpoint(bytes, max);
 	return KC_SITE_PATCHED;
 }
 
-static enum kc_site_kind kind_before(const struct kc_sites *sites, uint64_t pc, int tries)
+static enum kc_site_kind kind_before(const struct kc_sites *sites, uint64_t pc, int tries,
+				     uint64_t *ret_target)
 {
 	bool torn;
-	enum kc_site_kind kind = look_before(sites, pc, &torn);
+	enum kc_site_kind kind = look_before(sites, pc, ret_target, &torn);
 
 	while (torn && --tries) {
 		kc_text_wait();
-		kind = look_before(sites, pc, &torn);
+		kind = look_before(sites, pc, ret_target, &torn);
 	}
 	return kind;
 }
@@ -94,20 +111,14 @@ static struct kc_site *known_site(const struct kc_sites *sites, uint64_t pc)
 static bool look(struct kc_sites *sites, struct kc_site *site, int tries, unsigned int pass)
 {
 	enum kc_site_kind before = site->kind;
+	uint64_t target;
 
-	site->kind = kind_before(sites, site->pc, tries);
+	site->kind = kind_before(sites, site->pc, tries, &target);
 	site->looked = pass;
 	return site->kind != before;
 }
 
-bool kc_sites_renew(struct kc_sites *sites, uint64_t pc, unsigned int pass)
-{
-	struct kc_site *site = known_site(sites, pc);
-
-	return site && look(sites, site, KC_TEXT_TRIES, pass);
-}
-
-const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned int pass)
+static struct kc_site *site_at(struct kc_sites *sites, uint64_t pc, unsigned int pass)
 {
 	struct kc_site *site = known_site(sites, pc);
 
@@ -126,4 +137,68 @@ const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned 
 		return NULL;
 	}
 	return site;
+}
+
+const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned int pass)
+{
+	return site_at(sites, pc, pass);
+}
+
+/* Where does the call lead, as it is now: it may be one that is patched. */
+static enum kc_leads ask(const struct kc_sites *sites, struct kc_site *site,
+			 const struct kc_sym *below, unsigned int pass)
+{
+	uint64_t target;
+	enum kc_leads leads = KC_LEADS_ANYWHERE;
+
+	if (kind_before(sites, site->pc, KC_TEXT_TRIES, &target) == KC_SITE_CALL)
+		leads = kc_leads(sites->kernel, sites->decoder, target, below);
+	if (leads == KC_LEADS_THERE && !kc_grow(site->leads, site->capacity, site->nr_leads + 1)) {
+		site->leads[site->nr_leads++] = below;
+	} else if (leads != KC_LEADS_ELSEWHERE) {
+		site->anywhere = true;
+	} else {
+		site->elsewhere = below;
+		site->asked = pass;
+	}
+	return leads;
+}
+
+enum kc_site_kind kc_sites_above(struct kc_sites *sites, uint64_t pc, uint64_t below,
+				 unsigned int pass)
+{
+	struct kc_site *site = site_at(sites, pc, pass);
+	const struct kc_sym *sym;
+
+	if (!site)
+		return KC_SITE_UNREADABLE;
+	if (site->kind != KC_SITE_CALL || site->anywhere)
+		return site->kind;
+	for (size_t i = 0; i < site->nr_leads; i++)
+		if (below - site->leads[i]->addr < site->leads[i]->size)
+			return KC_SITE_CALL;
+	sym = kc_ksyms_find(sites->kernel->ksyms, below);
+	if (!sym)
+		return KC_SITE_CALL;
+	if (sym == site->elsewhere && site->asked == pass)
+		return KC_SITE_ELSEWHERE;
+	return ask(sites, site, sym, pass) == KC_LEADS_ELSEWHERE ? KC_SITE_ELSEWHERE : KC_SITE_CALL;
+}
+
+bool kc_sites_renew(struct kc_sites *sites, uint64_t pc, unsigned int pass)
+{
+	struct kc_site *site = known_site(sites, pc);
+	const struct kc_sym *elsewhere;
+	bool changed;
+
+	if (!site)
+		return false;
+	elsewhere = site->elsewhere;
+	site->nr_leads = 0;
+	site->elsewhere = NULL;
+	site->anywhere = false;
+	changed = look(sites, site, KC_TEXT_TRIES, pass);
+	if (elsewhere && site->kind == KC_SITE_CALL)
+		changed |= ask(sites, site, elsewhere, pass) != KC_LEADS_ELSEWHERE;
+	return changed;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Return addresses: does the instruction before one call?
+ * Return addresses: does the instruction before one call, and may the function that it calls be
+ * that of the frame below?
  *
  * Text that is patched at run time can make the question unanswerable: a call
  * may have become a nop or `xor %eax, %eax` (static calls, Linux commit
@@ -19,12 +20,19 @@ enum kc_site_kind {
 	KC_SITE_PATCHED, /* it may have been one */
 	KC_SITE_NO_CALL, /* nobody can return here */
 	KC_SITE_UNREADABLE,
+	KC_SITE_ELSEWHERE, /* it is a call, of another function: see guard/leads.h */
 };
 
 struct kc_site {
 	uint64_t pc;
-	enum kc_site_kind kind;
-	unsigned int looked; /* in which pass */
+	enum kc_site_kind kind; /* never KC_SITE_ELSEWHERE */
+	unsigned int looked;	/* in which pass */
+	/* What was asked and found so far: its call leads to these functions, or anywhere. */
+	const struct kc_sym **leads;
+	size_t nr_leads, capacity;
+	bool anywhere;
+	const struct kc_sym *elsewhere; /* not to this one, as it was in pass `asked` */
+	unsigned int asked;
 };
 
 struct kc_sites;
@@ -36,6 +44,13 @@ void kc_sites_free(struct kc_sites *sites);
 
 /* Owned by sites and kept; looked at again if that was in another pass. NULL: out of memory. */
 const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned int pass);
+
+/*
+ * What is known of the return address pc above a frame at `below` (kc_frame_site()); KC_SITE_CALL
+ * also where the call can't be followed.
+ */
+enum kc_site_kind kc_sites_above(struct kc_sites *sites, uint64_t pc, uint64_t below,
+				 unsigned int pass);
 
 /* Look again; does that change anything? */
 bool kc_sites_renew(struct kc_sites *sites, uint64_t pc, unsigned int pass);

@@ -303,7 +303,9 @@ bool kc_renew_stack(const struct kc_kernel *kernel, struct kc_plans *plans,
 
 	do {
 		kc_unwind(kernel, plans, stack, from, &unwound);
-		goes_on = unwound.end == KC_UNWIND_NOT_CALLED && unwound.count >= renewed;
+		goes_on = (unwound.end == KC_UNWIND_NOT_CALLED ||
+			   unwound.end == KC_UNWIND_ELSEWHERE) &&
+			  unwound.count >= renewed;
 		for (; renewed < unwound.count; renewed++)
 			changed |= renew_frame(plans, &unwound.frames[renewed]);
 		/* A call after all: what lies beyond it has not been looked at yet. */

@@ -21,6 +21,7 @@ static const char *const end_texts[] = {
 	[KC_UNWIND_NOT_TEXT] = "a return address is not kernel text",
 	[KC_UNWIND_NOT_CALLED] = "a return address does not follow a call",
 	[KC_UNWIND_CHANGED] = "the frames are not those that there were in this sleep",
+	[KC_UNWIND_ELSEWHERE] = "the call before a return address does not lead to the frame below",
 	[KC_UNWIND_BAD_TABLE] = "a malformed unwind table entry",
 	[KC_UNWIND_TRACER] = "a return address was replaced by the function graph tracer, or a "
 			     "probe built on it",
@@ -60,6 +61,8 @@ struct cursor {
 	struct kc_plans *plans;
 	const struct kc_stack *stack;
 	struct kc_frame frame;
+	const struct kc_frame *below; /* NULL: it is the innermost */
+	bool is_switched;	      /* the innermost is what a switch goes on at */
 	/* Code without tables was followed: where tables led to no further, and why. */
 	bool led_by_code;
 	enum kc_unwind_end tables_end;
@@ -318,12 +321,33 @@ bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 	       kc_plans_at(plans, frame->pc)->reason == KC_PLAN_UNGUARDED;
 }
 
-/* Does no call lie before this return address? */
-static bool is_not_called(struct kc_plans *plans, const struct kc_frame *frame)
+/* What kc_plans_above() is to be asked of; 0: nothing can be said of it. */
+static uint64_t place_below(const struct cursor *at)
 {
-	const struct kc_site *site = frame->exact ? NULL : kc_plans_site(plans, frame->pc);
+	const struct kc_frame *below = at->below;
 
-	return site && site->kind == KC_SITE_NO_CALL;
+	if (!below)
+		return at->is_switched ? KC_BELOW_SWITCH : 0;
+	/* Interrupted on its way in or out, perhaps in a thunk. */
+	if (below->exact && kc_return_slot(below->cfa) == below->sp)
+		return 0;
+	/* How code that is made at run time was entered, no text tells. */
+	return kc_kernel_is_text(at->kernel, kc_frame_site(below)) ? kc_frame_site(below) : 0;
+}
+
+/* Can the call before this return address have made the frame below? */
+static enum kc_unwind_end judge_call(const struct cursor *at)
+{
+	if (at->frame.exact)
+		return KC_UNWIND_COMPLETE;
+	switch (kc_plans_above(at->plans, at->frame.pc, place_below(at))) {
+	case KC_SITE_NO_CALL:
+		return KC_UNWIND_NOT_CALLED;
+	case KC_SITE_ELSEWHERE:
+		return KC_UNWIND_ELSEWHERE;
+	default:
+		return KC_UNWIND_COMPLETE;
+	}
 }
 
 /*
@@ -339,7 +363,7 @@ static enum kc_unwind_end judge_pc(const struct cursor *at)
 	if (replaced)
 		return replaced;
 	if (kc_kernel_is_text(kernel, kc_frame_site(frame)))
-		return is_not_called(at->plans, frame) ? KC_UNWIND_NOT_CALLED : KC_UNWIND_COMPLETE;
+		return judge_call(at);
 	return frame->pc >= KC_TEXT_HALF && kc_kernel_may_be_code(kernel, kc_frame_site(frame))
 		       ? KC_UNWIND_NO_TABLE
 		       : KC_UNWIND_NOT_TEXT;
@@ -392,6 +416,7 @@ static enum kc_unwind_end unwind(struct cursor *at, struct kc_unwound *unwound,
 			return end;
 		last = &unwound->frames[unwound->count++];
 		*last = at->frame;
+		at->below = last;
 		end = why;
 	} while (has_row && step(at, &row, last, &end));
 	return end;
@@ -405,7 +430,9 @@ static enum kc_unwind_end unwind(struct cursor *at, struct kc_unwound *unwound,
 void kc_unwind(const struct kc_kernel *kernel, struct kc_plans *plans, const struct kc_stack *stack,
 	       const struct kc_frame *from, struct kc_unwound *ret_unwound)
 {
-	struct cursor at = { .kernel = kernel, .plans = plans, .stack = stack };
+	struct cursor at = {
+		.kernel = kernel, .plans = plans, .stack = stack, .is_switched = !from
+	};
 	size_t by_tables = 0;
 
 	memset(ret_unwound, 0, offsetof(struct kc_unwound, frames));

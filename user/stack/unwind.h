@@ -69,7 +69,9 @@ enum kc_unwind_end {
 	KC_UNWIND_EARLY = 13,  /* it was said to be the end, and is not at the stack's top */
 	/* bad data */
 	KC_UNWIND_CHANGED = 14, /* a return address is not what it was in this sleep */
-	KC_UNWIND_NR_ENDS = 15,
+	/* can't tell */
+	KC_UNWIND_ELSEWHERE = 15, /* the call before a return address is of another function */
+	KC_UNWIND_NR_ENDS = 16,
 };
 
 const char *kc_unwind_end_text(enum kc_unwind_end end);

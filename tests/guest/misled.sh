@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A return address of each of App01's sleeping threads becomes another one of its stack before
+# anybody looks: one place further out in each round. No slot is damaged.
+control=/sys/kernel/debug/stackfault
+insmod /lib/stackfault.ko || exit 90
+places() { # of a thread, innermost first
+	sed -n 's/^\[<0>\] //p' /proc/$1/stack
+}
+for round in 1 2 3; do
+	app01 600 >app-$round &
+	pid=$!
+	until grep -qs ready app-$round; do sleep 0.1; done
+	tids="$pid $(sed -n 's/^a01-[a-z-]* //p' app-$round)"
+	for tid in $tids; do
+		until [ -n "$(places $tid)" ]; do sleep 0.1; done
+		place=$(places $tid | sed -n "${round}p")
+		echo "reroute $tid ${place%%+*}" 2>/dev/null >$control && echo "changed: $tid"
+	done
+	kcanary audit -v -j >out 2>err
+	echo "audit: status $?"
+	sed 's/^/audit:out: /' out
+	sed 's/^/audit:err: /' err
+	for place in $(sed -n 's/.*"code":{"function":"\([^"]*\)","module":null,"offset":"\([^"]*\)".*/\1+\2/p' out); do
+		kcanary explain ${place%+*} | sed 's/^[| ?]*//' |
+			awk -v at="+${place#*+}" -v place="$place" '
+				$1 == at { print "told: " place " behind " before }
+				{ before = $0 }'
+	done
+	echo restore >$control
+	kcanary audit -j | sed 's/^/restored:out: /'
+	kill -9 $pid
+	wait
+done

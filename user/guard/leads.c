@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "guard/leads.h"
+
+#include <string.h>
+
+#include "kernel/text.h"
+
+/* More functions are not followed: some, as the switch over all system calls, lead to hundreds. */
+#define MAX_FUNCTIONS 32
+
+/* A call is to a function's first bytes. */
+#define ENTRY_LEN 16
+
+struct walk {
+	const struct kc_kernel *kernel;
+	const struct kc_sym *below;
+	const struct kc_sym *syms[MAX_FUNCTIONS];
+	size_t count;
+	enum kc_leads leads;
+};
+
+static void go_to(struct walk *walk, uint64_t target)
+{
+	const struct kc_ksyms *ksyms = walk->kernel->ksyms;
+	const struct kc_sym *sym = kc_ksyms_find(ksyms, target);
+
+	if (sym == walk->below) {
+		walk->leads = KC_LEADS_THERE;
+		return;
+	}
+	if (sym && strstr(kc_sym_name(ksyms, sym), kc_arch()->return_thunk))
+		return;
+	for (size_t i = 0; i < walk->count; i++)
+		if (walk->syms[i] == sym)
+			return;
+	if (!sym || !sym->size || kc_sym_is_generated(ksyms, sym) || walk->count == MAX_FUNCTIONS ||
+	    strstr(kc_sym_name(ksyms, sym), kc_arch()->jump_thunk)) {
+		walk->leads = KC_LEADS_ANYWHERE;
+		return;
+	}
+	walk->syms[walk->count++] = sym;
+}
+
+/*
+ * A tracer's call at the function's entry may come back to another function in its place, as a
+ * live patch does. That one is a module's.
+ */
+static bool may_be_replaced(const struct walk *walk, const struct kc_sym *sym,
+			    const struct kc_insn *insn)
+{
+	return walk->below->module &&
+	       (insn->addr == sym->addr || insn->addr == sym->addr + kc_arch()->landing_pad);
+}
+
+static void take_insn(struct walk *walk, const struct kc_sym *sym, const struct kc_insn *insn)
+{
+	bool inside = insn->target - sym->addr < sym->size;
+
+	switch (insn->flow) {
+	case KC_FLOW_CALL:
+		/* A retpoline calls its own middle. */
+		if (may_be_replaced(walk, sym, insn) || (inside && insn->target != sym->addr))
+			walk->leads = KC_LEADS_ANYWHERE;
+		break;
+	case KC_FLOW_JUMP:
+	case KC_FLOW_BRANCH:
+		if (!insn->target)
+			walk->leads = KC_LEADS_ANYWHERE;
+		else if (!inside)
+			go_to(walk, insn->target);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool goes_on(const struct kc_insn *insn)
+{
+	return insn->flow == KC_FLOW_NEXT || insn->flow == KC_FLOW_BRANCH;
+}
+
+/* What compilers fill up with is this, too. */
+static bool does_nothing(const struct kc_insn *insn)
+{
+	return insn->flow == KC_FLOW_NEXT && !insn->writes && !insn->effect && !insn->frame;
+}
+
+static void follow_function(struct walk *walk, struct kc_decoder *decoder, const struct kc_sym *sym)
+{
+	kc_auto_free uint8_t *bytes = malloc(sym->size);
+	struct kc_insn insn = {};
+	bool falls = true; /* out of what was decoded so far */
+
+	if (!bytes || kc_text_read(walk->kernel, sym->addr, bytes, sym->size)) {
+		walk->leads = KC_LEADS_ANYWHERE;
+		return;
+	}
+	for (size_t at = 0; at < sym->size && walk->leads == KC_LEADS_ELSEWHERE; at += insn.len) {
+		/* Compilers put breakpoints behind what does not come back; patches, anywhere. */
+		if ((falls && kc_text_is_torn(bytes + at, sym->size - at)) ||
+		    !kc_decode(decoder, bytes + at, sym->size - at, sym->addr + at, &insn)) {
+			walk->leads = KC_LEADS_ANYWHERE;
+			return;
+		}
+		take_insn(walk, sym, &insn);
+		if (!does_nothing(&insn))
+			falls = goes_on(&insn);
+	}
+	/* Assembly falls through into what has a name of its own. */
+	if (walk->leads == KC_LEADS_ELSEWHERE && falls &&
+	    kc_ksyms_find(walk->kernel->ksyms, sym->addr + sym->size))
+		go_to(walk, sym->addr + sym->size);
+}
+
+enum kc_leads kc_leads(const struct kc_kernel *kernel, struct kc_decoder *decoder, uint64_t target,
+		       const struct kc_sym *below)
+{
+	struct walk walk = { .kernel = kernel, .below = below, .leads = KC_LEADS_ELSEWHERE };
+	const struct kc_sym *first = kc_ksyms_find(kernel->ksyms, target);
+
+	if (!first || target - first->addr >= ENTRY_LEN)
+		return KC_LEADS_ANYWHERE;
+	go_to(&walk, target);
+	for (size_t i = 0; i < walk.count && walk.leads == KC_LEADS_ELSEWHERE; i++)
+		follow_function(&walk, decoder, walk.syms[i]);
+	return walk.leads;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where the function that a call names may have gone on: is the frame below a return address one
+ * that this call can have made?
+ *
+ *	ret_addr-5:  call  wait_for_it       named: a direct call
+ *	wait_for_it: ...   jmp  wait_long    a tail call: wait_long's frame is the one below
+ *
+ * Code is followed over jumps from function to function. What it says holds for code as it is: a
+ * call whose target was patched (static calls) after a task went through it does not lead to the
+ * frame that the task has. So "elsewhere" proves nothing about a return address; it only takes the
+ * ground from what was derived from it.
+ */
+#ifndef KC_GUARD_LEADS_H
+#define KC_GUARD_LEADS_H
+
+#include "arch/insn.h"
+#include "kernel/kernel.h"
+
+enum kc_leads {
+	KC_LEADS_THERE,
+	KC_LEADS_ELSEWHERE,
+	KC_LEADS_ANYWHERE, /* an indirect jump, a tracer's call, what can't be read or named */
+};
+
+/* A call of `target` and a frame of the function `below`. */
+enum kc_leads kc_leads(const struct kc_kernel *kernel, struct kc_decoder *decoder, uint64_t target,
+		       const struct kc_sym *below);
+
+#endif
