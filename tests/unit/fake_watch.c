@@ -76,21 +76,21 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	return seen.err;
 }
 
-static bool of_gate[KC_LOOKERS]; /* its evidence is */
+static bool of_gate[KC_WRITERS]; /* its evidence is */
 
 static void word_evidence(struct kc_sink *sink, const struct kc_kernel *kernel,
 			  const struct kc_evidence *evidence)
 {
 	(void)sink;
 	(void)kernel;
-	of_gate[evidence->looker] = evidence->event->kind == KC_EVENT_GATE;
+	of_gate[evidence->writer] = evidence->event->kind == KC_EVENT_GATE;
 	seen.numbered[evidence->first.number] = true;
 }
 
-static int write_evidence(struct kc_sink *sink, unsigned int looker)
+static int write_evidence(struct kc_sink *sink, unsigned int writer)
 {
 	(void)sink;
-	while (seen.gate_waits && of_gate[looker]) {
+	while (seen.gate_waits && of_gate[writer]) {
 		seen.gate_waited = true;
 		nap();
 	}

@@ -675,6 +675,50 @@ static void held_cpu_waits_for_gates(void **state)
 	kc_events_free(events);
 }
 
+static _Atomic unsigned int in_log;
+
+static int write_to_log(struct kc_sink *sink, unsigned int writer)
+{
+	(void)sink;
+	(void)writer;
+	in_log++;
+	return 0;
+}
+
+static void free_log(struct kc_sink *sink)
+{
+	(void)sink;
+}
+
+/* What waits for no disk has it before the disk does, and only once. */
+static void gate_goes_to_the_log_first(void **state)
+{
+	static const struct kc_sink_ops ops = {
+		.write_evidence = write_to_log,
+		.is_prompt = true,
+		.free = free_log,
+	};
+	struct kc_sink log = { &ops };
+	struct kc_events *events;
+
+	(void)state;
+	kc_sinks_add(&sinks, &log);
+	events = start_patient_events(3000);
+	threads[1].words[SLOT] = 0;
+	in_log = 0;
+	seen.gate_waits = true;
+	fake_send(new_gate_event(&threads[1], 7));
+	while (!in_log || !seen.gate_waited)
+		nap();
+	assert_int_equal(seen.evidence, 0);
+	seen.gate_waits = false;
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.evidence, 1);
+	assert_int_equal(in_log, 1);
+	kc_events_free(events);
+	kc_sinks_free(&sinks);
+}
+
 /* However many gates' events wait for the disk, somebody looks out for a CPU that is held. */
 static void gates_leave_one_looker(void **state)
 {
@@ -855,6 +899,7 @@ int main(void)
 		TEST(gate_of_unknown_code),
 		TEST(gate_without_proof),
 		TEST(held_cpu_waits_for_gates),
+		TEST(gate_goes_to_the_log_first),
 		TEST(gates_leave_one_looker),
 		TEST(sink_fails_at_an_event),
 		TEST(full_disk_at_an_event),

@@ -124,16 +124,11 @@ static int write_finding(uint64_t seq)
 	return kc_sinks_finding(&sinks, session.kernel, &finding);
 }
 
-static void nobody_waits(void *arg)
+static int write_evidence(unsigned int writer, uint64_t number)
 {
-	(void)arg;
-}
+	struct kc_evidence evidence = { { .number = number }, event, writer };
 
-static int write_evidence(unsigned int looker, uint64_t number)
-{
-	struct kc_evidence evidence = { { .number = number }, event, looker };
-
-	return kc_sinks_evidence(&sinks, &session, &evidence, nobody_waits, NULL);
+	return kc_sinks_evidence(&sinks, &session, &evidence, KC_EVIDENCE_ALL, NULL, NULL);
 }
 
 /* All that was written. */

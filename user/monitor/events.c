@@ -12,15 +12,18 @@
 
 #include "monitor/hearing.h"
 #include "monitor/lookers.h"
+#include "monitor/scribe.h"
 
 /* Room for a flood that comes while the main thread is at something else; a power of two. */
 #define NR_PARCELS 64
 
 /* An event on its way from a looker to the main thread. */
 struct parcel {
-	_Atomic bool ready; /* the looker is done with it */
-	bool secure;	    /* to be written down by the looker */
-	uint64_t gates;	    /* that had come before it */
+	_Atomic bool ready;    /* for the main thread */
+	bool secure;	       /* to be written down before that */
+	_Atomic bool for_disk; /* by the scribe */
+	_Atomic uint64_t gate; /* of a gate, which is written down: so many it is; else 0 */
+	uint64_t gates;	       /* of those, that had come before it */
 	struct kc_first first;
 	struct kc_event event;
 	uint64_t words[KC_STACK_WORDS];
@@ -29,11 +32,12 @@ _Static_assert(offsetof(struct parcel, words) ==
 		       offsetof(struct parcel, event) + sizeof(struct kc_event),
 	       "the words follow the event");
 
-_Static_assert(KC_LOOKERS == KC_BORROWERS, "each looker borrows the kernel under its number");
+_Static_assert(KC_WRITERS == KC_BORROWERS, "each writer borrows the kernel under its number");
 
 struct kc_events {
 	struct kc_events_options with;
 	struct kc_lookers *lookers;
+	struct kc_scribe *scribe;
 	pthread_mutex_t ring; /* of the ring buffer and of `put`; only lookers ever own it */
 	/* The inbox: lookers put in, the main thread takes out, in the same order. */
 	struct parcel parcels[NR_PARCELS];
@@ -41,24 +45,22 @@ struct kc_events {
 	struct parcel spare[KC_LOOKERS]; /* when the inbox is full */
 	int wake;
 	_Atomic uint64_t senseless, overflowed, late;
-	uint64_t gates; /* of a gate, that came; owned with the ring */
-	_Atomic uint64_t
-		at_gate[KC_LOOKERS];   /* the one of those that a looker is writing; 0: none */
-	_Atomic unsigned int at_gates; /* so many lookers are */
-	unsigned int lookers_wanted;
-	uint64_t gate_second; /* in which so many were written; owned with the ring */
+	uint64_t gates;		       /* that came and are written down; owned with the ring */
+	_Atomic unsigned int at_gates; /* so many are not on the disk yet */
+	uint64_t gate_second;	       /* in which so many were written; owned with the ring */
 	unsigned int gates_in_second;
 	_Atomic uint64_t dropped; /* the last evidence whose event had no room; 0: none untold */
 	struct kc_hearing hearing;
 };
 
-/* Of a gate's events so many are written down at once in a second; each waits for the disk. */
-#define GATE_BUDGET 20
-
 /*
- * Never by the last looker that is free: it is for a CPU that is held, which its event finds nobody
- * else for. Owns the ring.
+ * Of a gate's events so many are written down at once in a second, and so many wait for the disk at
+ * a time: what comes behind them waits with them.
  */
+#define GATE_BUDGET  20
+#define MAX_AT_GATES 8
+
+/* Owns the ring. */
 static bool may_secure_gate(struct kc_events *events, const struct kc_event *event)
 {
 	uint64_t second = event->task.boot_ns / 1000000000;
@@ -66,8 +68,7 @@ static bool may_secure_gate(struct kc_events *events, const struct kc_event *eve
 	if (second != events->gate_second)
 		events->gates_in_second = 0;
 	events->gate_second = second;
-	if (events->gates_in_second >= GATE_BUDGET ||
-	    events->at_gates + 1 >= events->lookers_wanted)
+	if (events->gates_in_second >= GATE_BUDGET || events->at_gates >= MAX_AT_GATES)
 		return false;
 	events->gates_in_second++;
 	events->at_gates++;
@@ -87,13 +88,14 @@ static struct parcel *receive(struct kc_events *events, unsigned int looker, boo
 	events->senseless += got < 0; /* gone, and told */
 	if (got <= 0)
 		return NULL;
-	parcel->ready = false;
+	parcel->ready = parcel->for_disk = false;
+	parcel->gate = 0;
 	parcel->first = (struct kc_first){};
 	parcel->gates = events->gates;
 	parcel->secure = event->flags & KC_EVENT_HELD;
-	if (event->kind == KC_EVENT_GATE && may_secure_gate(events, event)) {
+	if (event->kind == KC_EVENT_GATE && !full && may_secure_gate(events, event)) {
 		parcel->secure = true;
-		events->at_gate[looker] = ++events->gates;
+		parcel->gate = ++events->gates;
 	} else if (event->kind == KC_EVENT_GATE) {
 		events->late++;
 	}
@@ -111,18 +113,20 @@ struct held {
 
 static bool are_gates_written(const struct kc_events *events, uint64_t gates)
 {
-	for (size_t i = 0; i < KC_LOOKERS; i++) {
-		uint64_t at = events->at_gate[i];
+	uint32_t put = events->put;
 
-		if (at && at <= gates)
+	for (uint32_t i = events->taken; i != put; i++) {
+		const struct parcel *parcel = &events->parcels[i % NR_PARCELS];
+
+		if (parcel->gate && parcel->gate <= gates && !parcel->ready)
 			return false;
 	}
 	return true;
 }
 
 /*
- * Another looker may still be writing what a gate has said of the very task that panics now. Not
- * for ever: it may be on the CPU that is held.
+ * What a gate has said of the very task that panics now may still be on its way to the disk. Not
+ * for ever: the disk may be waiting for the CPU that is held.
  */
 static void wait_for_gates(const struct kc_events *events, uint64_t gates)
 {
@@ -143,46 +147,38 @@ static void tell_safe(void *arg)
 	kc_probes_tell(held->events->with.probes, &held->parcel->event, KC_HELD_SAFE);
 }
 
-/*
- * A CPU is held for this one, or the task that it is about goes on meanwhile: write down at once
- * what the event says by itself. False: not so.
- */
-static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
+/* Write down what the event says by itself. False: not so. */
+static bool write_down(struct kc_events *events, struct parcel *parcel, unsigned int writer,
+		       unsigned int reach)
 {
-	struct kc_evidence evidence = { .event = &parcel->event, .looker = looker };
+	const struct kc_evidence evidence = {
+		.first = parcel->first,
+		.event = &parcel->event,
+		.writer = writer,
+	};
 	struct held held = { events, parcel };
 
-	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
-	evidence.first.number = kc_desk_number(events->with.engine.desk);
-	clock_gettime(CLOCK_REALTIME, &evidence.first.time);
-	evidence.first.after = kc_sinks_told(events->with.engine.sinks);
-	/* It may be in the file all the same, and not on the disk: the number stays its own. */
-	parcel->first = evidence.first;
 	if (!kc_sinks_evidence(events->with.engine.sinks, events->with.engine.session, &evidence,
-			       tell_safe, &held))
+			       reach, tell_safe, &held))
 		return true;
 	events->late++;
 	return false;
 }
 
 /*
- * The task goes on on that CPU, and if it panics there, neither we nor a disk's interrupt get that
- * CPU again: whoever then writes to the same file waits for us. *left: it was left, and which CPUs
- * it was ours to run on.
+ * A CPU is held for this one, or the task that it is about goes on meanwhile, and may come by the
+ * CPU of a looker that waits for a disk: that is the scribe's, then. True: nobody loses more by
+ * what is not handed over than a finding's details.
  */
-static bool secure_gate(struct kc_events *events, struct parcel *parcel, unsigned int looker,
-			bool *left, cpu_set_t *before)
+static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
 {
-	bool secured;
-
-	if (!*left && kc_looker_leave(parcel->event.cpu, before))
-		*left = true;
-	else if (*left) /* from the next one, too, and not back to the first */
-		kc_looker_leave_too(parcel->event.cpu);
-	secured = secure(events, parcel, looker);
-	events->at_gate[looker] = 0;
-	events->at_gates--;
-	return secured;
+	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
+	/* It may be in the file all the same, and not on the disk: the number stays its own. */
+	parcel->first.number = kc_desk_number(events->with.engine.desk);
+	clock_gettime(CLOCK_REALTIME, &parcel->first.time);
+	parcel->first.after = kc_sinks_told(events->with.engine.sinks);
+	return write_down(events, parcel, looker,
+			  parcel->gate ? KC_EVIDENCE_PROMPT : KC_EVIDENCE_ALL);
 }
 
 /* secured: nobody loses more by what is not handed over than a finding's details. */
@@ -191,7 +187,7 @@ static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned 
 {
 	const uint64_t one = 1;
 
-	if (parcel == &events->spare[looker]) {
+	if (looker < KC_LOOKERS && parcel == &events->spare[looker]) {
 		events->overflowed++;
 		if (parcel->first.number)
 			events->dropped = parcel->first.number;
@@ -204,6 +200,33 @@ static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned 
 		return; /* it is readable already */
 }
 
+/* What lookers have left for the disk. The scribe's, or the main thread's when there is none. */
+static void write_gates(void *arg)
+{
+	struct kc_events *events = arg;
+	uint32_t put = events->put;
+
+	for (uint32_t i = events->taken; i != put; i++) {
+		struct parcel *parcel = &events->parcels[i % NR_PARCELS];
+
+		if (!parcel->for_disk)
+			continue;
+		parcel->for_disk = false;
+		if (events->scribe)
+			kc_scribe_leave(parcel->event.cpu);
+		write_down(events, parcel, KC_LOOKERS, KC_EVIDENCE_DISK);
+		events->at_gates--;
+		hand_over(events, parcel, KC_LOOKERS, true);
+	}
+}
+
+static void leave_to_scribe(struct kc_events *events, struct parcel *parcel)
+{
+	parcel->for_disk = true;
+	if (events->scribe)
+		kc_scribe_wake(events->scribe);
+}
+
 /*
  * The disk is waited for without a lock: who waits may be on the CPU that is held for the
  * next event, and that one is then another looker's.
@@ -213,8 +236,7 @@ static bool look(void *arg, unsigned int looker)
 	struct kc_events *events = arg;
 	struct parcel *parcel;
 	unsigned int count = 0;
-	bool more, secured, left = false, elsewhere = false;
-	cpu_set_t before;
+	bool more, secured, elsewhere = false;
 
 	do {
 		more = false;
@@ -226,15 +248,12 @@ static bool look(void *arg, unsigned int looker)
 		pthread_mutex_unlock(&events->ring);
 		if (!parcel)
 			continue;
-		if (parcel->secure && parcel->event.kind == KC_EVENT_GATE)
-			secured = secure_gate(events, parcel, looker, &left, &before);
+		secured = parcel->secure && secure(events, parcel, looker);
+		if (parcel->gate)
+			leave_to_scribe(events, parcel);
 		else
-			secured = parcel->secure && secure(events, parcel, looker);
-		hand_over(events, parcel, looker, secured);
+			hand_over(events, parcel, looker, secured);
 	} while (more && ++count < NR_PARCELS);
-	/* When all is handed over: that CPU may be one that is held. */
-	if (left)
-		kc_looker_return(&before);
 	/* Who runs before all others gives way now and then, also in a flood. */
 	return !more && !elsewhere;
 }
@@ -247,12 +266,14 @@ int kc_events_start(const struct kc_events_options *options, struct kc_events **
 	if (!events)
 		return -ENOMEM;
 	events->with = *options;
-	events->lookers_wanted = kc_lookers_wanted();
 	events->hearing = (struct kc_hearing){ .with = options->engine };
 	pthread_mutex_init(&events->ring, NULL);
 	events->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (events->wake < 0)
 		return -errno;
+	err = kc_scribe_start(write_gates, events, options->hold_off, &events->scribe);
+	if (err)
+		return err;
 	err = kc_lookers_start(
 		&(struct kc_looking){
 			.fd = kc_probes_fd(options->probes),
@@ -341,8 +362,11 @@ int kc_events_stop(struct kc_events *events)
 	if (!events->lookers)
 		return 0;
 	kc_lookers_free(kc_take(events->lookers));
+	kc_scribe_free(events->scribe);
+	events->scribe = NULL;
 	do {
 		all = look(events, 0);
+		write_gates(events);
 		err = kc_events_handle(events);
 		first_err = first_err ?: err;
 	} while (!all);
@@ -354,6 +378,7 @@ void kc_events_free(struct kc_events *events)
 	if (!events)
 		return;
 	kc_events_stop(events);
+	kc_scribe_free(events->scribe);
 	if (events->wake >= 0)
 		close(events->wake);
 	pthread_mutex_destroy(&events->ring);

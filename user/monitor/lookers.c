@@ -78,6 +78,14 @@ static int until_turn(const struct looker *looker)
 	return period - (ms + looker->nth * period / looker->lookers->wanted) % period;
 }
 
+void kc_lookers_urgency(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &param))
+		kc_debug("no raised priority for the thread that writes events");
+}
+
 /*
  * What is done while a CPU is held must not wait for memory or for a turn. By the thread itself,
  * and first: on PREEMPT_RT the timer of who has no such priority waits for a thread of the CPU that
@@ -85,14 +93,12 @@ static int until_turn(const struct looker *looker)
  */
 static void make_urgent(const struct looker *looker)
 {
-	struct sched_param param = { .sched_priority = 1 };
 	cpu_set_t cpu;
 
 	/* Spread over all there are: what is bound to CPUs is often bound to the first ones. */
 	if (nth_cpu(looker->nth * count_cpus() / looker->lookers->wanted, &cpu))
 		pthread_setaffinity_np(pthread_self(), sizeof(cpu), &cpu);
-	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &param))
-		kc_debug("no raised priority for the thread that writes events");
+	kc_lookers_urgency();
 }
 
 static void *look(void *arg)
@@ -112,23 +118,31 @@ static void *look(void *arg)
 	return NULL;
 }
 
-static int start(struct kc_lookers *lookers)
+int kc_lookers_thread(pthread_t *ret_thread, void *(*run)(void *arg), void *arg)
 {
 	pthread_attr_t attr;
-	int err = 0;
+	int err;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE); /* all of it is locked */
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	err = -pthread_create(ret_thread, &attr, run, arg);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+static int start(struct kc_lookers *lookers)
+{
+	int err = 0;
+
 	for (unsigned int i = 0; !err && i < lookers->wanted; i++) {
 		struct looker *looker = &lookers->threads[i];
 
 		*looker = (struct looker){ .lookers = lookers, .nth = i };
-		err = -pthread_create(&looker->thread, &attr, look, looker);
+		err = kc_lookers_thread(&looker->thread, look, looker);
 		if (err)
 			break;
 		lookers->nr_threads++;
 	}
-	pthread_attr_destroy(&attr);
 	return err;
 }
 
@@ -144,7 +158,7 @@ static void lock_memory(void)
 			err ? kc_strerror(err) : "no CAP_IPC_LOCK, and a limit");
 }
 
-unsigned int kc_lookers_wanted(void)
+static unsigned int count_wanted(void)
 {
 	unsigned int cpus = count_cpus();
 
@@ -159,7 +173,7 @@ int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_l
 	if (!lookers)
 		return -ENOMEM;
 	lookers->looking = *looking;
-	lookers->wanted = kc_lookers_wanted();
+	lookers->wanted = count_wanted();
 	lookers->period = looking->hold_off ? looking->hold_off * lookers->wanted / LOOKS : IDLE_MS;
 	if (!lookers->period)
 		lookers->period = 1;
@@ -180,33 +194,4 @@ void kc_lookers_free(struct kc_lookers *lookers)
 	for (unsigned int i = 0; i < lookers->nr_threads; i++)
 		pthread_join(lookers->threads[i].thread, NULL);
 	free(lookers);
-}
-
-bool kc_looker_leave(unsigned int cpu, cpu_set_t *ret_before)
-{
-	cpu_set_t others;
-
-	/* The main thread is not pinned. */
-	if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(*ret_before), ret_before) ||
-	    !CPU_ISSET(cpu, ret_before) || sched_getaffinity(getpid(), sizeof(others), &others))
-		return false;
-	CPU_CLR(cpu, &others);
-	return CPU_COUNT(&others) && !sched_setaffinity(0, sizeof(others), &others);
-}
-
-void kc_looker_leave_too(unsigned int cpu)
-{
-	cpu_set_t rest;
-
-	if (cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(rest), &rest))
-		return;
-	CPU_CLR(cpu, &rest);
-	if (CPU_COUNT(&rest))
-		sched_setaffinity(0, sizeof(rest), &rest);
-}
-
-void kc_looker_return(const cpu_set_t *before)
-{
-	if (sched_setaffinity(0, sizeof(*before), before))
-		kc_debug("the thread that writes events can't return to its CPU");
 }

@@ -8,7 +8,7 @@
 #ifndef KC_MONITOR_LOOKERS_H
 #define KC_MONITOR_LOOKERS_H
 
-#include <sched.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "util/cleanup.h"
@@ -17,6 +17,9 @@ struct kc_lookers;
 
 /* How many there are at most, numbered from 0; as many as CPUs, if those are fewer. */
 #define KC_LOOKERS 4
+
+/* Who writes evidence: they, and the scribe, whose number is KC_LOOKERS. See scribe.h. */
+#define KC_WRITERS (KC_LOOKERS + 1)
 
 struct kc_looking {
 	int fd;		       /* readable: look at once */
@@ -29,9 +32,6 @@ struct kc_looking {
 /* Are there two CPUs to run on? With one, nobody could look while it is held. */
 bool kc_lookers_are_possible(void);
 
-/* How many kc_lookers_start() starts. */
-unsigned int kc_lookers_wanted(void);
-
 /* Signals are blocked by the caller. 0 or -errno. */
 int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_lookers);
 
@@ -39,12 +39,10 @@ int kc_lookers_start(const struct kc_looking *looking, struct kc_lookers **ret_l
 void kc_lookers_free(struct kc_lookers *lookers);
 KC_DEFINE_AUTO(lookers, struct kc_lookers, kc_lookers_free)
 
-/*
- * Of the calling thread: run elsewhere than on this CPU, until kc_looker_return(). False: it is
- * not on that one, or has no other. And elsewhere than on this one, too, if there is one left.
- */
-bool kc_looker_leave(unsigned int cpu, cpu_set_t *ret_before);
-void kc_looker_leave_too(unsigned int cpu);
-void kc_looker_return(const cpu_set_t *before);
+/* For what works beside them: a thread with a small stack, all of it locked. 0 or -errno. */
+int kc_lookers_thread(pthread_t *ret_thread, void *(*run)(void *arg), void *arg);
+
+/* Of the calling thread: it runs before all that has no real-time priority. */
+void kc_lookers_urgency(void);
 
 #endif

@@ -37,11 +37,6 @@ struct kc_replay {
 	bool stopped;
 };
 
-static void nobody_waits(void *arg)
-{
-	(void)arg;
-}
-
 /* What was written when no more than this had been told, unless it was told already. */
 static void tell_evidence_until(struct kc_replay *replay, uint64_t told)
 {
@@ -55,7 +50,8 @@ static void tell_evidence_until(struct kc_replay *replay, uint64_t told)
 		if (head->first.after > told)
 			break;
 		replay->next_evidence++;
-		kc_sinks_evidence(replay->sinks, &replay->session, &evidence, nobody_waits, NULL);
+		kc_sinks_evidence(replay->sinks, &replay->session, &evidence, KC_EVIDENCE_ALL, NULL,
+				  NULL);
 	}
 }
 

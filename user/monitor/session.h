@@ -9,8 +9,8 @@
 #include "stack/check.h"
 #include "util/error.h"
 
-/* Threads that may borrow the kernel, numbered from 0: the lookers. */
-#define KC_BORROWERS 4
+/* Threads that may borrow the kernel, numbered from 0: the lookers and the scribe. */
+#define KC_BORROWERS 5
 
 /* The main thread's alone, but for the kernel: see kc_session_borrow(). */
 struct kc_session {

@@ -66,29 +66,35 @@ int kc_sinks_finding(struct kc_sinks *sinks, const struct kc_kernel *kernel,
 	return tell(sinks, finding, kernel, finding);
 }
 
-int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
-		      const struct kc_evidence *evidence, void (*safe)(void *arg), void *arg)
+static bool is_reached(const struct kc_sink *sink, unsigned int reach)
 {
-	const struct kc_kernel *kernel = kc_session_borrow(session, evidence->looker);
+	return reach & (sink->ops->is_prompt ? KC_EVIDENCE_PROMPT : KC_EVIDENCE_DISK);
+}
+
+int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
+		      const struct kc_evidence *evidence, unsigned int reach,
+		      void (*safe)(void *arg), void *arg)
+{
+	const struct kc_kernel *kernel = kc_session_borrow(session, evidence->writer);
 	int first = 0;
 
 	for (size_t i = 0; i < sinks->count; i++)
-		if (sinks->sinks[i]->ops->word_evidence)
+		if (sinks->sinks[i]->ops->word_evidence && is_reached(sinks->sinks[i], reach))
 			sinks->sinks[i]->ops->word_evidence(sinks->sinks[i], kernel, evidence);
 	/* Nobody who learns the kernel again waits for a disk. */
-	kc_session_return(session, evidence->looker);
+	kc_session_return(session, evidence->writer);
 	/* The last one first: what waits for the CPU that is held keeps nothing from the others. */
 	for (size_t i = sinks->count; i-- > 0;) {
 		struct kc_sink *sink = sinks->sinks[i];
-		int err = sink->ops->write_evidence
-				  ? sink->ops->write_evidence(sink, evidence->looker)
+		int err = sink->ops->write_evidence && is_reached(sink, reach)
+				  ? sink->ops->write_evidence(sink, evidence->writer)
 				  : 0;
 
 		if (!i)
 			first = err;
-		if (!i && !err)
-			safe(arg);
 	}
+	if (!first && safe)
+		safe(arg);
 	return first;
 }
 

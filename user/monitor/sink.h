@@ -57,8 +57,15 @@ struct kc_depths {
 struct kc_evidence {
 	struct kc_first first;
 	const struct kc_event *event; /* its words behind it */
-	unsigned int looker;	      /* which one of KC_LOOKERS writes it */
+	unsigned int writer;	      /* which one of KC_WRITERS writes it */
 };
+
+/* To which sinks; both bits: to all of them. */
+enum kc_reach_of_evidence {
+	KC_EVIDENCE_PROMPT = 1, /* those that wait for no disk */
+	KC_EVIDENCE_DISK = 2,
+};
+#define KC_EVIDENCE_ALL (KC_EVIDENCE_PROMPT | KC_EVIDENCE_DISK)
 
 /* When something was told. */
 struct kc_when {
@@ -86,12 +93,13 @@ struct kc_sink_ops {
 		       const struct kc_finding *finding);
 	/*
 	 * Worded with the kernel's symbols; then, without them, written and synced. The lookers
-	 * call, maybe both at once, whatever the main thread is at: takes no lock that it may
-	 * own, and allocates nothing, which is one.
+	 * and the scribe call, maybe all at once, whatever the main thread is at: takes no lock
+	 * that it may own, and allocates nothing, which is one.
 	 */
 	void (*word_evidence)(struct kc_sink *sink, const struct kc_kernel *kernel,
 			      const struct kc_evidence *evidence);
-	int (*write_evidence)(struct kc_sink *sink, unsigned int looker);
+	int (*write_evidence)(struct kc_sink *sink, unsigned int writer);
+	bool is_prompt; /* that waits for no disk */
 	int (*notice)(struct kc_sink *sink, const struct kc_when *when, const char *text);
 	int (*stats)(struct kc_sink *sink, const struct kc_when *when,
 		     const struct kc_coverage *coverage);
@@ -143,12 +151,13 @@ int kc_sinks_finding(struct kc_sinks *sinks, const struct kc_kernel *kernel,
 		     const struct kc_finding *finding);
 
 /*
- * Evidence to all of them, to the first one, which is the report, last: its disk may have to wait
- * for the CPU that is held, which none may that the others write to. Then `safe` is called. 0, or
- * -errno if the report has not got it.
+ * Evidence to those that `reach` says (enum kc_reach_of_evidence); to the first one, which is the
+ * report, last: its disk may have to wait for the CPU that is held, which none may that the others
+ * write to. Then `safe` is called, which may be NULL. 0, or -errno if the report has not got it.
  */
 int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
-		      const struct kc_evidence *evidence, void (*safe)(void *arg), void *arg);
+		      const struct kc_evidence *evidence, unsigned int reach,
+		      void (*safe)(void *arg), void *arg);
 int kc_sinks_notice(struct kc_sinks *sinks, const char *text);
 int kc_sinks_stats(struct kc_sinks *sinks, const struct kc_coverage *coverage);
 int kc_sinks_stop(struct kc_sinks *sinks, const struct kc_coverage *coverage,

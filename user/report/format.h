@@ -27,8 +27,8 @@ struct kc_report {
 	_Atomic uint64_t seq;	       /* of the last event written */
 	struct kc_host host;
 	/* Of the lookers: */
-	struct kc_line urgent[KC_LOOKERS];
-	char urgent_text[KC_LOOKERS][KC_LINE_SIZE];
+	struct kc_line urgent[KC_WRITERS];
+	char urgent_text[KC_WRITERS][KC_LINE_SIZE];
 };
 
 /* Each writes one event to report->out, or to the line. */

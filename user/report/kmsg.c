@@ -13,7 +13,7 @@
 struct kmsg {
 	struct kc_sink sink;
 	int fd;
-	char line[KC_LOOKERS][320];
+	char line[KC_WRITERS][320];
 };
 
 /* A log that refuses a line is no reason to end: the finding is elsewhere, too. */
@@ -42,7 +42,7 @@ static void kmsg_word_evidence(struct kc_sink *sink, const struct kc_kernel *ker
 	const struct kc_event *event = evidence->event;
 	char place[160];
 
-	snprintf(kmsg->line[evidence->looker], sizeof(kmsg->line[0]),
+	snprintf(kmsg->line[evidence->writer], sizeof(kmsg->line[0]),
 		 "<1>kcanary: evidence %lu: %s in %s, thread %u of process %u\n",
 		 evidence->first.number,
 		 event->kind == KC_EVENT_GATE ? "a slot differs, not proved yet,"
@@ -51,10 +51,10 @@ static void kmsg_word_evidence(struct kc_sink *sink, const struct kc_kernel *ker
 		 event->task.pid);
 }
 
-static int kmsg_write_evidence(struct kc_sink *sink, unsigned int looker)
+static int kmsg_write_evidence(struct kc_sink *sink, unsigned int writer)
 {
 	const struct kmsg *kmsg = (const struct kmsg *)sink;
-	const char *line = kmsg->line[looker];
+	const char *line = kmsg->line[writer];
 
 	return write(kmsg->fd, line, strlen(line)) < 0 ? -errno : 0;
 }
@@ -73,6 +73,7 @@ struct kc_sink *kc_kmsg_new(void)
 		.finding = kmsg_finding,
 		.word_evidence = kmsg_word_evidence,
 		.write_evidence = kmsg_write_evidence,
+		.is_prompt = true,
 		.free = kmsg_free,
 	};
 	struct kmsg *kmsg = calloc(1, sizeof(*kmsg));

@@ -18,7 +18,7 @@
 #include "util/log.h"
 #include "util/time.h"
 
-/* How long a looker waits for a pipe or a terminal, and who writes where text is taken back. */
+/* How long a writer waits for a pipe or a terminal, and who writes where text is taken back. */
 #define PATIENCE_MS 200
 
 /* One who writes to a regular file. */
@@ -155,14 +155,14 @@ static bool is_nameless(const struct kc_outlet *outlet, int fd)
  * To a regular file. A looker: by its own descriptor, and to the disk. Returns which file it was,
  * of all there were.
  */
-static unsigned int write_to_file(struct kc_outlet *outlet, int looker, const char *text,
+static unsigned int write_to_file(struct kc_outlet *outlet, int writer, const char *text,
 				  size_t len, int *ret_err)
 {
 	struct turn turn = begin_writing(outlet);
-	int fd = looker < 0 ? turn.file->fd : turn.file->urgent_fd[looker];
+	int fd = writer < 0 ? turn.file->fd : turn.file->urgent_fd[writer];
 
 	*ret_err = write_whole(outlet, &turn, fd, text, len);
-	if (!*ret_err && looker >= 0 && fdatasync(fd))
+	if (!*ret_err && writer >= 0 && fdatasync(fd))
 		*ret_err = -errno;
 	if (!*ret_err && turn.uncertain)
 		*ret_err = -ETIMEDOUT;
@@ -190,7 +190,7 @@ static int is_asked_to_end(const void *arg)
 
 static void close_file(struct kc_outlet_file *file)
 {
-	for (size_t i = 0; i < KC_LOOKERS; i++)
+	for (size_t i = 0; i < KC_WRITERS; i++)
 		if (file->urgent_fd[i] != file->fd)
 			close(file->urgent_fd[i]);
 	if (file->read_fd >= 0)
@@ -245,7 +245,7 @@ static int write_to_stream(struct kc_outlet *outlet, const char *text, size_t le
 	return err;
 }
 
-int kc_outlet_write_urgent(struct kc_outlet *outlet, unsigned int looker, const char *text,
+int kc_outlet_write_urgent(struct kc_outlet *outlet, unsigned int writer, const char *text,
 			   size_t len)
 {
 	int err;
@@ -253,7 +253,7 @@ int kc_outlet_write_urgent(struct kc_outlet *outlet, unsigned int looker, const 
 	if (!outlet->regular)
 		return write_to_stream(outlet, text, len);
 	/* Where logs were rotated meanwhile the file that is kept has it, too. */
-	while (write_to_file(outlet, looker, text, len, &err) != outlet->current)
+	while (write_to_file(outlet, writer, text, len, &err) != outlet->current)
 		;
 	return err;
 }
@@ -347,7 +347,7 @@ static void take_file(struct kc_outlet_file *file, int fd, const struct stat *st
 {
 	bool appends = fcntl(fd, F_GETFL) & O_APPEND;
 
-	for (size_t i = 0; i < KC_LOOKERS; i++)
+	for (size_t i = 0; i < KC_WRITERS; i++)
 		file->urgent_fd[i] = appends ? open_urgent(fd) : fd;
 	file->read_fd = appends ? open_again(fd, O_RDONLY) : -1;
 	file->cut = is_within_line(file, status->st_size);

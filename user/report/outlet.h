@@ -22,7 +22,7 @@
 
 struct kc_outlet_file {
 	int fd;			   /* the main thread's */
-	int urgent_fd[KC_LOOKERS]; /* each a file description of its own, if there can be one */
+	int urgent_fd[KC_WRITERS]; /* each a file description of its own, if there can be one */
 	int read_fd;		   /* -1: it can't be read, or is not ours alone */
 	_Atomic bool cut;
 	_Atomic unsigned int writers;	  /* that are at it now ... */
@@ -55,7 +55,7 @@ int kc_outlet_write(struct kc_outlet *outlet, const char *text, size_t len);
  * A looker's: written and synced within a time that a held CPU has. 0 or -errno; -ETIMEDOUT: it
  * may be there, but that is not certain.
  */
-int kc_outlet_write_urgent(struct kc_outlet *outlet, unsigned int looker, const char *text,
+int kc_outlet_write_urgent(struct kc_outlet *outlet, unsigned int writer, const char *text,
 			   size_t len);
 
 /* To poll() for errors; another one after kc_outlet_reopen(). */

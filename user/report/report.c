@@ -150,19 +150,19 @@ static void report_word_evidence(struct kc_sink *sink, const struct kc_kernel *k
 				 const struct kc_evidence *evidence)
 {
 	struct kc_report *report = report_of(sink);
-	struct kc_line *line = &report->urgent[evidence->looker];
+	struct kc_line *line = &report->urgent[evidence->writer];
 
 	line->len = 0;
 	report->format->evidence(report, kernel, evidence, line);
 	kc_make_printable(line->text, line->len);
 }
 
-static int report_write_evidence(struct kc_sink *sink, unsigned int looker)
+static int report_write_evidence(struct kc_sink *sink, unsigned int writer)
 {
 	struct kc_report *report = report_of(sink);
-	const struct kc_line *line = &report->urgent[looker];
+	const struct kc_line *line = &report->urgent[writer];
 
-	return kc_outlet_write_urgent(&report->outlet, looker, line->text, line->len);
+	return kc_outlet_write_urgent(&report->outlet, writer, line->text, line->len);
 }
 
 static int report_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
@@ -276,7 +276,7 @@ int kc_report_new(const char *path, bool json, const struct kc_host *host,
 		return -ENOMEM;
 	report->sink.ops = &report_ops;
 	report->format = json ? &kc_format_json : &kc_format_text;
-	for (size_t i = 0; i < KC_LOOKERS; i++)
+	for (size_t i = 0; i < KC_WRITERS; i++)
 		report->urgent[i] = (struct kc_line){ report->urgent_text[i], KC_LINE_SIZE, 0 };
 	report->host = *host;
 	err = kc_outlet_open(&report->outlet, path);
