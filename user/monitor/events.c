@@ -173,6 +173,9 @@ static bool write_down(struct kc_events *events, struct parcel *parcel, unsigned
 static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
 {
 	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
+	/* The task may have come by another CPU than the gate saw it on. */
+	if (parcel->event.flags & KC_EVENT_HELD && events->scribe)
+		kc_scribe_leave(events->scribe, parcel->event.cpu);
 	/* It may be in the file all the same, and not on the disk: the number stays its own. */
 	parcel->first.number = kc_desk_number(events->with.engine.desk);
 	clock_gettime(CLOCK_REALTIME, &parcel->first.time);
@@ -213,7 +216,7 @@ static void write_gates(void *arg)
 			continue;
 		parcel->for_disk = false;
 		if (events->scribe)
-			kc_scribe_leave(parcel->event.cpu);
+			kc_scribe_leave(events->scribe, parcel->event.cpu);
 		write_down(events, parcel, KC_LOOKERS, KC_EVIDENCE_DISK);
 		events->at_gates--;
 		hand_over(events, parcel, KC_LOOKERS, true);

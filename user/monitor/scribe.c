@@ -18,6 +18,7 @@ struct kc_scribe {
 	bool urgent;
 	_Atomic bool stop;
 	int wake;
+	_Atomic pid_t tid; /* 0: not running yet */
 	pthread_t thread;
 };
 
@@ -27,6 +28,7 @@ static void *scribble(void *arg)
 	uint64_t count;
 	bool stop;
 
+	scribe->tid = gettid();
 	if (scribe->urgent)
 		kc_lookers_urgency();
 	do {
@@ -66,15 +68,16 @@ void kc_scribe_wake(struct kc_scribe *scribe)
 		kc_debug("the scribe's eventfd: %s", kc_strerror(errno));
 }
 
-void kc_scribe_leave(unsigned int cpu)
+void kc_scribe_leave(struct kc_scribe *scribe, unsigned int cpu)
 {
+	pid_t tid = scribe->tid;
 	cpu_set_t others;
 
 	/* The main thread is not pinned. */
-	if (cpu >= CPU_SETSIZE || sched_getaffinity(getpid(), sizeof(others), &others))
+	if (!tid || cpu >= CPU_SETSIZE || sched_getaffinity(getpid(), sizeof(others), &others))
 		return;
 	CPU_CLR(cpu, &others);
-	if (CPU_COUNT(&others) && sched_setaffinity(0, sizeof(others), &others))
+	if (CPU_COUNT(&others) && sched_setaffinity(tid, sizeof(others), &others))
 		kc_debug("the scribe can't leave CPU %u", cpu);
 }
 

@@ -24,10 +24,11 @@ int kc_scribe_start(void (*write)(void *arg), void *arg, bool urgent,
 void kc_scribe_wake(struct kc_scribe *scribe);
 
 /*
- * Of the calling thread: run on any CPU that the main thread may run on but this one, where a task
- * goes on that may panic; neither we nor a disk's interrupt would get it again.
+ * Have it run on any CPU that the main thread may run on but this one: a task goes on there that
+ * may panic, or it is held for one that does, and who is on it or waits for it does not get it
+ * again. By any thread: moves it also where it can't do so itself.
  */
-void kc_scribe_leave(unsigned int cpu);
+void kc_scribe_leave(struct kc_scribe *scribe, unsigned int cpu);
 
 /* Returns when all has been written that it was waked up for. */
 void kc_scribe_free(struct kc_scribe *scribe);
