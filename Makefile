@@ -28,9 +28,9 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Iin
 LDLIBS := -lbpf -lelf -lz -lcapstone -ljson-c
 
 BUILD_DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
-	gcc libc6-dev make binutils
+	gcc libc6-dev make binutils help2man
 TEST_DEPS := libcmocka-dev libclang-rt-14-dev clang-format qemu-system-x86 busybox-static mmdebstrap \
-	cpio stress-ng xz-utils zstd lz4 python3 python3-jsonschema procps util-linux
+	cpio stress-ng xz-utils zstd lz4 python3 python3-jsonschema procps util-linux man-db mandoc
 DEPS := $(BUILD_DEPS) $(TEST_DEPS)
 
 SOURCES := $(wildcard user/*/*.c)
@@ -94,6 +94,7 @@ $(B)/gen/syscalls_%.inc:
 
 -include $(OBJECTS:.o=.d) $(BPF_OBJECTS:.o=.d)
 
+include packaging/packaging.mk
 include tests/tests.mk
 
 demo: deps all $(APPS) ## boot a guest and catch a corruption before the panic
@@ -113,7 +114,8 @@ deps: ## install what is missing, with apt (as root; else says what)
 	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
 
 clean: ## remove what was built (fetched kernels stay; see distclean)
-	$(Q)rm -rf $(B)/obj $(B)/bench $(B)/asan $(B)/tsan $(B)/bpf $(B)/gen $(B)/tests $(B)/fuzz $(B)/kcanary $(B)/kcanary.full
+	$(Q)rm -rf $(B)/obj $(B)/bench $(B)/asan $(B)/tsan $(B)/bpf $(B)/gen $(B)/tests $(B)/fuzz $(B)/man $(B)/completion $(B)/kcanary \
+		$(B)/kcanary.full
 
 distclean: ## remove everything, fetched kernels included
 	$(Q)rm -rf $(B)

@@ -181,8 +181,8 @@ const struct kc_command kc_cmd_audit = {
 	       "how many frames were verified and how many could not be, and the function it sleeps "
 	       "in. Findings come before it, in full. The totals go to stderr.\n\n"
 	       "Examples:\n"
-	       "  kcanary audit -n App01\n"
-	       "  kcanary audit --sort high-water | head",
+	       "  kcanary audit -n App01                  one application\n"
+	       "  kcanary audit --sort high-water | head  whose stack was used up most",
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),

@@ -140,7 +140,8 @@ const struct kc_command kc_cmd_explain = {
 	       "the live range marked."
 	       "\vA '|' in the first column marks instructions at which the slot must hold the "
 	       "canary, '?' where it depends on the way taken.\n\n"
-	       "Example: kcanary explain hrtimer_nanosleep",
+	       "Examples:\n"
+	       "  kcanary explain hrtimer_nanosleep  where its slot is, sealed and checked",
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),

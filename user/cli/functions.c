@@ -124,8 +124,8 @@ const struct kc_command kc_cmd_functions = {
 	       "rule is relative to the CFA (the address just above the return address), or to SP or "
 	       "BP at each instruction in functions that realign their stack.\n\n"
 	       "Examples:\n"
-	       "  kcanary functions 'hrtimer_*'\n"
-	       "  kcanary functions -j > plans.json",
+	       "  kcanary functions 'hrtimer_*'      of these names\n"
+	       "  kcanary functions -j > plans.json  all there are, as JSON",
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),

@@ -216,7 +216,8 @@ const struct kc_command kc_cmd_prove = {
 	       "\vA mismatch means that a plan is wrong or that a frame is damaged. Probes cost a "
 	       "breakpoint per call, and the kernel takes some 10 ms to remove each: try a small sample "
 	       "first.\n\n"
-	       "Example: kcanary prove -N 100 -f 'vfs_*' -f 'do_sys_*' -d 30",
+	       "Examples:\n"
+	       "  kcanary prove -N 100 -f 'vfs_*' -d 30  for half a minute",
 	.rows = rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),

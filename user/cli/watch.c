@@ -362,11 +362,11 @@ const struct kc_command kc_cmd_watch = {
 	       "the second one on, within --max-cpu; one that comes more than a second too late is "
 	       "told and counted.\n\n"
 	       "Examples:\n"
-	       "  kcanary watch                     all tasks, once a second\n"
-	       "  kcanary watch -n App01 --sweep 100\n"
-	       "  kcanary watch -c /system.slice/app01.service\n"
-	       "  kcanary watch --preset futex --dry-run\n"
-	       "  kcanary watch -j -o /var/log/kcanary.json -d 3600",
+	       "  kcanary watch                           all tasks, once a second\n"
+	       "  kcanary watch -n App01 --sweep 100      one application, ten times a second\n"
+	       "  kcanary watch -c /system.slice/app.service  one systemd unit\n"
+	       "  kcanary watch --preset futex --dry-run  only show what would be probed\n"
+	       "  kcanary watch -j -o /var/log/kc.json -d 3600  for an hour, into a file",
 	.rows = watch_rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
@@ -383,8 +383,8 @@ const struct kc_command kc_cmd_record = {
 	       "and of the kernel what was needed to judge them: no canary, and no address that "
 	       "tells where this kernel lies.\n\n"
 	       "Examples:\n"
-	       "  kcanary record app01.kcr -n App01 -d 60\n"
-	       "  kcanary replay app01.kcr -j",
+	       "  kcanary record app01.kcr -n App01 -d 60  a minute of one application\n"
+	       "  kcanary replay app01.kcr -j              what it told, as JSON",
 	.rows = record_rows,
 	.defaults = &defaults,
 	.size = sizeof(defaults),
