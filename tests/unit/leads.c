@@ -10,7 +10,8 @@
 
 extern const char other[], simple[], simple_call[], through_rbp[], leads_on[], leads_nowhere[],
 	leads_by_register[], leads_by_thunk[], is_traced[], falls_on[], above_leads_nowhere[],
-	above_leads_on[], __x86_indirect_thunk_rax[], kc_text_end[];
+	above_leads_on[], above_is_traced[], ends_in_a_call[], behind_the_call[],
+	never_comes_back[], __x86_indirect_thunk_rax[], kc_text_end[];
 
 static struct kc_decoder *decoder;
 
@@ -84,7 +85,7 @@ static void changed_at_its_entry(void **state)
 			 KC_LEADS_ANYWHERE);
 	/* In the middle of that, and what is no code. */
 	memcpy(at_entry, "\xcc\x1f\x44\x00\x00", 5);
-	assert_int_equal(leads(is_traced, simple), KC_LEADS_ANYWHERE);
+	assert_int_equal(leads(is_traced, simple), KC_LEADS_NOT_NOW);
 	memcpy(at_entry, "\x06\x1f\x44\x00\x00", 5);
 	assert_int_equal(leads(is_traced, simple), KC_LEADS_ANYWHERE);
 }
@@ -144,6 +145,28 @@ static void call_that_is_patched(void **state)
 	assert_int_equal(above(above_leads_nowhere, leads_nowhere), KC_SITE_CALL);
 }
 
+/* What could not be told in the middle of a patch is asked again in the next pass. */
+static void asked_again(void **state)
+{
+	(void)state;
+	fake_on_read = change_entry;
+	memcpy(at_entry, "\xcc\x1f\x44\x00\x00", 5);
+	assert_int_equal(above(above_is_traced, simple), KC_SITE_CALL);
+	fake_on_read = NULL;
+	assert_int_equal(above(above_is_traced, simple), KC_SITE_CALL);
+	kc_plans_next_pass(fake->plans);
+	assert_int_equal(above(above_is_traced, simple), KC_SITE_ELSEWHERE);
+}
+
+/* A function whose last instruction is a call goes on where no other one may begin. */
+static void behind_a_last_call(void **state)
+{
+	(void)state;
+	assert_int_equal(leads(ends_in_a_call, behind_the_call), KC_LEADS_THERE);
+	assert_int_equal(leads(ends_in_a_call, through_rbp), KC_LEADS_ELSEWHERE);
+	assert_int_equal(leads(never_comes_back, ends_in_a_call), KC_LEADS_ELSEWHERE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -151,7 +174,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(by_calls_and_jumps),   TEST(who_knows),
 		TEST(changed_at_its_entry), TEST(sites),
-		TEST(call_that_is_patched),
+		TEST(call_that_is_patched), TEST(asked_again),
+		TEST(behind_a_last_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

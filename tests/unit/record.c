@@ -299,38 +299,41 @@ static void patched_text(void **state)
 	free(told);
 }
 
-/* A patch of simple()'s first instruction has begun. */
+static uint8_t patch[8];
+static size_t patch_len;
+
+/* A patch at simple()'s beginning has begun. */
 static void tear(uint64_t addr, uint8_t *bytes, size_t len)
 {
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < patch_len; i++)
 		if ((uint64_t)simple + i - addr < len)
-			bytes[(uint64_t)simple + i - addr] = i ? 0x1f : 0xcc;
+			bytes[(uint64_t)simple + i - addr] = patch[i];
 }
 
-/* What of a function is not being patched is on the tape all the same. */
-static void text_in_a_patch(void **state)
+#define SIMPLE_LEN (size_t)(simple_fails - simple)
+
+/* simple(), as it was read before (if known) and in the patch; then as it is on the tape. */
+static int tape_of_patch(bool known, uint8_t ret_read[static 128], uint8_t ret_taped[static 128],
+			 size_t len)
 {
-	static const uint8_t begun[] = { 0xcc, 0xff, 0xff, 0xff };
-	const size_t len = simple_fails - simple;
 	struct kc_kernel *kernel = fake_kernel(), *again;
 	struct kc_tape_entry entries[64];
-	uint8_t bytes[128], read[128];
 	struct kc_failure failure;
 	struct kc_rebase rebase;
 	struct kc_facts *facts;
 	size_t count = 0;
 	struct kc_mem *mem;
+	int err;
 
-	(void)state;
 	assert_int_equal(kc_tape_create(tape_path, 0, 64 << 20, &tape), 0);
 	assert_int_equal(kc_facts_begin(kernel, tape, NULL, &facts), 0);
-	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple, bytes, len), 0);
+	if (known)
+		assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple, ret_read, len), 0);
 	fake_on_read = tear;
 	/* Read for some of it, and twice. */
-	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple_call, read, 5), 0);
-	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple, read, len), 0);
+	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple_call, ret_read, 5), 0);
+	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple, ret_read, SIMPLE_LEN), 0);
 	fake_on_read = NULL;
-	assert_memory_equal(read, begun, sizeof(begun));
 	kc_facts_write(facts);
 	rebase = *kc_facts_rebase(facts);
 	kc_facts_end(facts);
@@ -343,13 +346,52 @@ static void text_in_a_patch(void **state)
 		assert_true(++count < kc_countof(entries));
 	assert_int_equal(kc_facts_load(entries, count, &again, &mem), 0);
 	kc_facts_until(mem, entries + count);
-	assert_int_equal(kc_mem_read(mem, kc_rebase(&rebase, (uint64_t)simple), read, len), 0);
-	assert_memory_equal(read, begun, sizeof(begun));
-	/* No operand there that was moved. */
-	assert_memory_equal(read + 4, bytes + 4, len - 4);
+	err = kc_mem_read(mem, kc_rebase(&rebase, (uint64_t)simple), ret_taped, len);
 	kc_kernel_free(again);
 	kc_mem_destroy(mem);
 	kc_tape_free(kc_take(tape));
+	unlink(tape_path);
+	return err;
+}
+
+/* What of a function is not being patched is on the tape all the same. */
+static void text_in_a_patch(void **state)
+{
+	/* sub $0x18, %rsp, which becomes another; and that and the guard's load a jump. */
+	static const uint8_t one[] = { 0xcc, 0x83, 0xec, 0x18 };
+	static const uint8_t jump[] = { 0xcc, 0x12, 0x34, 0x56, 0x78 };
+	uint8_t read[128], taped[128], none[16];
+
+	(void)state;
+	memset(none, 0xff, sizeof(none));
+	memcpy(patch, one, patch_len = sizeof(one));
+	assert_int_equal(tape_of_patch(true, read, taped, SIMPLE_LEN), 0);
+	assert_memory_equal(read, taped, SIMPLE_LEN);
+	assert_int_equal(taped[0], 0xcc);
+	assert_memory_equal(taped + 1, none, 3);
+	/* No operand there that was moved. */
+	assert_memory_equal(taped + 4, simple + 4, SIMPLE_LEN - 4);
+
+	memcpy(patch, jump, patch_len = sizeof(jump));
+	assert_int_equal(tape_of_patch(true, read, taped, SIMPLE_LEN), 0);
+	assert_memory_equal(read, taped, SIMPLE_LEN);
+	assert_int_equal(taped[0], 0xcc);
+	assert_memory_equal(taped + 1, none, 12);
+	assert_memory_equal(taped + 13, simple + 13, SIMPLE_LEN - 13);
+}
+
+/* How far the patch goes only the code before could tell: what can't be told is not on the tape. */
+static void text_never_seen_whole(void **state)
+{
+	static const uint8_t jump[] = { 0xcc, 0x40, 0x5b, 0x3a, 0x1f };
+	uint8_t read[128], taped[128];
+
+	(void)state;
+	memcpy(patch, jump, patch_len = sizeof(jump));
+	assert_int_equal(tape_of_patch(false, read, taped, 1), -EFAULT);
+	/* Who reads the kernel sees it as it is. */
+	assert_memory_equal(read, jump, sizeof(jump));
+	assert_memory_equal(read + 5, simple + 5, SIMPLE_LEN - 5);
 }
 
 /* What came before the cut, as the watch told it, and that there is damage. */
@@ -506,9 +548,9 @@ static void forged_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(told_again),      TEST(without_a_copy), TEST(patched_text),
-		TEST(text_in_a_patch), TEST(cut_anywhere),   TEST(cut_between_blocks),
-		TEST(changed_head),    TEST(forged_event),
+		TEST(told_again),	  TEST(without_a_copy),	       TEST(patched_text),
+		TEST(text_in_a_patch),	  TEST(text_never_seen_whole), TEST(cut_anywhere),
+		TEST(cut_between_blocks), TEST(changed_head),	       TEST(forged_event),
 	};
 
 	return RUN(tests);

@@ -316,6 +316,31 @@ above_leads_nowhere:
 	call	leads_on
 	.globl	above_leads_on
 above_leads_on:
+	call	is_traced
+	.globl	above_is_traced
+above_is_traced:
+	ret
+
+	.macro LABEL name	/* as FUNC, wherever it comes to lie */
+	.pushsection kc_names, "aw"
+	.quad \name
+	.quad 665f
+	.popsection
+	.pushsection .rodata.str1.1, "aMS", @progbits, 1
+665:	.string "\name"
+	.popsection
+	.globl \name
+\name:
+	CFA SP, 8
+	.endm
+
+FUNC never_comes_back
+	nopw	0(%rax, %rax)
+	nopl	0(%rax, %rax)
+	call	__stack_chk_fail
+FUNC ends_in_a_call
+	call	__stack_chk_fail
+LABEL behind_the_call
 	ret
 
 FUNC ambiguous			/* sealed on one way to a call, not on the other */

@@ -11,6 +11,9 @@
 /* A call is to a function's first bytes. */
 #define ENTRY_LEN 16
 
+/* Compiled functions begin at multiples of it. */
+#define FUNCTION_ALIGN 16
+
 struct walk {
 	const struct kc_kernel *kernel;
 	const struct kc_sym *below;
@@ -74,42 +77,50 @@ static void take_insn(struct walk *walk, const struct kc_sym *sym, const struct 
 	}
 }
 
-static bool goes_on(const struct kc_insn *insn)
-{
-	return insn->flow == KC_FLOW_NEXT || insn->flow == KC_FLOW_BRANCH;
-}
-
 /* What compilers fill up with is this, too. */
 static bool does_nothing(const struct kc_insn *insn)
 {
 	return insn->flow == KC_FLOW_NEXT && !insn->writes && !insn->effect && !insn->frame;
 }
 
+/*
+ * Does the function's end run on into what has a name of its own, as in assembly? `last` is the
+ * last of its instructions that does something. A call that is the last one comes back in
+ * assembly only, which does not align what it goes on with.
+ */
+static bool runs_on(const struct kc_insn *last, uint64_t end)
+{
+	return last->flow == KC_FLOW_NEXT || last->flow == KC_FLOW_BRANCH ||
+	       (last->flow == KC_FLOW_CALL && end % FUNCTION_ALIGN);
+}
+
 static void follow_function(struct walk *walk, struct kc_decoder *decoder, const struct kc_sym *sym)
 {
 	kc_auto_free uint8_t *bytes = malloc(sym->size);
-	struct kc_insn insn = {};
-	bool falls = true; /* out of what was decoded so far */
+	struct kc_insn insn = { .flow = KC_FLOW_NEXT }, last = {};
+	uint64_t end = sym->addr + sym->size;
 
 	if (!bytes || kc_text_read(walk->kernel, sym->addr, bytes, sym->size)) {
-		walk->leads = KC_LEADS_ANYWHERE;
+		walk->leads = KC_LEADS_NOT_NOW;
 		return;
 	}
 	for (size_t at = 0; at < sym->size && walk->leads == KC_LEADS_ELSEWHERE; at += insn.len) {
 		/* Compilers put breakpoints behind what does not come back; patches, anywhere. */
-		if ((falls && kc_text_is_torn(bytes + at, sym->size - at)) ||
-		    !kc_decode(decoder, bytes + at, sym->size - at, sym->addr + at, &insn)) {
+		bool goes_on = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH;
+
+		if (goes_on && kc_text_is_torn(bytes + at, sym->size - at))
+			walk->leads = KC_LEADS_NOT_NOW;
+		else if (!kc_decode(decoder, bytes + at, sym->size - at, sym->addr + at, &insn))
 			walk->leads = KC_LEADS_ANYWHERE;
+		if (walk->leads != KC_LEADS_ELSEWHERE)
 			return;
-		}
 		take_insn(walk, sym, &insn);
 		if (!does_nothing(&insn))
-			falls = goes_on(&insn);
+			last = insn;
 	}
-	/* Assembly falls through into what has a name of its own. */
-	if (walk->leads == KC_LEADS_ELSEWHERE && falls &&
-	    kc_ksyms_find(walk->kernel->ksyms, sym->addr + sym->size))
-		go_to(walk, sym->addr + sym->size);
+	if (walk->leads != KC_LEADS_ELSEWHERE || !runs_on(&last, end))
+		return;
+	go_to(walk, end);
 }
 
 enum kc_leads kc_leads(const struct kc_kernel *kernel, struct kc_decoder *decoder, uint64_t target,

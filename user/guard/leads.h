@@ -20,7 +20,8 @@
 enum kc_leads {
 	KC_LEADS_THERE,
 	KC_LEADS_ELSEWHERE,
-	KC_LEADS_ANYWHERE, /* an indirect jump, a tracer's call, what can't be read or named */
+	KC_LEADS_ANYWHERE, /* by an indirect jump, a tracer's call; to what has no name */
+	KC_LEADS_NOT_NOW,  /* some of it can't be read, or is being patched */
 };
 
 /* A call of `target` and a frame of the function `below`. */

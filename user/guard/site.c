@@ -146,22 +146,37 @@ const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned 
 
 /* Where does the call lead, as it is now: it may be one that is patched. */
 static enum kc_leads ask(const struct kc_sites *sites, struct kc_site *site,
-			 const struct kc_sym *below, unsigned int pass)
+			 const struct kc_sym *below)
 {
 	uint64_t target;
-	enum kc_leads leads = KC_LEADS_ANYWHERE;
+	enum kc_leads leads = KC_LEADS_NOT_NOW;
 
 	if (kind_before(sites, site->pc, KC_TEXT_TRIES, &target) == KC_SITE_CALL)
 		leads = kc_leads(sites->kernel, sites->decoder, target, below);
-	if (leads == KC_LEADS_THERE && !kc_grow(site->leads, site->capacity, site->nr_leads + 1)) {
-		site->leads[site->nr_leads++] = below;
-	} else if (leads != KC_LEADS_ELSEWHERE) {
+	if (leads == KC_LEADS_ANYWHERE)
 		site->anywhere = true;
-	} else {
-		site->elsewhere = below;
-		site->asked = pass;
-	}
+	else if (!kc_grow(site->leads, site->capacity, site->nr_leads + 1))
+		site->leads[site->nr_leads++] = (struct kc_lead){ below, leads };
 	return leads;
+}
+
+/* What holds for a moment's text alone is asked again in the next pass. */
+static void forget_leads(struct kc_site *site, unsigned int pass)
+{
+	size_t left = 0;
+
+	if (site->asked == pass)
+		return;
+	for (size_t i = 0; i < site->nr_leads; i++)
+		if (site->leads[i].leads == KC_LEADS_THERE)
+			site->leads[left++] = site->leads[i];
+	site->nr_leads = left;
+	site->asked = pass;
+}
+
+static enum kc_site_kind kind_of(enum kc_leads leads)
+{
+	return leads == KC_LEADS_ELSEWHERE ? KC_SITE_ELSEWHERE : KC_SITE_CALL;
 }
 
 enum kc_site_kind kc_sites_above(struct kc_sites *sites, uint64_t pc, uint64_t below,
@@ -174,31 +189,29 @@ enum kc_site_kind kc_sites_above(struct kc_sites *sites, uint64_t pc, uint64_t b
 		return KC_SITE_UNREADABLE;
 	if (site->kind != KC_SITE_CALL || site->anywhere)
 		return site->kind;
+	forget_leads(site, pass);
 	for (size_t i = 0; i < site->nr_leads; i++)
-		if (below - site->leads[i]->addr < site->leads[i]->size)
-			return KC_SITE_CALL;
+		if (below - site->leads[i].below->addr < site->leads[i].below->size)
+			return kind_of(site->leads[i].leads);
 	sym = kc_ksyms_find(sites->kernel->ksyms, below);
-	if (!sym)
-		return KC_SITE_CALL;
-	if (sym == site->elsewhere && site->asked == pass)
-		return KC_SITE_ELSEWHERE;
-	return ask(sites, site, sym, pass) == KC_LEADS_ELSEWHERE ? KC_SITE_ELSEWHERE : KC_SITE_CALL;
+	return sym ? kind_of(ask(sites, site, sym)) : KC_SITE_CALL;
 }
 
 bool kc_sites_renew(struct kc_sites *sites, uint64_t pc, unsigned int pass)
 {
 	struct kc_site *site = known_site(sites, pc);
-	const struct kc_sym *elsewhere;
+	const struct kc_sym *elsewhere = NULL;
 	bool changed;
 
 	if (!site)
 		return false;
-	elsewhere = site->elsewhere;
+	for (size_t i = 0; i < site->nr_leads; i++)
+		if (site->leads[i].leads == KC_LEADS_ELSEWHERE)
+			elsewhere = site->leads[i].below;
 	site->nr_leads = 0;
-	site->elsewhere = NULL;
 	site->anywhere = false;
 	changed = look(sites, site, KC_TEXT_TRIES, pass);
 	if (elsewhere && site->kind == KC_SITE_CALL)
-		changed |= ask(sites, site, elsewhere, pass) != KC_LEADS_ELSEWHERE;
+		changed |= ask(sites, site, elsewhere) != KC_LEADS_ELSEWHERE;
 	return changed;
 }

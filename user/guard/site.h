@@ -23,16 +23,20 @@ enum kc_site_kind {
 	KC_SITE_ELSEWHERE, /* it is a call, of another function: see guard/leads.h */
 };
 
+/* Does a call lead to the function of a frame below? */
+struct kc_lead {
+	const struct kc_sym *below;
+	uint8_t leads; /* enum kc_leads */
+};
+
 struct kc_site {
 	uint64_t pc;
 	enum kc_site_kind kind; /* never KC_SITE_ELSEWHERE */
 	unsigned int looked;	/* in which pass */
-	/* What was asked and found so far: its call leads to these functions, or anywhere. */
-	const struct kc_sym **leads;
+	bool anywhere;		/* so much is known: its call may lead to any function */
+	struct kc_lead *leads;	/* else, what was asked and found so far */
 	size_t nr_leads, capacity;
-	bool anywhere;
-	const struct kc_sym *elsewhere; /* not to this one, as it was in pass `asked` */
-	unsigned int asked;
+	unsigned int asked; /* in this pass, all of them but those that it leads to */
 };
 
 struct kc_sites;

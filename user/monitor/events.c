@@ -113,9 +113,9 @@ struct held {
 
 static bool are_gates_written(const struct kc_events *events, uint64_t gates)
 {
-	uint32_t put = events->put;
+	uint32_t i = events->taken, put = events->put; /* in this order: put is never behind */
 
-	for (uint32_t i = events->taken; i != put; i++) {
+	for (; i != put; i++) {
 		const struct parcel *parcel = &events->parcels[i % NR_PARCELS];
 
 		if (parcel->gate && parcel->gate <= gates && !parcel->ready)
@@ -159,7 +159,7 @@ static bool write_down(struct kc_events *events, struct parcel *parcel, unsigned
 	struct held held = { events, parcel };
 
 	if (!kc_sinks_evidence(events->with.engine.sinks, events->with.engine.session, &evidence,
-			       reach, tell_safe, &held))
+			       reach, reach & KC_EVIDENCE_DISK ? tell_safe : NULL, &held))
 		return true;
 	events->late++;
 	return false;
@@ -173,15 +173,20 @@ static bool write_down(struct kc_events *events, struct parcel *parcel, unsigned
 static bool secure(struct kc_events *events, struct parcel *parcel, unsigned int looker)
 {
 	kc_probes_tell(events->with.probes, &parcel->event, KC_HELD_SEEN);
-	/* The task may have come by another CPU than the gate saw it on. */
-	if (parcel->event.flags & KC_EVENT_HELD && events->scribe)
-		kc_scribe_leave(events->scribe, parcel->event.cpu);
 	/* It may be in the file all the same, and not on the disk: the number stays its own. */
 	parcel->first.number = kc_desk_number(events->with.engine.desk);
 	clock_gettime(CLOCK_REALTIME, &parcel->first.time);
 	parcel->first.after = kc_sinks_told(events->with.engine.sinks);
-	return write_down(events, parcel, looker,
-			  parcel->gate ? KC_EVIDENCE_PROMPT : KC_EVIDENCE_ALL);
+	if (parcel->gate || !events->scribe)
+		return write_down(events, parcel, looker,
+				  parcel->gate ? KC_EVIDENCE_PROMPT : KC_EVIDENCE_ALL);
+	write_down(events, parcel, looker, KC_EVIDENCE_PROMPT);
+	/*
+	 * The task may have come by another CPU than the gate saw it on. Not before the log has it:
+	 * who is being waked up on the CPU that is held can't be moved without waiting for that.
+	 */
+	kc_scribe_leave(events->scribe, parcel->event.cpu);
+	return write_down(events, parcel, looker, KC_EVIDENCE_DISK);
 }
 
 /* secured: nobody loses more by what is not handed over than a finding's details. */
@@ -207,16 +212,15 @@ static void hand_over(struct kc_events *events, struct parcel *parcel, unsigned 
 static void write_gates(void *arg)
 {
 	struct kc_events *events = arg;
-	uint32_t put = events->put;
+	uint32_t i = events->taken, put = events->put; /* as in are_gates_written() */
 
-	for (uint32_t i = events->taken; i != put; i++) {
+	for (; i != put; i++) {
 		struct parcel *parcel = &events->parcels[i % NR_PARCELS];
 
 		if (!parcel->for_disk)
 			continue;
 		parcel->for_disk = false;
-		if (events->scribe)
-			kc_scribe_leave(events->scribe, parcel->event.cpu);
+		parcel->first.after = kc_sinks_told(events->with.engine.sinks);
 		write_down(events, parcel, KC_LOOKERS, KC_EVIDENCE_DISK);
 		events->at_gates--;
 		hand_over(events, parcel, KC_LOOKERS, true);
@@ -226,8 +230,13 @@ static void write_gates(void *arg)
 static void leave_to_scribe(struct kc_events *events, struct parcel *parcel)
 {
 	parcel->for_disk = true;
-	if (events->scribe)
-		kc_scribe_wake(events->scribe);
+	if (!events->scribe) {
+		write_gates(events);
+		return;
+	}
+	/* Before it wakes up: it would do so where it was last, which may be the task's CPU. */
+	kc_scribe_leave(events->scribe, parcel->event.cpu);
+	kc_scribe_wake(events->scribe);
 }
 
 /*
@@ -369,7 +378,6 @@ int kc_events_stop(struct kc_events *events)
 	events->scribe = NULL;
 	do {
 		all = look(events, 0);
-		write_gates(events);
 		err = kc_events_handle(events);
 		first_err = first_err ?: err;
 	} while (!all);

@@ -20,7 +20,8 @@ const uint32_t kc_facts_layouts = sizeof(struct tape_kernel) + sizeof(struct tap
 struct function {
 	uint64_t addr;
 	uint8_t *bytes;
-	uint8_t *whole; /* as it was last before a patch that bytes are in the middle of */
+	bool torn;	/* they are in the middle of a patch */
+	uint8_t *whole; /* as it was before that; NULL: not known */
 	size_t len;
 };
 
@@ -69,36 +70,46 @@ static struct function *find_function(struct kc_facts *facts, uint64_t addr)
 #define NO_CODE 0xff
 
 /*
- * Bytes of the instruction that is being patched at bytes[at], a breakpoint in its first until
- * the rest is written (Linux: text_poke_bp_batch()), by what was there before. 0: none is.
+ * Bytes of what is being patched at bytes[at], where there was code before: a breakpoint in its
+ * first until the rest is written (Linux: text_poke_bp_batch()). It is one instruction that becomes
+ * another, or several that become a jump, which is seen when something of it is written behind the
+ * first. 0: nothing is.
  */
 static size_t patch_len(struct kc_facts *facts, const uint8_t *before, const uint8_t *bytes,
 			size_t len, size_t at, uint64_t addr)
 {
+	const size_t patched = kc_arch()->patch_len;
 	struct kc_insn insn;
+	size_t n = 0;
 
-	if (!before || !kc_arch()->is_breakpoint(bytes[at]) ||
-	    kc_arch()->is_breakpoint(before[at]) ||
-	    !kc_decode(facts->decoder, before + at, len - at, addr + at, &insn))
+	if (!before || !kc_arch()->is_breakpoint(bytes[at]) || kc_arch()->is_breakpoint(before[at]))
 		return 0;
-	return insn.len;
+	do {
+		if (!kc_decode(facts->decoder, before + at + n, len - at - n, addr + at + n, &insn))
+			return 0;
+		n += insn.len;
+	} while (n < patched && n < len - at &&
+		 memcmp(before + at + n, bytes + at + n,
+			patched - n < len - at - n ? patched - n : len - at - n));
+	return n;
 }
 
 /*
- * Put code in its place on the tape, as far as it is code; an instruction may need `room`. Of one
- * that is being patched only the breakpoint stays. before: as it was, or NULL.
+ * Put code in its place on the tape, as far as it is code; an instruction may need `room`. Of what
+ * is being patched only the breakpoint stays: see blank_patches(). before: as it was, or NULL.
  */
 static void move_code(struct kc_facts *facts, const uint8_t *before, uint8_t *bytes, size_t len,
 		      size_t room, uint64_t addr)
 {
 	struct kc_insn insn;
-	size_t from = 0, to = 0, patch = 0;
+	size_t from = 0, to = 0;
 
 	while (len - to >= room) {
-		patch = patch_len(facts, before, bytes, len, to, addr);
-		if (!patch && !kc_decode(facts->decoder, bytes + to, len - to, addr + to, &insn))
-			break;
+		size_t patch = patch_len(facts, before, bytes, len, to, addr);
+
 		if (!patch) {
+			if (!kc_decode(facts->decoder, bytes + to, len - to, addr + to, &insn))
+				break;
 			to += insn.len;
 			continue;
 		}
@@ -112,53 +123,65 @@ static void move_code(struct kc_facts *facts, const uint8_t *before, uint8_t *by
 	memset(bytes + to, NO_CODE, len - to);
 }
 
-static void put_text(struct kc_facts *facts, const struct function *function)
+/* The first `len` bytes of it. */
+static void put_text(struct kc_facts *facts, const struct function *function, size_t len)
 {
 	uint64_t at = kc_rebase(&facts->rebase, function->addr);
-	kc_auto_free uint8_t *moved = malloc(function->len);
+	kc_auto_free uint8_t *moved = malloc(len);
 
-	if (!moved)
+	if (!moved || !len)
 		return;
-	memcpy(moved, function->bytes, function->len);
-	move_code(facts, function->whole, moved, function->len, 1, function->addr);
-	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), moved, function->len);
+	memcpy(moved, function->bytes, len);
+	move_code(facts, function->whole, moved, len, 1, function->addr);
+	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), moved, len);
 }
 
-/* Is some of it being patched? What compilers fill up with is behind what does not come back. */
-static bool is_torn(struct kc_facts *facts, const uint8_t *bytes, size_t len, uint64_t addr)
+/*
+ * Where the first of it is that is being patched; len: nowhere. What compilers fill up with is
+ * behind what does not come back, and nothing else follows.
+ */
+static size_t find_patch(struct kc_facts *facts, const uint8_t *bytes, size_t len, uint64_t addr)
 {
 	struct kc_insn insn = {};
 	bool falls = true, behind = false;
 
 	for (size_t at = 0; at < len; at += insn.len) {
 		if (falls && kc_text_is_torn(bytes + at, len - at))
-			return true;
+			return at;
 		if (!kc_decode(facts->decoder, bytes + at, len - at, addr + at, &insn))
-			return behind;
+			return behind ? at - 1 : len;
 		falls = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH ||
 			insn.flow == KC_FLOW_CALL;
 		behind = kc_arch()->is_breakpoint(bytes[at]);
 	}
-	return false;
+	return len;
 }
 
-/* What of such an instruction is there yet is no code, for whoever reads it as for the tape. */
-static void blank_patches(struct kc_facts *facts, const uint8_t *before, uint8_t *bytes, size_t len,
-			  uint64_t addr)
+/*
+ * What of a patch is there yet is no code, for whoever reads it as for the tape. How many bytes are
+ * for the tape: none from where it can't be told how far a patch goes, since what follows might be
+ * taken for something else than it is, and operands stay that are addresses.
+ */
+static size_t blank_patches(struct kc_facts *facts, const uint8_t *before, uint8_t *bytes,
+			    size_t len, uint64_t addr)
 {
 	struct kc_insn insn;
 	size_t patch;
 
+	if (!before)
+		return find_patch(facts, bytes, len, addr);
 	for (size_t at = 0; at < len; at += patch) {
 		patch = patch_len(facts, before, bytes, len, at, addr);
 		if (patch) {
 			memset(bytes + at + 1, NO_CODE, patch - 1);
 			continue;
 		}
+		/* What is no code in both is none on the tape: see move_code(). */
 		if (!kc_decode(facts->decoder, bytes + at, len - at, addr + at, &insn))
-			return;
+			return bytes[at] == before[at] ? len : at;
 		patch = insn.len;
 	}
+	return len;
 }
 
 /* What lies in both goes into the one that was read: it is what the tape tells. */
@@ -179,22 +202,36 @@ static bool read_function(struct kc_facts *facts, const struct kc_sym *sym,
 	for (int tries = KC_TEXT_TRIES;; kc_text_wait()) {
 		if (kc_mem_read(facts->base, sym->addr, bytes, sym->size))
 			return false;
-		*ret_torn = is_torn(facts, bytes, sym->size, sym->addr);
+		*ret_torn = find_patch(facts, bytes, sym->size, sym->addr) < sym->size;
 		if (!*ret_torn || function->bytes || !--tries)
 			return true;
 	}
+}
+
+/* As it is now: `bytes` are the function's from here on. */
+static void keep_function(struct function *function, uint8_t *bytes, size_t len, bool torn)
+{
+	if (!torn || !function->torn) {
+		free(function->whole);
+		function->whole = torn ? kc_take(function->bytes) : NULL;
+	}
+	free(function->bytes);
+	function->bytes = bytes;
+	function->len = len;
+	function->torn = torn;
 }
 
 /*
  * The whole function that covers `at`, part of what was read: operands can't be told apart in a
  * part of it. Once, and whenever it has been patched.
  */
-static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8_t *buf, size_t len)
+static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8_t *buf,
+		       size_t read)
 {
 	const struct kc_sym *sym = kc_ksyms_find(facts->kernel->ksyms, at);
 	kc_auto_free uint8_t *bytes = NULL;
 	struct function *function;
-
+	size_t len;
 	bool torn;
 
 	if (!sym || sym->size > KC_MAX_FUNCTION)
@@ -203,23 +240,14 @@ static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8
 	function = bytes ? find_function(facts, sym->addr) : NULL;
 	if (!function || !read_function(facts, sym, function, bytes, &torn))
 		return;
-	if (torn)
-		blank_patches(facts, function->whole ?: function->bytes, bytes, sym->size,
-			      sym->addr);
-	copy_common(addr, buf, len, sym->addr, bytes, sym->size);
+	len = torn ? blank_patches(facts, function->torn ? function->whole : function->bytes, bytes,
+				   sym->size, sym->addr)
+		   : sym->size;
+	copy_common(addr, buf, read, sym->addr, bytes, sym->size);
 	if (function->bytes && !memcmp(function->bytes, bytes, sym->size))
 		return;
-	if (!torn || function->whole)
-		free(function->bytes);
-	else
-		function->whole = function->bytes;
-	if (!torn) {
-		free(function->whole);
-		function->whole = NULL;
-	}
-	function->bytes = kc_take(bytes);
-	function->len = sym->size;
-	put_text(facts, function);
+	keep_function(function, kc_take(bytes), sym->size, torn);
+	put_text(facts, function, len);
 }
 
 /* Neither vmlinux's nor a known module's: what the kernel made since it runs, or nothing. */
