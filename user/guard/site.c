@@ -174,7 +174,7 @@ static void forget_leads(struct kc_site *site, unsigned int pass)
 	site->asked = pass;
 }
 
-static enum kc_site_kind kind_of(enum kc_leads leads)
+static enum kc_site_kind kind_by(enum kc_leads leads)
 {
 	return leads == KC_LEADS_ELSEWHERE ? KC_SITE_ELSEWHERE : KC_SITE_CALL;
 }
@@ -192,9 +192,9 @@ enum kc_site_kind kc_sites_above(struct kc_sites *sites, uint64_t pc, uint64_t b
 	forget_leads(site, pass);
 	for (size_t i = 0; i < site->nr_leads; i++)
 		if (below - site->leads[i].below->addr < site->leads[i].below->size)
-			return kind_of(site->leads[i].leads);
+			return kind_by(site->leads[i].leads);
 	sym = kc_ksyms_find(sites->kernel->ksyms, below);
-	return sym ? kind_of(ask(sites, site, sym)) : KC_SITE_CALL;
+	return sym ? kind_by(ask(sites, site, sym)) : KC_SITE_CALL;
 }
 
 bool kc_sites_renew(struct kc_sites *sites, uint64_t pc, unsigned int pass)
