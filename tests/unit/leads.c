@@ -158,6 +158,34 @@ static void asked_again(void **state)
 	assert_int_equal(above(above_is_traced, simple), KC_SITE_ELSEWHERE);
 }
 
+/* What static keys and calls have led to when a task went there, text does not tell. */
+static void once_led_there(void **state)
+{
+	struct kc_edge edges[] = {
+		{ (uint64_t)leads_nowhere + 1, KC_EDGE_AWAY }, /* a call */
+		{ (uint64_t)leads_nowhere + 7, KC_EDGE_AWAY }, /* a return, that was a jump */
+	};
+
+	(void)state;
+	fake->kernel.edges = edges;
+	fake->kernel.nr_edges = 1;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ELSEWHERE);
+	fake->kernel.nr_edges = 2;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ANYWHERE);
+	edges[1].target = (uint64_t)through_rbp;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_THERE);
+	edges[1].target = (uint64_t)leads_nowhere;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ELSEWHERE);
+	/* A call that was of another function. */
+	edges[0].code = (uint64_t)above_leads_nowhere - 5;
+	fake->kernel.nr_edges = 1;
+	assert_int_equal(above(above_leads_nowhere, simple), KC_SITE_CALL);
+	fake->kernel.edges = NULL;
+	fake->kernel.nr_edges = 0;
+	kc_plans_renew_site(fake->plans, (uint64_t)above_leads_nowhere);
+	assert_int_equal(above(above_leads_nowhere, simple), KC_SITE_ELSEWHERE);
+}
+
 /* A function whose last instruction is a call goes on where no other one may begin. */
 static void behind_a_last_call(void **state)
 {
@@ -175,7 +203,7 @@ int main(void)
 		TEST(by_calls_and_jumps),   TEST(who_knows),
 		TEST(changed_at_its_entry), TEST(sites),
 		TEST(call_that_is_patched), TEST(asked_again),
-		TEST(behind_a_last_call),
+		TEST(once_led_there),	    TEST(behind_a_last_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

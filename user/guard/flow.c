@@ -260,14 +260,20 @@ static void follow(struct kc_flow *flow, uint32_t i)
 	const struct kc_edge *edges;
 	size_t nr_edges = kc_kernel_edges(flow->kernel, insn.addr, &edges);
 
-	for (size_t e = 0; e < nr_edges; e++)
+	bool has_key = false;
+
+	for (size_t e = 0; e < nr_edges; e++) {
+		if (edges[e].target == KC_EDGE_AWAY)
+			continue;
+		has_key = true;
 		arrive(flow,
 		       edges[e].target == KC_EDGE_NEXT ? insn.addr + insn.len : edges[e].target,
 		       &in);
+	}
 	if (insn.flow == KC_FLOW_CALL)
 		falls_through = !flow->fail || insn.target != flow->fail;
 	/* A static key's jump was a nop yesterday and may be one tomorrow. */
-	if (insn.flow == KC_FLOW_JUMP && nr_edges)
+	if (insn.flow == KC_FLOW_JUMP && has_key)
 		falls_through = true;
 	/* What it runs on its way may be ours: a probe's copy of what it has replaced. */
 	if (comes_back(flow, &insn)) {

@@ -55,6 +55,24 @@ static bool may_be_replaced(const struct walk *walk, const struct kc_sym *sym,
 	       (insn->addr == sym->addr || insn->addr == sym->addr + kc_arch()->landing_pad);
 }
 
+/* Where it may have led when a task went there: see struct kc_edge. */
+static void take_edges(struct walk *walk, const struct kc_sym *sym, const struct kc_insn *insn)
+{
+	const struct kc_edge *edges;
+	size_t count = kc_kernel_edges(walk->kernel, insn->addr, &edges);
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t target = edges[i].target;
+
+		/* One that is a call, or that is left out for now, comes back. */
+		if (target == KC_EDGE_AWAY && insn->flow != KC_FLOW_CALL &&
+		    insn->flow != KC_FLOW_NEXT)
+			walk->leads = KC_LEADS_ANYWHERE;
+		else if (target > KC_EDGE_AWAY && target - sym->addr >= sym->size)
+			go_to(walk, target);
+	}
+}
+
 static void take_insn(struct walk *walk, const struct kc_sym *sym, const struct kc_insn *insn)
 {
 	bool inside = insn->target - sym->addr < sym->size;
@@ -115,6 +133,8 @@ static void follow_function(struct walk *walk, struct kc_decoder *decoder, const
 		if (walk->leads != KC_LEADS_ELSEWHERE)
 			return;
 		take_insn(walk, sym, &insn);
+		if (walk->leads == KC_LEADS_ELSEWHERE)
+			take_edges(walk, sym, &insn);
 		if (!does_nothing(&insn))
 			last = insn;
 	}

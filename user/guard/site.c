@@ -144,14 +144,28 @@ const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned 
 	return site_at(sites, pc, pass);
 }
 
-/* Where does the call lead, as it is now: it may be one that is patched. */
+/* One that leads to another function from time to time. */
+static bool was_static_call(const struct kc_sites *sites, uint64_t pc)
+{
+	const struct kc_edge *edges;
+	size_t count = kc_kernel_edges(sites->kernel, pc - kc_arch()->patch_len, &edges);
+
+	for (size_t i = 0; i < count; i++)
+		if (edges[i].target == KC_EDGE_AWAY)
+			return true;
+	return false;
+}
+
+/* Where does the call lead, as it is now? */
 static enum kc_leads ask(const struct kc_sites *sites, struct kc_site *site,
 			 const struct kc_sym *below)
 {
 	uint64_t target;
 	enum kc_leads leads = KC_LEADS_NOT_NOW;
 
-	if (kind_before(sites, site->pc, KC_TEXT_TRIES, &target) == KC_SITE_CALL)
+	if (was_static_call(sites, site->pc))
+		leads = KC_LEADS_ANYWHERE;
+	else if (kind_before(sites, site->pc, KC_TEXT_TRIES, &target) == KC_SITE_CALL)
 		leads = kc_leads(sites->kernel, sites->decoder, target, below);
 	if (leads == KC_LEADS_ANYWHERE)
 		site->anywhere = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Collects kernel->edges: static keys, exception fixups, WARN() traps. */
+/* Collects kernel->edges: static keys, exception fixups, WARN() traps, static calls. */
 #ifndef KC_KERNEL_EDGES_H
 #define KC_KERNEL_EDGES_H
 

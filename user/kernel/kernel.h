@@ -33,20 +33,23 @@ struct kc_module {
 	uint64_t jump_entries, nr_jump_entries; /* static keys */
 	uint64_t fixups, nr_fixups;		/* exception table */
 	uint64_t bugs, nr_bugs;			/* bug table */
+	uint64_t static_calls, nr_static_calls; /* sites; none before v5.10 */
 	struct kc_orc_table orc;		/* count 0: none, its frames can't be unwound */
 };
 
 /*
  * Control flow that the instruction at `code` does not show: a static key may
- * patch it between a nop and a jump, an exception there ends at a fixup, or it
- * is the trap of a WARN(), after which the code goes on.
+ * patch it between a nop and a jump, an exception there ends at a fixup, it
+ * is the trap of a WARN(), after which the code goes on, or a static call (or jump), which may lead
+ * to another function than before, or to none.
  */
 struct kc_edge {
 	uint64_t code;
-	uint64_t target; /* KC_EDGE_NEXT: the instruction after it */
+	uint64_t target; /* or one of these: */
 };
 
-#define KC_EDGE_NEXT 0
+#define KC_EDGE_NEXT 0 /* the instruction after it */
+#define KC_EDGE_AWAY 1 /* some function, some time */
 
 /* Where struct bug_entry keeps its flags; it grew over time. */
 struct kc_bug_entry {

@@ -19,6 +19,7 @@ struct layout {
 	uint32_t jumps, num_jumps;
 	uint32_t fixups, num_fixups;
 	uint32_t bugs, num_bugs;
+	uint32_t static_calls, num_static_calls; /* 0: there are none */
 };
 
 static int learn_layout(struct kc_btf *btf, struct layout *ret_layout)
@@ -55,6 +56,9 @@ static int learn_layout(struct kc_btf *btf, struct layout *ret_layout)
 	if (kc_btf_offset(btf, "module", "mkobj.kobj.sd", &at.folder) ||
 	    kc_btf_offset(btf, "kernfs_node", "id", &at.folder_id))
 		at.folder = 0;
+	if (kc_btf_offset(btf, "module", "static_call_sites", &at.static_calls) ||
+	    kc_btf_offset(btf, "module", "num_static_call_sites", &at.num_static_calls))
+		at.static_calls = 0;
 	*ret_layout = at;
 	return 0;
 }
@@ -79,7 +83,7 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 {
 	struct kc_module module = {};
 	uint64_t base, orc_ip, orc;
-	uint32_t text_size, num_orcs, state, num_jumps, num_fixups, num_bugs;
+	uint32_t text_size, num_orcs, state, num_jumps, num_fixups, num_bugs, num_static_calls = 0;
 
 	if (kc_mem_read(mem, addr + at->state, &state, sizeof(state)) ||
 	    kc_mem_read(mem, addr + at->name, module.name, sizeof(module.name) - 8) ||
@@ -95,6 +99,11 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 	    kc_mem_read(mem, addr + at->bugs, &module.bugs, sizeof(uint64_t)) ||
 	    kc_mem_read(mem, addr + at->num_bugs, &num_bugs, sizeof(num_bugs)))
 		return -EFAULT;
+	if (at->static_calls &&
+	    (kc_mem_read(mem, addr + at->static_calls, &module.static_calls, sizeof(uint64_t)) ||
+	     kc_mem_read(mem, addr + at->num_static_calls, &num_static_calls,
+			 sizeof(num_static_calls))))
+		return -EFAULT;
 	if (state != MODULE_STATE_LIVE)
 		return -EAGAIN;
 	module.load = read_load(mem, at, addr);
@@ -103,6 +112,7 @@ static int read_module(const struct kc_mem *mem, const struct layout *at, uint64
 	module.nr_jump_entries = num_jumps;
 	module.nr_fixups = num_fixups;
 	module.nr_bugs = num_bugs;
+	module.nr_static_calls = num_static_calls;
 	/* A module that goes away under us leaves no table; so be it. */
 	if (kc_orc_table_read(mem, orc_ip, orc, num_orcs, orc_layout, &module.orc))
 		module.orc = (struct kc_orc_table){};
