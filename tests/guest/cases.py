@@ -514,6 +514,32 @@ def clean(kernel):
     return ends[0][3]
 
 
+def doctored(kernel):
+    """doctor: a healthy host can be watched; what was taken from one is named, by what is lost."""
+    guest = Guest(kernel, "sh /doctored.sh", files=["doctored.sh"])
+    need(guest.status == 0 and not guest.splats(), f"{guest.status} {guest.splats()[:3]}", guest)
+    said_no = {}
+    for name, status in (("healthy", 0), ("disarmed", 4), ("alone", 4), ("hidden", 3),
+                         ("nobody", 3), ("healthy-again", 0)):
+        need(guest.value(rf"^{name}: status (\d+)$") == str(status), name, guest)
+        end = guest.events("checkup", f"{name}:out: ")
+        need(len(end) == 1 and end[0]["status"] == status, f"{name}: {end}", guest)
+        exams = guest.events("exam", f"{name}:out: ")
+        said_no[name] = {exam["what"]: exam["without"] for exam in exams
+                         if exam["answer"] == "no" and exam["weight"] != "aside"}
+        need(len(exams) >= 15, f"{name}: {len(exams)} exams", guest)
+        if status == 4:
+            need(all(lost in end[0]["sentence"] for lost in said_no[name].values()), str(end),
+                 guest)
+    need([set(no) for no in said_no.values()] ==
+         [set(), {"the kernel runs them"}, {"a CPU to write while one is held"},
+          {"the kernel can be read"}, {"the kernel can be read"}, set()], str(said_no), guest)
+    left, before = re.search(r"^left: (.*), before: (.*)$", guest.output, re.M).groups()
+    need(left == before, f"left behind: {left}; {before}", guest)
+    need(re.search(r"^table: This host can be watched\.$", guest.output, re.M), "the table", guest)
+    return "healthy; disarmed, one CPU, kptr_restrict, no rights: told"
+
+
 LATE = "longer than promised"
 
 
@@ -1108,7 +1134,7 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
-                  disarmed, recorded, frames, rerouted, misled, compat, prove, traps, nanosleep, futex, leak,
+                  disarmed, recorded, frames, rerouted, misled, compat, prove, doctored, traps, nanosleep, futex, leak,
                   quiet, soak, gated, walk, calls, flood, grouped, clean, endures, bombed, modules,
                   patched, foreign)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]

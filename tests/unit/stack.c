@@ -144,6 +144,16 @@ static struct kc_checked_stack check(void)
 	return checked;
 }
 
+/* The same of a task that runs, from this frame on. */
+static struct kc_checked_stack check_from(uint64_t pc, uint64_t sp)
+{
+	const struct kc_frame from = { .pc = pc, .sp = sp, .exact = true };
+	struct kc_checked_stack checked;
+
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, &from, &checked);
+	return checked;
+}
+
 /* simple called from simple, then out of text: two slots. */
 static void two_frames(void **state)
 {
@@ -205,6 +215,14 @@ static void called_by_another_function(void **state)
 	assert_int_equal(checked.blind[KC_BLIND_UNWIND], 1);
 	assert_int_equal(checked.nr_bad, 0);
 	assert_int_equal(checked.intact, 1);
+
+	/* A task that runs may have come to another function's frame: that is told otherwise. */
+	begin((uint64_t)above_the_switch, 0);
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)above_leads_nowhere);
+	push(0x1234);
+	checked = check_from((uint64_t)simple_call, BASE + 56);
+	assert_int_equal(checked.count, 2);
+	assert_int_equal(checked.end, KC_UNWIND_NOT_TEXT);
 
 	/* Nor does a switched task go on behind any other call. */
 	begin((uint64_t)above_leads_nowhere, 0);

@@ -62,7 +62,7 @@ struct cursor {
 	const struct kc_stack *stack;
 	struct kc_frame frame;
 	const struct kc_frame *below; /* NULL: it is the innermost */
-	bool is_switched;	      /* the innermost is what a switch goes on at */
+	bool is_switched;	      /* the task is: the innermost is what it goes on at */
 	/* Code without tables was followed: where tables led to no further, and why. */
 	bool led_by_code;
 	enum kc_unwind_end tables_end;
@@ -326,8 +326,11 @@ static uint64_t place_below(const struct cursor *at)
 {
 	const struct kc_frame *below = at->below;
 
+	/* A task that runs may be on another function's frame; that is for the verdict to say. */
+	if (!at->is_switched)
+		return 0;
 	if (!below)
-		return at->is_switched ? KC_BELOW_SWITCH : 0;
+		return KC_BELOW_SWITCH;
 	/* Interrupted on its way in or out, perhaps in a thunk. */
 	if (below->exact && kc_return_slot(below->cfa) == below->sp)
 		return 0;
