@@ -227,15 +227,17 @@ static void write_gates(void *arg)
 	}
 }
 
+/* The parcel is not ours any more then. */
 static void leave_to_scribe(struct kc_events *events, struct parcel *parcel)
 {
-	parcel->for_disk = true;
 	if (!events->scribe) {
+		parcel->for_disk = true;
 		write_gates(events);
 		return;
 	}
 	/* Before it wakes up: it would do so where it was last, which may be the task's CPU. */
 	kc_scribe_leave(events->scribe, parcel->event.cpu);
+	parcel->for_disk = true;
 	kc_scribe_wake(events->scribe);
 }
 
