@@ -28,9 +28,9 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Iin
 LDLIBS := -lbpf -lelf -lz -lcapstone -ljson-c
 
 BUILD_DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
-	gcc libc6-dev make binutils help2man
+	gcc libc6-dev make binutils help2man python3
 TEST_DEPS := libcmocka-dev libclang-rt-14-dev clang-format qemu-system-x86 busybox-static mmdebstrap \
-	cpio stress-ng xz-utils zstd lz4 python3 python3-jsonschema procps util-linux man-db mandoc
+	cpio stress-ng xz-utils zstd lz4 python3-jsonschema procps util-linux man-db mandoc
 DEPS := $(BUILD_DEPS) $(TEST_DEPS)
 
 SOURCES := $(wildcard user/*/*.c)

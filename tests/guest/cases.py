@@ -520,7 +520,7 @@ def doctored(kernel):
     need(guest.status == 0 and not guest.splats(), f"{guest.status} {guest.splats()[:3]}", guest)
     said_no = {}
     for name, status in (("healthy", 0), ("disarmed", 4), ("alone", 4), ("hidden", 3),
-                         ("nobody", 3), ("healthy-again", 0)):
+                         ("nobody", 3), ("damaged", 4), ("healthy-again", 0)):
         need(guest.value(rf"^{name}: status (\d+)$") == str(status), name, guest)
         end = guest.events("checkup", f"{name}:out: ")
         need(len(end) == 1 and end[0]["status"] == status, f"{name}: {end}", guest)
@@ -533,7 +533,8 @@ def doctored(kernel):
                  guest)
     need([set(no) for no in said_no.values()] ==
          [set(), {"the kernel runs them"}, {"a CPU to write while one is held"},
-          {"the kernel can be read"}, {"the kernel can be read"}, set()], str(said_no), guest)
+          {"the kernel can be read"}, {"the kernel can be read"}, {"none of them is damaged now"},
+          set()], str(said_no), guest)
     left, before = re.search(r"^left: (.*), before: (.*)$", guest.output, re.M).groups()
     need(left == before, f"left behind: {left}; {before}", guest)
     need(re.search(r"^table: This host can be watched\.$", guest.output, re.M), "the table", guest)

@@ -26,4 +26,10 @@ echo 2 >/proc/sys/kernel/kptr_restrict
 doctor hidden
 echo 0 >/proc/sys/kernel/kptr_restrict
 doctor nobody only 12
+insmod /lib/stackfault.ko || exit 90
+app01 300 >app &
+until grep -qs ready app; do sleep 0.1; done
+echo "canary $(sed -n 's/^a01-sleep //p' app) 0" >/sys/kernel/debug/stackfault
+doctor damaged
+echo restore >/sys/kernel/debug/stackfault
 doctor healthy-again

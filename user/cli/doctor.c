@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/common.h"
+#include "cli/rights.h"
 #include "report/checkup.h"
 #include "util/log.h"
 
@@ -28,6 +29,7 @@ static int run_doctor(const void *given, struct kc_failure *ret_failure, enum kc
 
 	kc_set_verbosity(options->verbose);
 	signal(SIGPIPE, SIG_IGN);
+	kc_tell_rights(true);
 	kc_doctor(&checkup);
 	err = kc_checkup_print(&checkup, options->json, stdout);
 	if (err)

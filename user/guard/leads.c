@@ -117,6 +117,7 @@ static void follow_function(struct walk *walk, struct kc_decoder *decoder, const
 	kc_auto_free uint8_t *bytes = malloc(sym->size);
 	struct kc_insn insn = { .flow = KC_FLOW_NEXT }, last = {};
 	uint64_t end = sym->addr + sym->size;
+	bool behind = false; /* a breakpoint, which may be a patch's */
 
 	if (!bytes || kc_text_read(walk->kernel, sym->addr, bytes, sym->size)) {
 		walk->leads = KC_LEADS_NOT_NOW;
@@ -129,9 +130,10 @@ static void follow_function(struct walk *walk, struct kc_decoder *decoder, const
 		if (goes_on && kc_text_is_torn(bytes + at, sym->size - at))
 			walk->leads = KC_LEADS_NOT_NOW;
 		else if (!kc_decode(decoder, bytes + at, sym->size - at, sym->addr + at, &insn))
-			walk->leads = KC_LEADS_ANYWHERE;
+			walk->leads = behind ? KC_LEADS_NOT_NOW : KC_LEADS_ANYWHERE;
 		if (walk->leads != KC_LEADS_ELSEWHERE)
 			return;
+		behind = kc_arch()->is_breakpoint(bytes[at]);
 		take_insn(walk, sym, &insn);
 		if (walk->leads == KC_LEADS_ELSEWHERE)
 			take_edges(walk, sym, &insn);

@@ -62,6 +62,9 @@ int kc_attach_check_modules(struct kc_attach *attach);
 /* The first half of it alone: nothing is placed. */
 int kc_attach_check_gone(struct kc_attach *attach);
 
+/* Is there a probe that kc_attach_check_alive() can tell by? */
+bool kc_attach_has_pulse(const struct kc_attach *attach);
+
 /*
  * Does the kernel run probes at all? Told when that changes, and counted. 0 or a sink's error.
  */

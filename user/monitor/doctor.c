@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "kernel/overlay.h"
 #include "monitor/attach.h"
 #include "monitor/lookers.h"
 #include "monitor/pass.h"
@@ -22,6 +23,7 @@ enum exam {
 	EXAM_KERNEL,
 	EXAM_GUARD,
 	EXAM_SWEEP,
+	EXAM_DAMAGE,
 	EXAM_WHOLE,
 	EXAM_PROBES,
 	EXAM_ALIVE,
@@ -50,9 +52,10 @@ static const struct {
 	[EXAM_SWEEP] = { "sleeping tasks are verified", KC_WEIGHT_VITAL,
 			 "damage is seen in probed functions only",
 			 "root, or CAP_BPF, CAP_PERFMON and CAP_SYSLOG" },
-	[EXAM_WHOLE] = { "all of their frames are", KC_WEIGHT_PART,
-			 "frames beyond such a place are not seen",
-			 "'kcanary audit -v' names the places" },
+	[EXAM_DAMAGE] = { "none of them is damaged now", KC_WEIGHT_PART,
+			  "FRAMES ARE DAMAGED NOW: see 'kcanary audit'", "" },
+	[EXAM_WHOLE] = { "all there is was seen", KC_WEIGHT_PART, "not everything is seen",
+			 "'kcanary audit -v' names frames, 'kcanary watch' what else" },
 	[EXAM_PROBES] = { "live probes can be placed", KC_WEIGHT_PART, "what runs is not looked at",
 			  "kprobes (CONFIG_KPROBE_EVENTS); whose "
 			  "probes are in the way: -v" },
@@ -165,12 +168,11 @@ static void look_at_guards(struct kc_checkup *checkup, struct kc_session *sessio
 	       looked, guarded, planned);
 }
 
-static void look_at_tasks(struct kc_checkup *checkup, const struct kc_engine *engine)
+static void look_at_tasks(struct kc_checkup *checkup, const struct kc_engine *engine,
+			  struct kc_coverage *coverage)
 {
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
-	struct kc_coverage coverage = {};
 	int err = kc_passes_new(engine, &passes);
-	uint64_t not_verifiable;
 
 	if (!err)
 		err = kc_passes_run(passes);
@@ -180,13 +182,12 @@ static void look_at_tasks(struct kc_checkup *checkup, const struct kc_engine *en
 		answer(checkup, EXAM_SWEEP, false, "%s", kc_strerror(err));
 		return;
 	}
-	kc_passes_coverage(passes, &coverage);
-	not_verifiable = kc_coverage_not_verifiable(&coverage);
-	answer(checkup, EXAM_SWEEP, coverage.sweep.verified,
-	       "%lu tasks, %lu frames verified in %.0f ms of CPU%s", coverage.sweep.tasks,
-	       coverage.sweep.verified, coverage.first_pass_cpu * 1e3,
-	       coverage.told.findings ? "; SOME ARE DAMAGED: run 'kcanary audit'" : "");
-	answer(checkup, EXAM_WHOLE, !not_verifiable, "%lu not verifiable", not_verifiable);
+	kc_passes_coverage(passes, coverage);
+	answer(checkup, EXAM_SWEEP, coverage->sweep.verified,
+	       "%lu tasks, %lu frames verified in %.0f ms of CPU", coverage->sweep.tasks,
+	       coverage->sweep.verified, coverage->first_pass_cpu * 1e3);
+	answer(checkup, EXAM_DAMAGE, !coverage->told.findings, "%lu findings",
+	       coverage->told.findings);
 }
 
 static void look_at_gate(struct kc_checkup *checkup, struct kc_attach *attach)
@@ -199,14 +200,32 @@ static void look_at_gate(struct kc_checkup *checkup, struct kc_attach *attach)
 		answer(checkup, EXAM_GATE, true, "placed, and removed");
 }
 
-static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *engine)
+/* What forbids a watch to end with status 0, but for what has an exam of its own. */
+static void look_at_coverage(struct kc_checkup *checkup, const struct kc_coverage *seen)
+{
+	struct kc_coverage coverage = *seen;
+	struct kc_reason reason;
+	char text[sizeof(checkup->exams[0].found)] = "";
+	size_t len = 0, n = 0;
+
+	coverage.probes.failed = coverage.probes.dead = 0;
+	coverage.sweep.restless = 0; /* in one look a task that ran is none */
+	for (; kc_coverage_not_seen(&coverage, n, &reason) && len < sizeof(text); n++)
+		len += snprintf(text + len, sizeof(text) - len, "%s%lu %s%s%s", n ? "; " : "",
+				reason.count, reason.what, *reason.what ? ": " : "", reason.text);
+	answer(checkup, EXAM_WHOLE, !n, "%s", n ? text : "nothing was left out");
+}
+
+static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *engine,
+			   struct kc_coverage *coverage)
 {
 	static const struct kc_filter all;
 	struct kc_choices choices kc_auto(kc_choices_free) = {};
 	struct kc_attach *attach kc_auto(kc_cleanup_attach) = NULL;
-	struct kc_probe_counts counts = {};
+	const struct kc_probe_counts *counts = &coverage->probes;
 	struct kc_failure failure;
-	size_t failed;
+	bool has_tripwire, has_pulse;
+	size_t refused;
 	uint64_t missed;
 	int err = kc_choose(engine->session, &(struct kc_wish){}, &failure, &choices);
 
@@ -226,19 +245,22 @@ static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *e
 		answer(checkup, EXAM_PROBES, false, "%s", failure.text);
 		return;
 	}
-	answer(checkup, EXAM_TRIPWIRE, kc_attach_has_tripwire(attach), "%s",
-	       kc_attach_has_tripwire(attach) ? "placed, and removed" : "refused; -v says more");
+	has_tripwire = kc_attach_has_tripwire(attach);
+	has_pulse = kc_attach_has_pulse(attach);
+	answer(checkup, EXAM_TRIPWIRE, has_tripwire, "%s",
+	       has_tripwire ? "placed, and removed" : "refused: -v says why");
 	look_at_gate(checkup, attach);
 	kc_attach_check_alive(attach);
-	kc_attach_counts(attach, &counts);
-	failed = counts.failed;
-	answer(checkup, EXAM_PROBES, counts.attached && !failed,
-	       "%lu in the %zu functions of a default watch, %zu refused", counts.attached,
-	       choices.count, failed);
-	answer(checkup, EXAM_ALIVE, counts.attached && !counts.dead, "%s",
-	       !counts.attached ? "there are none"
-	       : counts.dead	? "a call of our own was not seen"
-				: "a call of our own was seen");
+	kc_attach_counts(attach, &coverage->probes);
+	kc_attach_watch_counts(attach, &coverage->watch);
+	coverage->watch.unwalked = kc_overlay_unwalked(engine->session->mem);
+	refused = counts->failed - !has_tripwire - !has_pulse;
+	answer(checkup, EXAM_PROBES, counts->attached && !refused,
+	       "%lu in the %zu functions of a default watch, %zu refused", counts->attached,
+	       choices.count, refused);
+	if (has_pulse)
+		answer(checkup, EXAM_ALIVE, !counts->dead, "a call of our own was %sseen",
+		       counts->dead ? "not " : "");
 	answer(checkup, EXAM_MISSES, kc_probes_missed(kc_attach_probes(attach), &missed), "%s",
 	       kc_probes_missed(kc_attach_probes(attach), &missed)
 		       ? "this kernel counts them"
@@ -246,12 +268,30 @@ static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *e
 	kc_attach_stop(attach);
 }
 
+/* With -v. */
+static int say(struct kc_sink *sink, const struct kc_when *when, const char *text)
+{
+	(void)sink;
+	(void)when;
+	kc_info("%s", text);
+	return 0;
+}
+
+static void keep(struct kc_sink *sink)
+{
+	(void)sink;
+}
+
 static void look_with(struct kc_checkup *checkup, struct kc_session *session)
 {
+	static const struct kc_sink_ops ops = { .notice = say, .free = keep };
 	static const struct kc_filter all;
+	struct kc_sink sayer = { &ops };
 	struct kc_source *source kc_auto(kc_cleanup_source) = NULL;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
 	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
+	struct kc_engine engine = { .session = session, .sinks = &sinks };
+	struct kc_coverage coverage = {};
 	struct kc_failure failure;
 
 	look_at_guards(checkup, session);
@@ -265,12 +305,16 @@ static void look_with(struct kc_checkup *checkup, struct kc_session *session)
 		answer(checkup, EXAM_SWEEP, false, "%s", failure.text);
 		return;
 	}
+	kc_sinks_add(&sinks, &sayer);
 	if (kc_desk_new(&all, source, &sinks, &desk)) {
 		answer(checkup, EXAM_SWEEP, false, "out of memory");
 		return;
 	}
-	look_at_tasks(checkup, &(struct kc_engine){ session, source, desk, &sinks });
-	look_at_probes(checkup, &(struct kc_engine){ session, source, desk, &sinks });
+	engine.source = source;
+	engine.desk = desk;
+	look_at_tasks(checkup, &engine, &coverage);
+	look_at_probes(checkup, &engine, &coverage);
+	look_at_coverage(checkup, &coverage);
 }
 
 void kc_doctor(struct kc_checkup *ret_checkup)

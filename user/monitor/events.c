@@ -378,6 +378,7 @@ int kc_events_stop(struct kc_events *events)
 	kc_lookers_free(kc_take(events->lookers));
 	kc_scribe_free(events->scribe);
 	events->scribe = NULL;
+	first_err = kc_events_handle(events); /* there may be no room for what is left */
 	do {
 		all = look(events, 0);
 		err = kc_events_handle(events);

@@ -70,6 +70,11 @@ static uint64_t count_pulse(const struct kc_attach *attach)
 	return count.hits;
 }
 
+bool kc_attach_has_pulse(const struct kc_attach *attach)
+{
+	return attach->pulse.count;
+}
+
 int kc_attach_check_alive(struct kc_attach *attach)
 {
 	bool was_dead = attach->dead;

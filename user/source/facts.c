@@ -163,17 +163,24 @@ static size_t find_patch(struct kc_facts *facts, const uint8_t *bytes, size_t le
  * taken for something else than it is, and operands stay that are addresses.
  */
 static size_t blank_patches(struct kc_facts *facts, const uint8_t *before, uint8_t *bytes,
-			    size_t len, uint64_t addr)
+			    size_t len, uint64_t addr, bool *ret_torn)
 {
 	struct kc_insn insn;
 	size_t patch;
 
-	if (!before)
-		return find_patch(facts, bytes, len, addr);
+	*ret_torn = false;
+	if (!before) {
+		patch = find_patch(facts, bytes, len, addr);
+		*ret_torn = patch < len;
+		return patch;
+	}
 	for (size_t at = 0; at < len; at += patch) {
 		patch = patch_len(facts, before, bytes, len, at, addr);
 		if (patch) {
-			memset(bytes + at + 1, NO_CODE, patch - 1);
+			/* All breakpoints: whoever looks for a call behind it can't tell, either.
+			 */
+			memset(bytes + at + 1, bytes[at], patch - 1);
+			*ret_torn = true;
 			continue;
 		}
 		/* What is no code in both is none on the tape: see move_code(). */
@@ -197,13 +204,13 @@ static void copy_common(uint64_t addr, uint8_t *buf, size_t len, uint64_t from,
 
 /* One that was never read whole is worth the wait. */
 static bool read_function(struct kc_facts *facts, const struct kc_sym *sym,
-			  const struct function *function, uint8_t *bytes, bool *ret_torn)
+			  const struct function *function, uint8_t *bytes)
 {
 	for (int tries = KC_TEXT_TRIES;; kc_text_wait()) {
 		if (kc_mem_read(facts->base, sym->addr, bytes, sym->size))
 			return false;
-		*ret_torn = find_patch(facts, bytes, sym->size, sym->addr) < sym->size;
-		if (!*ret_torn || function->bytes || !--tries)
+		if (function->bytes || !--tries ||
+		    find_patch(facts, bytes, sym->size, sym->addr) == sym->size)
 			return true;
 	}
 }
@@ -230,6 +237,7 @@ static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8
 {
 	const struct kc_sym *sym = kc_ksyms_find(facts->kernel->ksyms, at);
 	kc_auto_free uint8_t *bytes = NULL;
+	const uint8_t *before;
 	struct function *function;
 	size_t len;
 	bool torn;
@@ -238,13 +246,19 @@ static void write_text(struct kc_facts *facts, uint64_t at, uint64_t addr, uint8
 		return;
 	bytes = malloc(sym->size);
 	function = bytes ? find_function(facts, sym->addr) : NULL;
-	if (!function || !read_function(facts, sym, function, bytes, &torn))
+	if (!function || !read_function(facts, sym, function, bytes))
 		return;
-	len = torn ? blank_patches(facts, function->torn ? function->whole : function->bytes, bytes,
-				   sym->size, sym->addr)
-		   : sym->size;
+	if (function->bytes && function->len == sym->size &&
+	    !memcmp(function->bytes, bytes, sym->size)) {
+		copy_common(addr, buf, read, sym->addr, bytes, sym->size);
+		return;
+	}
+	before = function->len == sym->size ? function->torn ? function->whole : function->bytes
+					    : NULL;
+	len = blank_patches(facts, before, bytes, sym->size, sym->addr, &torn);
 	copy_common(addr, buf, read, sym->addr, bytes, sym->size);
-	if (function->bytes && !memcmp(function->bytes, bytes, sym->size))
+	if (function->bytes && function->len == sym->size &&
+	    !memcmp(function->bytes, bytes, sym->size))
 		return;
 	keep_function(function, kc_take(bytes), sym->size, torn);
 	put_text(facts, function, len);
