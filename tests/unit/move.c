@@ -188,7 +188,10 @@ static void areas(void **state)
 		uint64_t start;
 	} rows[] = {
 		{ "ffffffff81000000 T _stext\nffffffff82000000 T _etext\n", 0xffffffffa0000000 },
-		{ "ffffffff9f000000 T _stext\nffffffffa0000000 T _etext\n", 0xffffffffa0000000 },
+		/* Up to 64 MiB of data follow. */
+		{ "ffffffff9b000000 T _stext\nffffffff9c000000 T _etext\n", 0xffffffffa0000000 },
+		{ "ffffffff9b200000 T _stext\nffffffff9c200000 T _etext\n", MODULES },
+		{ "ffffffff9f000000 T _stext\nffffffffa0000000 T _etext\n", MODULES },
 		{ "ffffffff9f200000 T _stext\nffffffffa0200000 T _etext\n", MODULES },
 		{ "ffffffff9e000000 T _stext\nffffffff9f000000 T _etext\n"
 		  "ffffffff9fe00000 T _sinittext\nffffffffa0100000 T _einittext\n",

@@ -12,9 +12,6 @@
 /* Instructions shown on either side of something that matters. */
 #define AROUND 2
 
-/* vmlinux's data lies behind its text, in no more than this. */
-#define MAX_DATA (64 << 20)
-
 struct line {
 	struct kc_insn insn;
 	struct kc_listing_row row;
@@ -75,7 +72,7 @@ static void name_target(const struct listing *listing, struct line *line)
 
 static bool is_vmlinux(const struct kc_kernel *kernel, uint64_t addr)
 {
-	return addr >= kernel->text && addr < kernel->text_end + MAX_DATA;
+	return addr >= kernel->text && addr < kernel->text_end + KC_MAX_DATA;
 }
 
 static bool is_address(const struct kc_kernel *kernel, uint64_t value)

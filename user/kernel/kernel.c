@@ -153,8 +153,9 @@ uint64_t kc_modules_start(const struct kc_ksyms *ksyms)
 	uint64_t init_end = kc_ksyms_data(ksyms, "_einittext");
 	uint64_t end = text_end > init_end ? text_end : init_end;
 
-	/* Where modules could be without KASLR there is vmlinux, or its end: there is KASLR. */
-	return end <= kc_arch()->modules ? kc_arch()->modules : kc_arch()->modules_behind_kaslr;
+	/* Where modules could be without KASLR there is vmlinux, or its data: there is KASLR. */
+	return end + KC_MAX_DATA <= kc_arch()->modules ? kc_arch()->modules
+						       : kc_arch()->modules_behind_kaslr;
 }
 
 static int load_symbols(struct kc_kernel *kernel, const char *path, struct kc_failure *ret_failure)

@@ -93,7 +93,10 @@ int kc_kernel_load(const struct kc_mem *mem, const char *kallsyms_path, const ch
 void kc_kernel_free(struct kc_kernel *kernel);
 KC_DEFINE_AUTO(kernel, struct kc_kernel, kc_kernel_free)
 
-/* Where modules and generated code may be: above all of vmlinux's text, wherever KASLR put it. */
+/* vmlinux's data lies behind its text, in no more than this. */
+#define KC_MAX_DATA (64 << 20)
+
+/* Where modules and generated code may be: above all of vmlinux, wherever KASLR put it. */
 uint64_t kc_modules_start(const struct kc_ksyms *ksyms);
 
 /*
