@@ -990,8 +990,9 @@ def misled(kernel):
                            r"to the frame below$", guest.output, re.M))
     findings = guest.events("finding", "audit:out: ")
     told = re.findall(r"^told: (\S+) behind (.*)$", guest.output, re.M)
-    need(len(told) == len(findings) and all("indirect_thunk" in before or "*" in before
-                                            for _, before in told), f"{told}", guest)
+    need(len(told) == len(findings) and
+         all(re.search(r"indirect_thunk|\*|jumps indirectly", before) for _, before in told),
+         f"{told}", guest)
     need(named >= changed / 2, f"{named} of {changed} named", guest)
     restored = guest.events("stats", "restored:out: ")
     need(len(restored) == 3 and not any(event["coverage"]["not_verifiable"] or

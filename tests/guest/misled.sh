@@ -6,6 +6,15 @@ insmod /lib/stackfault.ko || exit 90
 places() { # of a thread, innermost first
 	sed -n 's/^\[<0>\] //p' /proc/$1/stack
 }
+jumps_indirectly() { # FUNCTION TIMES: it does, or one that it goes on to by so many jumps
+	kcanary explain $1 >listing-$2
+	grep -q 'jmpq\{0,1\} *\(\*\|.*indirect_thunk\)' listing-$2 && return 0
+	[ $2 -gt 0 ] || return 1
+	for function in $(sed -n 's/.* jmpq\{0,1\} *\([a-z_][A-Za-z0-9_.]*\)$/\1/p' listing-$2 | sort -u); do
+		jumps_indirectly $function $(($2 - 1)) && return 0
+	done
+	return 1
+}
 for round in 1 2 3; do
 	app01 600 >app-$round &
 	pid=$!
@@ -21,10 +30,13 @@ for round in 1 2 3; do
 	sed 's/^/audit:out: /' out
 	sed 's/^/audit:err: /' err
 	for place in $(sed -n 's/.*"code":{"function":"\([^"]*\)","module":null,"offset":"\([^"]*\)".*/\1+\2/p' out); do
-		kcanary explain ${place%+*} | sed 's/^[| ?]*//' |
-			awk -v at="+${place#*+}" -v place="$place" '
-				$1 == at { print "told: " place " behind " before }
-				{ before = $0 }'
+		before=$(kcanary explain ${place%+*} | sed 's/^[| ?]*//' |
+			awk -v at="+${place#*+}" '$1 == at { print before } { before = $0 }')
+		case $before in
+		*indirect_thunk* | *'*'*) ;;
+		*) jumps_indirectly ${before##* } 2 && before="$before, which jumps indirectly" ;;
+		esac
+		echo "told: $place behind $before"
 	done
 	echo restore >$control
 	kcanary audit -j | sed 's/^/restored:out: /'
