@@ -259,7 +259,6 @@ static void follow(struct kc_flow *flow, uint32_t i)
 	bool falls_through = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH;
 	const struct kc_edge *edges;
 	size_t nr_edges = kc_kernel_edges(flow->kernel, insn.addr, &edges);
-
 	bool has_key = false;
 
 	for (size_t e = 0; e < nr_edges; e++) {

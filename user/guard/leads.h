@@ -7,9 +7,9 @@
  *	wait_for_it: ...   jmp  wait_long    a tail call: wait_long's frame is the one below
  *
  * Code is followed over jumps from function to function, and over those that static keys and calls
- * make at times. What it says holds for code as it is: a live patch that is gone, say, does not
- *lead to the frame that a task has. So "elsewhere" proves nothing about a return address; it only
- *takes the ground from what was derived from it.
+ * make at times. What it says holds for code as it is: a live patch that is gone does not lead to
+ * the frame that a task has. So "elsewhere" proves nothing about a return address; it only takes
+ * the ground from what was derived from it.
  */
 #ifndef KC_GUARD_LEADS_H
 #define KC_GUARD_LEADS_H

@@ -144,8 +144,8 @@ void kc_edges_load(struct kc_kernel *kernel)
 		failed = failed ?: one;
 	}
 	if (failed)
-		kc_warn("cannot read all static keys and calls, fixups and WARNs (%s): code that only they lead "
-			"to will not be verified",
+		kc_warn("cannot read all static keys and calls, fixups and WARNs (%s): code that "
+			"only they lead to will not be verified",
 			kc_strerror(failed));
 	kc_edges_sort(kernel->edges, kernel->nr_edges);
 }

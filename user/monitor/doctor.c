@@ -124,19 +124,21 @@ static bool read_line(const char *path, char *line, size_t size)
 
 static void look_at_host(struct kc_checkup *checkup)
 {
-	char line[128];
+	bool may_hold = kc_lookers_are_possible(), may_lock = kc_has_right(CAP_IPC_LOCK);
 	uint64_t cgroup;
+	char line[128];
 	int err;
 
-	answer(checkup, EXAM_HOLD, kc_lookers_are_possible(), "%s",
-	       kc_lookers_are_possible() ? "two or more" : "there is one CPU for kcanary");
-	answer(checkup, EXAM_MEMORY, kc_has_right(CAP_IPC_LOCK), "%s",
-	       kc_has_right(CAP_IPC_LOCK) ? "CAP_IPC_LOCK" : "no CAP_IPC_LOCK");
+	answer(checkup, EXAM_HOLD, may_hold, "%s",
+	       may_hold ? "two or more" : "there is one CPU for kcanary");
+	answer(checkup, EXAM_MEMORY, may_lock, "%sCAP_IPC_LOCK", may_lock ? "" : "no ");
 	if (read_line("/sys/kernel/kexec_crash_loaded", line, sizeof(line)))
 		answer(checkup, EXAM_KDUMP, !strcmp(line, "1"), "kexec_crash_loaded is %s", line);
-	if (read_line("/sys/module/pstore/parameters/backend", line, sizeof(line)))
-		answer(checkup, EXAM_PSTORE, strcmp(line, "(null)") && *line, "%s",
-		       strcmp(line, "(null)") && *line ? line : "no backend");
+	if (read_line("/sys/module/pstore/parameters/backend", line, sizeof(line))) {
+		bool has_backend = *line && strcmp(line, "(null)");
+
+		answer(checkup, EXAM_PSTORE, has_backend, "%s", has_backend ? line : "no backend");
+	}
 	if (read_line("/proc/sys/kernel/panic", line, sizeof(line)))
 		answer(checkup, EXAM_REBOOT, strcmp(line, "0"), "kernel.panic is %s", line);
 	err = kc_cgroup_id("/", &cgroup);
@@ -226,7 +228,6 @@ static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *e
 	struct kc_failure failure;
 	bool has_tripwire, has_pulse;
 	size_t refused;
-	uint64_t missed;
 	int err = kc_choose(engine->session, &(struct kc_wish){}, &failure, &choices);
 
 	if (!err)
@@ -261,10 +262,8 @@ static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *e
 	if (has_pulse)
 		answer(checkup, EXAM_ALIVE, !counts->dead, "a call of our own was %sseen",
 		       counts->dead ? "not " : "");
-	answer(checkup, EXAM_MISSES, kc_probes_missed(kc_attach_probes(attach), &missed), "%s",
-	       kc_probes_missed(kc_attach_probes(attach), &missed)
-		       ? "this kernel counts them"
-		       : "this kernel does not count them");
+	answer(checkup, EXAM_MISSES, counts->tells_missed, "this kernel %s them",
+	       counts->tells_missed ? "counts" : "does not count");
 	kc_attach_stop(attach);
 }
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "report/checkup.h"
 
-#include <errno.h>
-#include <json-c/json.h>
-
-#include "report/report.h"
+#include "report/object.h"
 
 static const char *weight_name(enum kc_weight weight)
 {
@@ -17,35 +14,18 @@ static const char *weight_name(enum kc_weight weight)
 	return names[weight];
 }
 
-static void put_line(struct json_object *object, FILE *out)
-{
-	fprintf(out, "%s\n",
-		json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							       JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
-}
-
-static struct json_object *line_of(const char *type)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_object_object_add(object, "schema", json_object_new_string(KC_SCHEMA));
-	json_object_object_add(object, "type", json_object_new_string(type));
-	return object;
-}
-
 static void add_said(struct json_object *object, const char *name, const char *text)
 {
-	json_object_object_add(object, name, *text ? json_object_new_string(text) : NULL);
+	json_object_object_add(object, name, kc_object_text(text));
 }
 
 static void print_objects(const struct kc_checkup *checkup, const char *sentence, FILE *out)
 {
-	struct json_object *last = line_of("checkup");
+	struct json_object *last = kc_object_new("checkup");
 
 	for (size_t i = 0; i < checkup->count; i++) {
 		const struct kc_exam *exam = &checkup->exams[i];
-		struct json_object *object = line_of("exam");
+		struct json_object *object = kc_object_new("exam");
 
 		add_said(object, "what", exam->what);
 		add_said(object, "answer", kc_answer_name(exam->answer));
@@ -53,11 +33,11 @@ static void print_objects(const struct kc_checkup *checkup, const char *sentence
 		add_said(object, "found", exam->found);
 		add_said(object, "without", exam->without);
 		add_said(object, "remedy", exam->remedy);
-		put_line(object, out);
+		kc_object_print(object, out);
 	}
 	json_object_object_add(last, "status", json_object_new_int(kc_checkup_exit(checkup)));
 	add_said(last, "sentence", sentence);
-	put_line(last, out);
+	kc_object_print(last, out);
 }
 
 static void print_table(const struct kc_checkup *checkup, const char *sentence, FILE *out)
@@ -85,5 +65,5 @@ int kc_checkup_print(const struct kc_checkup *checkup, bool json, FILE *out)
 		print_objects(checkup, sentence, out);
 	else
 		print_table(checkup, sentence, out);
-	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
+	return kc_object_flush(out);
 }

@@ -3,33 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 
-#include "report/report.h"
+#include "report/object.h"
 
 void kc_plan_totals_add(struct kc_plan_totals *totals, const struct kc_plan *plan)
 {
 	totals->functions++;
 	totals->by_reason[plan->reason]++;
-}
-
-static int written(FILE *out)
-{
-	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
-}
-
-static int print_object(struct json_object *object, FILE *out)
-{
-	fprintf(out, "%s\n",
-		json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							       JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
-	return ferror(out) ? -EIO : 0;
-}
-
-static struct json_object *string(const char *text)
-{
-	return text && *text ? json_object_new_string(text) : NULL;
 }
 
 static void add_offset(struct json_object *array, uint64_t addr, const struct kc_sym *sym)
@@ -40,32 +20,34 @@ static void add_offset(struct json_object *array, uint64_t addr, const struct kc
 static int print_json(const struct kc_kernel *kernel, const struct kc_plan *plan, bool addresses,
 		      FILE *out)
 {
-	struct json_object *object = json_object_new_object(), *seals = json_object_new_array();
+	struct json_object *object = kc_object_new("plan"), *seals = json_object_new_array();
 	struct json_object *checks = json_object_new_array();
 	char rule[24], address[24];
 
-	json_object_object_add(object, "schema", string(KC_SCHEMA));
-	json_object_object_add(object, "type", string("plan"));
-	json_object_object_add(object, "function", string(kc_sym_name(kernel->ksyms, plan->sym)));
-	json_object_object_add(object, "module", string(kc_sym_module(kernel->ksyms, plan->sym)));
+	json_object_object_add(object, "function",
+			       kc_object_text(kc_sym_name(kernel->ksyms, plan->sym)));
+	json_object_object_add(object, "module",
+			       kc_object_text(kc_sym_module(kernel->ksyms, plan->sym)));
 	if (addresses) {
 		snprintf(address, sizeof(address), "0x%" PRIx64, plan->sym->addr);
-		json_object_object_add(object, "address", string(address));
+		json_object_object_add(object, "address", kc_object_text(address));
 	}
 	json_object_object_add(object, "size", json_object_new_int64(plan->sym->size));
-	json_object_object_add(
-		object, "slot",
-		plan->reason == KC_PLAN_OK ? string(kc_slot_rule_text(&plan->rule, rule)) : NULL);
-	json_object_object_add(
-		object, "reason",
-		plan->reason == KC_PLAN_OK ? NULL : string(kc_plan_reason_text(plan->reason)));
+	json_object_object_add(object, "slot",
+			       plan->reason == KC_PLAN_OK
+				       ? kc_object_text(kc_slot_rule_text(&plan->rule, rule))
+				       : NULL);
+	json_object_object_add(object, "reason",
+			       plan->reason == KC_PLAN_OK
+				       ? NULL
+				       : kc_object_text(kc_plan_reason_text(plan->reason)));
 	for (size_t i = 0; i < plan->nr_seals; i++)
 		add_offset(seals, plan->seals[i], plan->sym);
 	for (size_t i = 0; i < plan->nr_checks; i++)
 		add_offset(checks, plan->checks[i].compare, plan->sym);
 	json_object_object_add(object, "seals", seals);
 	json_object_object_add(object, "checks", checks);
-	return print_object(object, out);
+	return kc_object_print(object, out);
 }
 
 void kc_plans_print_header(FILE *out)
@@ -119,11 +101,9 @@ static size_t guarded(const struct kc_plan_totals *totals)
 int kc_plans_print_totals(const struct kc_plan_totals *totals, bool json, FILE *out)
 {
 	if (json) {
-		struct json_object *object = json_object_new_object();
+		struct json_object *object = kc_object_new("plans");
 		struct json_object *reasons = json_object_new_object();
 
-		json_object_object_add(object, "schema", string(KC_SCHEMA));
-		json_object_object_add(object, "type", string("plans"));
 		json_object_object_add(object, "functions",
 				       json_object_new_int64(totals->functions));
 		json_object_object_add(object, "guarded", json_object_new_int64(guarded(totals)));
@@ -132,8 +112,8 @@ int kc_plans_print_totals(const struct kc_plan_totals *totals, bool json, FILE *
 					       json_object_new_int64(totals->by_reason[i]));
 		json_object_object_add(object, "by_reason", reasons);
 		json_object_object_add(object, "seconds", json_object_new_double(totals->seconds));
-		print_object(object, out);
-		return written(out);
+		kc_object_print(object, out);
+		return kc_object_flush(out);
 	}
 	fprintf(out, "%zu guarded of %zu functions: %zu planned", guarded(totals),
 		totals->functions, totals->by_reason[KC_PLAN_OK]);
@@ -142,5 +122,5 @@ int kc_plans_print_totals(const struct kc_plan_totals *totals, bool json, FILE *
 		    i != KC_PLAN_NOT_COMPILED)
 			fprintf(out, ", %zu %s", totals->by_reason[i], kc_plan_reason_text(i));
 	fprintf(out, "; %.2f s\n", totals->seconds);
-	return written(out);
+	return kc_object_flush(out);
 }
