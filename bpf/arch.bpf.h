@@ -25,6 +25,12 @@ static __always_inline __u64 probed_bp(const struct pt_regs *ctx)
 	return ctx->bp;
 }
 
+/* The interrupted instruction. */
+static __always_inline __u64 interrupted_pc(const struct pt_regs *ctx)
+{
+	return ctx->ip;
+}
+
 /* Of a saved code segment: was it user mode's? */
 static __always_inline bool is_user_mode(__u64 cs)
 {

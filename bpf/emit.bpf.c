@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What all engines share, defined once: see emit.bpf.h. No programs. */
 #include "emit.bpf.h"
+#include "compare.bpf.h"
 #include "scrub.bpf.h"
-#include "wanted.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -18,72 +18,10 @@ struct scratch_map scratch SEC(".maps");
 struct events_map events SEC(".maps");
 struct holds_map holds SEC(".maps");
 
-/* Who can't be told apart is told. */
-static __always_inline bool has_name(struct task_struct *task)
-{
-	char comm[KC_COMM_LEN] = {}, leader_comm[KC_COMM_LEN] = {};
-	__u64 start_ns;
-	__u32 flags;
-
-	return read_thread(task, &start_ns, comm, leader_comm, &flags) ||
-	       comm_is(&config.wanted, comm) || comm_is(&config.wanted, leader_comm);
-}
-
-/* As task_in_cgroup(), which needs a task that the verifier knows. */
-static __always_inline bool is_in_cgroup(struct task_struct *task, __u64 id)
-{
-	struct cgroup_subsys_state *css;
-	__u64 of = 0;
-
-	css = (void *)BPF_CORE_READ(task, cgroups, dfl_cgrp);
-	if (css)
-		css = &((struct cgroup *)css)->self;
-	for (__u32 i = 0; i < MAX_CGROUP_LEVELS && css; i++) {
-		of = BPF_CORE_READ(css, cgroup, kn, id);
-		if (of == id)
-			return true;
-		css = BPF_CORE_READ(css, parent);
-	}
-	return false;
-}
-
 /* Returns enum wanted. */
 __noinline int how_wanted(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-
-	if ((config.wanted.pid && pid_tgid >> 32 != config.wanted.pid) ||
-	    (config.wanted.tid && (__u32)pid_tgid != config.wanted.tid) ||
-	    (config.wanted.comm_len && !has_name(task)))
-		return UNWANTED;
-	return config.wanted.by_cgroup && !is_in_cgroup(task, config.wanted.cgroup) ? ELSEWHERE
-										    : WANTED;
-}
-
-/* Upwards: the word above is not scrubbed yet. */
-__noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
-{
-	struct kc_own_stack own = { stack, size };
-	struct scratch *out;
-	__u32 zero = 0;
-
-	out = bpf_map_lookup_elem(&scratch, &zero);
-	if (!out || first > KC_STACK_WORDS - PIECE)
-		return 1;
-	for (__u32 i = 0; i < PIECE; i++) {
-		__u64 word = out->words[first + i];
-		__u64 above = out->words[(first + i + 1) & (KC_STACK_WORDS - 1)];
-		__u64 told = kc_scrub_compared(word, above, canary, &own);
-
-		out->words[first + i] = told | kc_mark_arg(told, word, out->event.args);
-	}
-	return 0;
-}
-
-__noinline int compare_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
-{
-	return scrub_by(compare_piece, bytes, canary, stack, size);
+	return how_current(&config.wanted);
 }
 
 static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)

@@ -134,7 +134,8 @@ static __always_inline bool emit(struct task_struct *task, struct scratch *out,
 	}
 	len = sizeof(*event) + bytes;
 	event->task.size = len;
-	if (bpf_ringbuf_output(&events, out, len, BPF_RB_FORCE_WAKEUP)) {
+	if (bpf_ringbuf_output(&events, out, len,
+			       event->kind == KC_EVENT_SAMPLE ? 0 : BPF_RB_FORCE_WAKEUP)) {
 		lose(KC_LOSS_RING);
 		return false;
 	}

@@ -7,6 +7,7 @@
 
 #include "arch.bpf.h"
 #include "loss.bpf.h"
+#include "wanted.bpf.h"
 #include "word.bpf.h"
 
 extern struct kc_probe_config config;
@@ -58,17 +59,7 @@ static __always_inline void read_regs(struct pt_regs *ctx, struct here *here)
 	barrier_var(here->bp);
 }
 
-/*
- * Is the current task one to tell of? What cgroup a path names user space looks up once in a
- * while only: who is not in it may be in the one that has come since, and is user space's to
- * drop; no CPU is held for it, and it takes from no budget but its own.
- */
-enum wanted {
-	UNWANTED = 0,
-	ELSEWHERE = 1,
-	WANTED = 2,
-};
-
+/* As how_current(). Returns enum wanted. */
 extern int how_wanted(void);
 
 static __always_inline bool is_wanted(void)
@@ -83,23 +74,6 @@ static __always_inline bool is_wanted_process(void)
 }
 
 extern struct kc_deep deep[KC_MAX_CPUS];
-
-/* Who a task is; flags as enum kc_record_flag. Not 0: some of it could not be read. */
-static __always_inline long read_thread(struct task_struct *task, __u64 *start_ns, char *comm,
-					char *leader_comm, __u32 *ret_flags)
-{
-	struct task_struct *leader = NULL;
-	__u32 flags = 0;
-	long failed;
-
-	failed = bpf_core_read(start_ns, sizeof(*start_ns), &task->start_boottime);
-	failed |= bpf_core_read(comm, KC_COMM_LEN, &task->comm);
-	failed |= bpf_core_read(&leader, sizeof(leader), &task->group_leader);
-	failed |= bpf_core_read(leader_comm, KC_COMM_LEN, &leader->comm);
-	failed |= bpf_core_read(&flags, sizeof(flags), &task->flags);
-	*ret_flags = (flags & PF_KTHREAD ? KC_RECORD_KTHREAD : 0) | compat_flag(task);
-	return failed;
-}
 
 static __always_inline void note_thread_of(struct kc_deep *note, struct task_struct *task)
 {

@@ -55,4 +55,73 @@ static __always_inline bool is_task_wanted(const struct kc_wanted *wanted, struc
 	return comm_is(wanted, head->comm) || comm_is(wanted, head->leader_comm);
 }
 
+/* Who a task is; flags as enum kc_record_flag. Not 0: some of it could not be read. */
+static __always_inline long read_thread(struct task_struct *task, __u64 *start_ns, char *comm,
+					char *leader_comm, __u32 *ret_flags)
+{
+	struct task_struct *leader = NULL;
+	__u32 flags = 0;
+	long failed;
+
+	failed = bpf_core_read(start_ns, sizeof(*start_ns), &task->start_boottime);
+	failed |= bpf_core_read(comm, KC_COMM_LEN, &task->comm);
+	failed |= bpf_core_read(&leader, sizeof(leader), &task->group_leader);
+	failed |= bpf_core_read(leader_comm, KC_COMM_LEN, &leader->comm);
+	failed |= bpf_core_read(&flags, sizeof(flags), &task->flags);
+	*ret_flags = (flags & PF_KTHREAD ? KC_RECORD_KTHREAD : 0) | compat_flag(task);
+	return failed;
+}
+
+/* Who can't be told apart is told. */
+static __always_inline bool has_name(const struct kc_wanted *wanted, struct task_struct *task)
+{
+	char comm[KC_COMM_LEN] = {}, leader_comm[KC_COMM_LEN] = {};
+	__u64 start_ns;
+	__u32 flags;
+
+	return read_thread(task, &start_ns, comm, leader_comm, &flags) || comm_is(wanted, comm) ||
+	       comm_is(wanted, leader_comm);
+}
+
+/* As task_in_cgroup(), which needs a task that the verifier knows. */
+static __always_inline bool is_in_cgroup(struct task_struct *task, __u64 id)
+{
+	struct cgroup_subsys_state *css;
+	__u64 of = 0;
+
+	css = (void *)BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	if (css)
+		css = &((struct cgroup *)css)->self;
+	for (__u32 i = 0; i < MAX_CGROUP_LEVELS && css; i++) {
+		of = BPF_CORE_READ(css, cgroup, kn, id);
+		if (of == id)
+			return true;
+		css = BPF_CORE_READ(css, parent);
+	}
+	return false;
+}
+
+/*
+ * Is the current task one to tell of? What cgroup a path names user space looks up once in a
+ * while only: who is not in it may be in the one that has come since, and is user space's to
+ * drop; no CPU is held for it, and it takes from no budget but its own.
+ */
+enum wanted {
+	UNWANTED = 0,
+	ELSEWHERE = 1,
+	WANTED = 2,
+};
+
+static __always_inline enum wanted how_current(const struct kc_wanted *wanted)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+
+	if ((wanted->pid && pid_tgid >> 32 != wanted->pid) ||
+	    (wanted->tid && (__u32)pid_tgid != wanted->tid) ||
+	    (wanted->comm_len && !has_name(wanted, task)))
+		return UNWANTED;
+	return wanted->by_cgroup && !is_in_cgroup(task, wanted->cgroup) ? ELSEWHERE : WANTED;
+}
+
 #endif

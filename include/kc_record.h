@@ -315,6 +315,12 @@ struct kc_gate_count {
 	__kc_u64 pad;
 };
 
+/* What was met on one CPU, which alone writes it. */
+struct kc_sample_count {
+	__kc_u64 taken;	      /* of tasks that are watched, in the kernel */
+	__kc_u64 other_stack; /* of them on an interrupt's or an exception's stack: not looked at */
+};
+
 /* Kernel memory that one run of the reader copies at most, bytes; its mapped buffer's size. */
 #define KC_KMEM_CHUNK (256 * 1024)
 
@@ -411,6 +417,7 @@ enum kc_event_kind {
 	KC_EVENT_RETURN = 3,	/* the return address is not the one of the entry */
 	KC_EVENT_PANIC = 4,	/* a stack-protector panic */
 	KC_EVENT_GATE = 5,	/* a slot differs in a task that is about to go on */
+	KC_EVENT_SAMPLE = 6,	/* what a CPU was at; user space finds out whether a slot differs */
 };
 
 #define KC_EVENT_KINDS 8 /* room for their numbers */
@@ -505,16 +512,19 @@ struct kc_event {
 	struct kc_record task;
 	__kc_u64 id;	 /* later ones of a CPU have larger ones; from its time */
 	__kc_u64 lost;	 /* events that found no room, up to now */
-	__kc_u64 site;	 /* the probed address; GATE: where the damaged frame's function goes on */
+	__kc_u64 site;	 /* the probed address; GATE: where the damaged frame's function goes on; */
+			 /* SAMPLE: the interrupted instruction */
 	__kc_u64 bp;	 /* GATE: when, since something was told, all slots were intact; 0: never */
 	__kc_u64 caller; /* PANIC: the function that failed, as panic() was told; GATE: who */
-			 /* leaves the CPU, process << 32 | thread */
+			 /* leaves the CPU, process << 32 | thread; SAMPLE: boot time of the one */
+			 /* before in which the slot differed, filled in by user space */
 	__kc_u64 headroom; /* bytes between SP and the end of the task's stack */
 	__kc_u32 kind;	   /* enum kc_event_kind */
 	__kc_u32 flags;	   /* enum kc_event_flag */
 	__kc_u32 index;	   /* of the point's counts */
 	__kc_u32 cpu;
-	struct kc_damage damage; /* CHECK, if the slot differs; GATE; RETURN: .slot and .found */
+	struct kc_damage damage; /* CHECK, if the slot differs; GATE; RETURN: .slot and .found; */
+				 /* SAMPLE: .slot, filled in by user space */
 	__kc_s64 syscall;	 /* -1: none, or not known */
 	__kc_u64 args[6];
 };
@@ -557,6 +567,7 @@ _Static_assert(sizeof(struct kc_wanted) == 48, "kc_wanted layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 96, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_gate_config) == 88, "kc_gate_config layout");
 _Static_assert(sizeof(struct kc_gate_count) == 64, "kc_gate_count layout");
+_Static_assert(sizeof(struct kc_sample_count) == 16, "kc_sample_count layout");
 _Static_assert(sizeof(struct kc_point) == 32, "kc_point layout");
 _Static_assert(sizeof(struct kc_point_count) == 72, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");

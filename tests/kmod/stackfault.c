@@ -30,6 +30,8 @@
  *   smash BYTES      write that many past a buffer of the running function
  *                    stackfault_smash(), and return from it: the end
  *   twin BYTES     the same in stackfault_twin()
+ *   toil MS BYTES    write that many past a buffer of the running function
+ *                    stackfault_toil(), compute for so long, mend it, and return
  *   framed           come to the end of stackfault_framed(), which checks its canary, on the
  *                    frame of stackfault_unframed(): the end
  *   recurse BYTES    call stackfault_recurse() until its stack is that deep, and
@@ -376,6 +378,36 @@ static int poke(const char *what, pid_t tid, unsigned int n)
 SMASH(stackfault_smash, 32)
 SMASH(stackfault_twin, 48) /* or the compiler makes one of the two */
 
+static noinline unsigned long stackfault_compute(unsigned long x)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000; i++)
+		x = x * 6364136223846793005UL + 1442695040888963407UL;
+	return x;
+}
+
+static char toil_kept[32]; /* no copy on the stack; under the control's lock */
+
+static noinline void stackfault_toil(unsigned int ms, unsigned int bytes)
+{
+	u64 until = ktime_get_ns() + ms * (u64)NSEC_PER_MSEC;
+	unsigned long x = ms;
+	char buffer[24];
+	char *past = buffer + sizeof(buffer);
+
+	OPTIMIZER_HIDE_VAR(past);
+	memcpy(toil_kept, past, bytes);
+	memset(past, 'A', bytes);
+	while (ktime_get_ns() < until) {
+		x = stackfault_compute(x);
+		cond_resched();
+	}
+	memcpy(past, toil_kept, bytes);
+	memset(toil_kept, 0, sizeof(toil_kept));
+	OPTIMIZER_HIDE_VAR(x);
+}
+
 /* Both with a frame pointer, which they go by. */
 static noinline void stackfault_framed(void)
 {
@@ -657,6 +689,10 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 	} else if (sscanf(line, "twin %u", &bytes) == 1) {
 		err = 0;
 		stackfault_twin(bytes);
+	} else if (sscanf(line, "toil %u %d", &bytes, &tid) == 2 && tid >= 0 &&
+		   tid <= sizeof(toil_kept)) {
+		err = 0;
+		stackfault_toil(bytes, tid);
 	} else if (sscanf(line, "stray %u %d", &bytes, &tid) == 2) {
 		err = stray(bytes, tid);
 	} else if (!strncmp(line, "framed", 6)) {

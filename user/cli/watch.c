@@ -14,8 +14,9 @@
 #include "source/live.h"
 #include "util/log.h"
 
-#define MIN_HOLD_OFF 5	  /* ms: time to look, and to write */
-#define MAX_HOLD_OFF 5000 /* the hard lockup detector's time is 10 s */
+#define MAX_SAMPLE_HZ 49   /* what a CPU may send in a second: BUDGET in bpf/ring.bpf.h */
+#define MIN_HOLD_OFF  5	   /* ms: time to look, and to write */
+#define MAX_HOLD_OFF  5000 /* the hard lockup detector's time is 10 s */
 
 struct watch_options {
 	struct kc_filter filter;
@@ -26,6 +27,7 @@ struct watch_options {
 	unsigned int verbose;
 	bool json;
 	bool no_probes, dry_run, compare_walks, gate;
+	unsigned int sample_hz; /* on each CPU; 0: no samples */
 	struct kc_texts functions;
 	const char *preset;
 	unsigned int max_probes;
@@ -46,6 +48,7 @@ static const struct watch_command defaults = { .watch = {
 						       .period = 1000,
 						       .max_cpu = 5,
 						       .max_probes = 64,
+						       .sample_hz = 11,
 						       .headroom = 2048,
 						       .hold_off = 50,
 						       .hold_max = 1000,
@@ -77,9 +80,12 @@ static const struct kc_option shared_rows[] = {
 	{ "dry-run", 0, NULL, KC_FLAG(struct watch_options, dry_run),
 	  .help = "only show what would be probed" },
 	{ "no-probes", 0, NULL, KC_FLAG(struct watch_options, no_probes),
-	  .help = "no live probes, no tripwire: the sweep alone" },
+	  .help = "no live probes, no samples, no tripwire: the sweep alone" },
 	{ "gate", 0, NULL, KC_FLAG(struct watch_options, gate),
 	  .help = "verify each task's stack when the kernel switches to it, too" },
+	{ "sample", 0, "HZ", KC_NUMBER(struct watch_options, sample_hz, 0, MAX_SAMPLE_HZ),
+	  .help = "verify the whole stack of what runs in the kernel, so often on each CPU",
+	  .note = "0: never" },
 	{ "headroom", 0, "BYTES", KC_NUMBER(struct watch_options, headroom, 0, 1 << 20),
 	  .help = "tell of less stack left at a probed function's entry than this and its frame",
 	  .note = "0: never" },
@@ -267,6 +273,7 @@ static int watch(const struct watch_options *options, const struct signals *sign
 			.filter = &options->filter,
 			.choices = options->no_probes ? NULL : choices,
 			.gated = options->gate ? kc_live_sweep(live) : NULL,
+			.sample_hz = options->sample_hz,
 			.headroom = options->headroom,
 			.hold_off = options->hold_off,
 			.hold_max = options->hold_max,
@@ -352,7 +359,9 @@ const struct kc_command kc_cmd_watch = {
 	       "Live probes look at chosen functions of running tasks: the depth of the stack at "
 	       "their entry, slot, canary and guard at each check, and in functions without a canary "
 	       "the return address. A tripwire on panic() tells of stack-protector panics, whoever "
-	       "found them. Each probe costs every call of its function: see --dry-run.\n\n"
+	       "found them. Each probe costs every call of its function: see --dry-run. Samples look at "
+	       "what else runs in the kernel, a few times a second: the whole stack from the interrupted "
+	       "instruction on; two of the same damaged frame make a finding.\n\n"
 	       "Findings go to stdout, everything else to stderr. Ctrl-C ends the watch with a "
 	       "summary of what was verified, and of what was not: then the status is 4, not 0. A "
 	       "thread that ran meanwhile at each of 16 looks in a row, or at all looks of a shorter "

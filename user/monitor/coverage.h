@@ -96,7 +96,26 @@ enum kc_counter_flag {
 	X(gate_again, "gate_again", KC_TELL, "switches to tasks with damage that was told before") \
 	X(gate_deep, "gate_deep", KC_TELL,                                                         \
 	  "switches from tasks with too little stack left to look: left to the passes")            \
-	X(guards_unread, "guards_unread", KC_TELL_BLIND, "CPUs whose guard is not compared")
+	X(guards_unread, "guards_unread", KC_TELL_BLIND, "CPUs whose guard is not compared")       \
+	X(unsampled, "unsampled", KC_TELL_BLIND, "CPUs on which no sample can be taken")           \
+	X(sampled, "samples", KC_TELL, "samples of tasks in the kernel")                           \
+	X(sample_slots, "sample_frames", KC_TELL,                                                  \
+	  "frames in samples whose slot was seen to hold the canary")                              \
+	X(sample_other_stack, "sample_other_stack", KC_TELL,                                       \
+	  "samples on interrupt and exception stacks: not looked at")                              \
+	X(sample_lost, "sample_lost", KC_TELL,                                                     \
+	  "samples that came faster than they were looked at")                                     \
+	X(sample_stale, "sample_stale", KC_TELL,                                                   \
+	  "samples while the kernel's modules changed: not looked at")                             \
+	X(sample_unfollowed, "sample_unfollowed", KC_TELL,                                         \
+	  "samples whose stack could not be followed to its end")                                  \
+	X(sample_unplanned, "sample_unplanned", KC_TELL,                                           \
+	  "frames in samples whose slot is not known: no plan of their function")                  \
+	X(sample_unsure, "sample_unsure", KC_TELL,                                                 \
+	  "frames in samples of which it is not known whether the slot is in use there")           \
+	X(sample_once, "sample_once", KC_TELL,                                                     \
+	  "differences that no second sample has met: they may have been checked since")           \
+	X(sample_again, "sample_again", KC_TELL, "samples of damage that was told before")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 
@@ -188,8 +207,9 @@ uint64_t kc_losses_that_blind(const uint64_t losses[static KC_LOSS_NR]);
  * What is counted and does not forbid 0: tasks that were running (the probes' business), that ran
  * meanwhile in a look or some, or have no stack any more; returns of calls that were under way
  * when the probes were placed; first records that came late; switches that the gate could not
- * verify, since the next pass looks as it does without a gate; and on kernels that do not tell of
- * hits that they keep from probes, these: most show as returns whose entry was not seen.
+ * verify, since the next pass looks as it does without a gate; samples that could not be looked at,
+ * of what nobody has promised to see; and on kernels that do not tell of hits that they keep from
+ * probes, these: most show as returns whose entry was not seen.
  */
 enum kc_exit kc_exit_of(uint64_t findings, uint64_t not_seen, uint64_t verified);
 enum kc_exit kc_coverage_exit(const struct kc_coverage *coverage);

@@ -85,6 +85,7 @@ static int wait_and_handle(struct kc_loop *loop, int signals, const struct times
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = loop->events ? kc_events_fd(loop->events) : -1, .events = POLLIN },
 		{}, /* the output: an error is told unasked */
+		{ .fd = loop->sampling ? kc_sampling_fd(loop->sampling) : -1, .events = POLLIN },
 	};
 	int err = 0, ready;
 
@@ -97,6 +98,8 @@ static int wait_and_handle(struct kc_loop *loop, int signals, const struct times
 			return -errno;
 		if (ready > 0 && fds[1].revents)
 			err = kc_events_handle(loop->events);
+		if (!err && ready > 0 && fds[3].revents)
+			err = kc_sampling_look(loop->sampling);
 		if (!err && ready > 0 && fds[0].revents)
 			err = take_signal(loop);
 		if (!err && ready > 0 && fds[2].revents)
@@ -150,6 +153,8 @@ void kc_loop_coverage(const struct kc_loop *loop, struct kc_coverage *ret_covera
 	ret_coverage->watch = loop->pace.counts;
 	if (loop->attach)
 		kc_attach_watch_counts(loop->attach, &ret_coverage->watch);
+	if (loop->sampling)
+		kc_sampling_counts(loop->sampling, ret_coverage);
 	if (loop->mem)
 		ret_coverage->watch.unwalked = kc_overlay_unwalked(loop->mem);
 	ret_coverage->watch.unwritten = unwritten.lines + kc_log_unwritten();
@@ -168,8 +173,10 @@ static int check_modules(struct kc_loop *loop)
 /* Now and then: do the probes still run, and whom are they about? 0 or a sink's error. */
 static int look_after_probes(struct kc_loop *loop)
 {
+	int err = loop->sampling ? kc_sampling_follow(loop->sampling) : 0;
+
 	kc_attach_find_cgroup(loop->attach);
-	return kc_attach_check_alive(loop->attach);
+	return err ?: kc_attach_check_alive(loop->attach);
 }
 
 /* After a pass: what is worth a word. 0 or a sink's error. */
@@ -223,6 +230,8 @@ static int look(struct kc_loop *loop, struct due *due)
 
 	if (!err && loop->events)
 		err = kc_events_handle(loop->events);
+	if (!err && loop->sampling)
+		err = kc_sampling_look(loop->sampling);
 	if (!err && (loop->reopening || kc_sinks_gone(loop->sinks)))
 		err = reopen(loop);
 	return err ?: remark(loop, due);

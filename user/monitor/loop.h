@@ -9,8 +9,10 @@
 #include "monitor/events.h"
 #include "monitor/pace.h"
 #include "monitor/pass.h"
+#include "monitor/sampling.h"
 
-/* All borrowed but pace; attach and events are NULL without live probes. */
+/* All borrowed but pace; attach and events are NULL without live probes, sampling without samples.
+ */
 struct kc_loop {
 	const struct kc_filter *filter;
 	unsigned int period;   /* ms from one pass to the next */
@@ -25,6 +27,7 @@ struct kc_loop {
 	struct kc_passes *passes;
 	struct kc_attach *attach;
 	struct kc_events *events;
+	struct kc_sampling *sampling;
 	struct kc_sinks *sinks;
 	struct kc_pace pace; /* its own */
 };

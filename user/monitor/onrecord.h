@@ -13,7 +13,7 @@
 struct kc_tape_start {
 	struct kc_when when;
 	uint32_t pid, tid, period;
-	uint8_t tripwire, gate, pad[2];
+	uint8_t tripwire, gate, sample_hz, pad;
 };
 
 /* Function and instead_of follow, each with its NUL. */

@@ -209,34 +209,6 @@ static int on_damage_record(struct kc_passes *passes, const struct kc_record *re
 	return on_damaged(passes, record, KNOWN_STACK, damaged, count);
 }
 
-/* With -v: where exactly a stack could not be followed by tables or a frame not verified. */
-static void explain_stack(const struct kc_passes *passes, const struct kc_record *record,
-			  const struct kc_checked_stack *checked)
-{
-	const struct kc_kernel *kernel = passes->with.session->kernel;
-	char place[160], end[160];
-
-	if (kc_log_get_level() < KC_LOG_DEBUG)
-		return;
-	for (size_t i = 0; i < checked->count; i++)
-		if (checked->frames[i].status == KC_CHECK_UNKNOWN)
-			kc_debug("tid %u, frame %zu, %s: %s", record->tid, i,
-				 kc_frame_text(kernel, &checked->frames[i].frame, place),
-				 kc_blind_text(checked->frames[i].blind));
-	if (checked->through_code)
-		kc_debug("tid %u, followed through code without unwind tables from %s on",
-			 record->tid, kc_place_text(kernel, checked->end_pc, end));
-	if (checked->end != KC_UNWIND_COMPLETE)
-		kc_debug("tid %u, unwinding ended after %zu frames, the last at %s, in %s: %s",
-			 record->tid, checked->count,
-			 checked->count
-				 ? kc_frame_text(kernel, &checked->frames[checked->count - 1].frame,
-						 place)
-				 : "none",
-			 kc_place_text(kernel, checked->end_pc, end),
-			 kc_unwind_end_text(checked->end));
-}
-
 /* The innermost frame whose slot differs; else the one that the unwinding ended in. */
 static const char *place_of(const struct kc_passes *passes, const struct kc_checked_stack *checked,
 			    char place[static 160])
@@ -264,7 +236,7 @@ static int take_record(struct kc_passes *passes, const struct kc_record *record)
 		return on_damage_record(passes, record);
 	kc_session_check(passes->with.session, record, &checked);
 	kc_coverage_add_stack(&passes->counts, &checked);
-	explain_stack(passes, record, &checked);
+	kc_explain_stack(passes->with.session->kernel, record, &checked);
 	cache_sleep(passes, record, &checked);
 	if (!is_blind(&checked) && !checked.damaged && !checked.through_code)
 		learn_rules(passes, &checked);

@@ -334,6 +334,7 @@ static int note_start(struct kc_sink *sink, const struct kc_when *when,
 		.period = start->period,
 		.tripwire = start->tripwire,
 		.gate = start->gate,
+		.sample_hz = start->sample_hz,
 	};
 	kc_auto_free char *strings = NULL;
 	char text[320];

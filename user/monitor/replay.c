@@ -254,6 +254,7 @@ static int tell_start(struct kc_replay *replay, const struct kc_tape_entry *entr
 						     .nr_probed = replay->nr_probed,
 						     .tripwire = head->tripwire,
 						     .gate = head->gate,
+						     .sample_hz = head->sample_hz,
 					     });
 }
 

@@ -25,6 +25,7 @@ struct kc_start {
 	const struct kc_probed *probed; /* where at least one probe was placed */
 	size_t nr_probed;
 	bool tripwire, gate;
+	unsigned int sample_hz; /* 0: running tasks are not sampled */
 };
 
 /* How deep the stack was at entries of one function. */
@@ -33,7 +34,7 @@ struct kc_function_depth {
 	struct kc_depth depth;
 };
 
-/* The deepest entry of one thread. */
+/* The deepest entry of one thread, or sample of it. */
 struct kc_deep_thread {
 	uint32_t tid;
 	uint64_t depth;

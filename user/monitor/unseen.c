@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stack/place.h"
 #include "util/array.h"
+#include "util/log.h"
 
 #define MAX_TOLD 20
 
@@ -103,4 +105,30 @@ int kc_tell_unproven(struct kc_sinks *sinks, const struct kc_record *task, const
 		 thread_text(task, who),
 		 ++*told == MAX_TOLD ? "; more of this kind are counted only" : "");
 	return kc_sinks_notice(sinks, text);
+}
+
+void kc_explain_stack(const struct kc_kernel *kernel, const struct kc_record *record,
+		      const struct kc_checked_stack *checked)
+{
+	char place[160], end[160];
+
+	if (kc_log_get_level() < KC_LOG_DEBUG)
+		return;
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].status == KC_CHECK_UNKNOWN)
+			kc_debug("tid %u, frame %zu, %s: %s", record->tid, i,
+				 kc_frame_text(kernel, &checked->frames[i].frame, place),
+				 kc_blind_text(checked->frames[i].blind));
+	if (checked->through_code)
+		kc_debug("tid %u, followed through code without unwind tables from %s on",
+			 record->tid, kc_place_text(kernel, checked->end_pc, end));
+	if (checked->end != KC_UNWIND_COMPLETE)
+		kc_debug("tid %u, unwinding ended after %zu frames, the last at %s, in %s: %s",
+			 record->tid, checked->count,
+			 checked->count
+				 ? kc_frame_text(kernel, &checked->frames[checked->count - 1].frame,
+						 place)
+				 : "none",
+			 kc_place_text(kernel, checked->end_pc, end),
+			 kc_unwind_end_text(checked->end));
 }

@@ -45,4 +45,8 @@ void kc_unseen_passed(struct kc_unseen *unseen, uint64_t pass);
 int kc_tell_unproven(struct kc_sinks *sinks, const struct kc_record *task, const char *place,
 		     unsigned int *told);
 
+/* With -v: where exactly a stack could not be followed by tables, or a frame not verified. */
+void kc_explain_stack(const struct kc_kernel *kernel, const struct kc_record *record,
+		      const struct kc_checked_stack *checked);
+
 #endif

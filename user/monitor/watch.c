@@ -18,6 +18,7 @@ static struct kc_start start_of(const struct kc_watch_options *options,
 		.nr_probed = attach ? kc_attach_probed(attach, probed) : 0,
 		.tripwire = attach && kc_attach_has_tripwire(attach),
 		.gate = options->gated != NULL,
+		.sample_hz = options->choices ? options->sample_hz : 0,
 	};
 }
 
@@ -62,6 +63,30 @@ static int arm(const struct kc_watch_options *options, const struct kc_engine *e
 	return kc_attach_gate(*ret_attach, ret_failure);
 }
 
+/* Of what runs; nobody waits for it. */
+static int sample(const struct kc_watch_options *options, const struct kc_engine *engine,
+		  struct kc_failure *ret_failure, struct kc_sampling **ret_sampling)
+{
+	int err;
+
+	if (!options->choices || !options->sample_hz)
+		return 0;
+	err = kc_sampling_new(engine, ret_sampling);
+	if (err)
+		return kc_fail_nomem(ret_failure);
+	err = kc_sampling_start(*ret_sampling, options->filter, options->sample_hz);
+	return err ? kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write: %s", kc_strerror(err))
+		   : 0;
+}
+
+/* How deep stacks were; NULL: nobody has looked. */
+static const struct kc_depths *depths_of(const struct kc_loop *loop)
+{
+	const struct kc_depths *depths = loop->attach ? kc_attach_depths(loop->attach) : NULL;
+
+	return depths && loop->sampling ? kc_sampling_depths(loop->sampling, depths) : depths;
+}
+
 static int conclude(const struct kc_loop *loop, int err, const char *why,
 		    struct kc_failure *ret_failure, enum kc_exit *ret_status)
 {
@@ -72,6 +97,8 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 		err = kc_passes_end(loop->passes);
 	/* The watch ends here; that probes are removed is no part of it. */
 	kc_loop_coverage(loop, &ended);
+	if (loop->sampling)
+		err = kc_first_error(err, kc_sampling_stop(loop->sampling));
 	if (loop->attach) {
 		err = kc_first_error(err, kc_attach_check_gone(loop->attach));
 		err = kc_first_error(err, kc_attach_check_alive(loop->attach));
@@ -84,9 +111,7 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 	kc_loop_coverage(loop, &coverage);
 	coverage.seconds = ended.seconds;
 	coverage.cpu_seconds = ended.cpu_seconds;
-	written = kc_sinks_stop(loop->sinks, &coverage,
-				loop->attach ? kc_attach_depths(loop->attach) : NULL,
-				err ? "failed" : why);
+	written = kc_sinks_stop(loop->sinks, &coverage, depths_of(loop), err ? "failed" : why);
 	if (written == -EPIPE)
 		written = 0;		   /* who does not want to read the end has left */
 	kc_loop_coverage(loop, &coverage); /* maybe not all of that was written */
@@ -118,6 +143,7 @@ int kc_watch(const struct kc_watch_options *options, struct kc_failure *ret_fail
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
 	struct kc_attach *attach kc_auto(kc_cleanup_attach) = NULL;
 	struct kc_events *events kc_auto(kc_cleanup_events) = NULL;
+	struct kc_sampling *sampling kc_auto(kc_cleanup_sampling) = NULL;
 	size_t nr_functions = options->choices ? options->choices->count : 0;
 	kc_auto_free struct kc_probed *probed = calloc(nr_functions + 1, sizeof(*probed));
 	struct kc_engine engine = { options->session, options->source, NULL, options->sinks };
@@ -131,6 +157,8 @@ int kc_watch(const struct kc_watch_options *options, struct kc_failure *ret_fail
 	engine.desk = desk;
 	if (options->choices)
 		err = arm(options, &engine, ret_failure, &attach, &events);
+	if (!err)
+		err = sample(options, &engine, ret_failure, &sampling);
 	/* The watch begins here; that probes are placed is no part of it. */
 	if (!err && kc_passes_new(&engine, &passes))
 		err = kc_fail_nomem(ret_failure);
@@ -153,6 +181,7 @@ int kc_watch(const struct kc_watch_options *options, struct kc_failure *ret_fail
 		.passes = passes,
 		.attach = attach,
 		.events = events,
+		.sampling = sampling,
 		.sinks = options->sinks,
 	};
 	err = kc_loop_run(&loop, &why);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "probe/probes.h"
+#include "probe/shared.h"
 #include "probes.skel.h"
 
 /* What keeps probes attached: a perf event, or the BPF link that holds one or many. */
@@ -39,18 +40,11 @@ struct kc_probes {
 	bool missed_unknown;		       /* the kernel did not say of one of them */
 	struct kc_place places[KC_MAX_POINTS]; /* by point */
 	size_t nr_points;
-	struct {
-		struct kc_event event;
-		uint64_t words[KC_STACK_WORDS];
-	} next;				  /* the event that was handed out last */
+	struct kc_arrived next;
 	struct kc_deep deep[KC_MAX_CPUS]; /* as of the last look */
 	unsigned int nr_cpus;
 	uint32_t pid; /* whose events are wanted; 0: all */
 };
-_Static_assert(offsetof(struct kc_probes, next.words) ==
-		       offsetof(struct kc_probes, next.event) + sizeof(struct kc_event),
-	       "the words follow the event");
-
 /* Hits that the kernel kept from the program, since another probe was being handled. False: it does
  * not say. */
 bool kc_holder_missed(const struct kc_probes *probes, const struct kc_holder *holder,
@@ -58,8 +52,5 @@ bool kc_holder_missed(const struct kc_probes *probes, const struct kc_holder *ho
 
 /* In the order in which they are detached. */
 const struct kc_holder *kc_holder_to_go(const struct kc_probes *probes, size_t n);
-
-/* ring_buffer_sample_fn, of a struct kc_probes. */
-int kc_probes_on_sample(void *probes, void *data, size_t size);
 
 #endif

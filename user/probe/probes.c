@@ -79,8 +79,7 @@ int kc_probes_new(const struct kc_probe_options *options, struct kc_failure *ret
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
 			       "the kernel refused the live probes' BPF programs: %s",
 			       kc_strerror(err));
-	probes->ring = ring_buffer__new(bpf_map__fd(probes->skel->maps.events), kc_probes_on_sample,
-					probes, NULL);
+	probes->ring = kc_ring_new(bpf_map__fd(probes->skel->maps.events), &probes->next);
 	if (!probes->ring) {
 		err = -errno;
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,

@@ -4,23 +4,37 @@
 #include <string.h>
 
 #include "probe/probed.h"
+#include "probe/shared.h"
 #include "util/time.h"
 
 /*
  * Take one event. libbpf hands out all that there are, until this fails; the event that
  * it fails for is consumed all the same (ringbuf_process_ring() in libbpf 1.1).
  */
-int kc_probes_on_sample(void *arg, void *data, size_t size)
+static int on_arrival(void *arg, void *data, size_t size)
 {
-	struct kc_probes *probes = arg;
 	const struct kc_event *event = data;
 
 	/* The ring buffer rounds sizes up. */
 	if (size < sizeof(*event) || event->task.size > size ||
 	    !kc_event_is_whole(event, event->task.size) || event->index >= KC_MAX_POINTS)
 		return -EPROTO;
-	memcpy(&probes->next, event, event->task.size);
+	memcpy(arg, event, event->task.size);
 	return -ECANCELED;
+}
+
+struct ring_buffer *kc_ring_new(int map_fd, struct kc_arrived *arrived)
+{
+	return ring_buffer__new(map_fd, on_arrival, arrived, NULL);
+}
+
+int kc_ring_take(struct ring_buffer *ring)
+{
+	int err = ring_buffer__consume(ring);
+
+	if (err != -ECANCELED)
+		return err < 0 ? err : 0;
+	return 1;
 }
 
 /* A note as a whole: false while that CPU is writing it. */
@@ -78,17 +92,11 @@ static bool take_deep(struct kc_probes *probes, size_t cpu)
 
 int kc_probes_next(struct kc_probes *probes, const struct kc_event **ret_event)
 {
-	int err;
-
 	*ret_event = &probes->next.event;
 	for (size_t i = 0; i < probes->nr_cpus; i++)
 		if (take_deep(probes, i))
 			return 1;
-	err = ring_buffer__consume(probes->ring);
-
-	if (err != -ECANCELED)
-		return err < 0 ? err : 0;
-	return 1;
+	return kc_ring_take(probes->ring);
 }
 
 int kc_probes_fd(const struct kc_probes *probes)

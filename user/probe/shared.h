@@ -9,8 +9,23 @@
 
 struct kc_filter;
 struct kc_gate;
+struct ring_buffer;
 struct kc_probes;
 struct kc_sweep;
+
+/* The event that was handed out last. */
+struct kc_arrived {
+	struct kc_event event;
+	uint64_t words[KC_STACK_WORDS];
+};
+_Static_assert(sizeof(struct kc_arrived) == sizeof(struct kc_event) + 8 * KC_STACK_WORDS,
+	       "the words follow the event");
+
+/* A ring buffer of events, each into *arrived (borrowed) when it is taken. NULL and errno. */
+struct ring_buffer *kc_ring_new(int map_fd, struct kc_arrived *arrived);
+
+/* 1: one has arrived; 0: there is none; or -errno, -EPROTO: it made no sense and is gone. */
+int kc_ring_take(struct ring_buffer *ring);
 
 /* Descriptors of the map of rules and of the ring buffer; theirs. */
 int kc_sweep_rules(const struct kc_sweep *sweep);

@@ -149,6 +149,8 @@ static void json_start(struct kc_report *report, const struct kc_when *when,
 	json_object_object_add(watch, "tripwire", json_object_new_boolean(start->tripwire));
 	if (start->gate)
 		json_object_object_add(watch, "gate", json_object_new_boolean(true));
+	if (start->sample_hz)
+		add_u64(watch, "sample_hz", start->sample_hz);
 	json_object_object_add(event, "watch", watch);
 	json_object_object_add(views, "host", host_view(&report->host));
 	json_object_object_add(event, "views", views);
@@ -239,7 +241,8 @@ static json *slot_object(const struct kc_finding *finding)
 	char rule[24];
 
 	add_string(slot, "rule", kc_slot_rule_text(&frame->rule, rule));
-	json_object_object_add(slot, "changed_bytes", changed_bytes(&finding->damage));
+	if (finding->damage.changed_bytes)
+		json_object_object_add(slot, "changed_bytes", changed_bytes(&finding->damage));
 	add_string(slot, "changed_bits", kc_bits_name(finding->damage.changed_bits));
 	json_object_object_add(slot, "small_delta",
 			       json_object_new_boolean(finding->damage.small_delta));
@@ -342,6 +345,8 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	if (finding->by_gate)
 		json_object_object_add(event, "switched_from",
 				       switched_from_object(finding->switched_from));
+	if (finding->by_sample)
+		add_u64(event, "differed_boot_ns", finding->differed_ns);
 	json_object_object_add(views, "host", host_view(&report->host));
 	json_object_object_add(views, "backtrace", view_lines(kernel, finding, kc_view_backtrace));
 	json_object_object_add(views, "stack", view_lines(kernel, finding, kc_view_stack));

@@ -107,6 +107,8 @@ static void print_start(FILE *out, const struct kc_host *host, const struct kc_s
 	if (start->period)
 		fprintf(out, ", every %u ms", start->period);
 	fprintf(out, "\n");
+	if (start->sample_hz)
+		fprintf(out, "samples of what runs, %u a second on each CPU\n", start->sample_hz);
 	if (!start->nr_probed && !start->tripwire && !start->gate)
 		return;
 	fprintf(out, "live probes on");
@@ -249,10 +251,14 @@ static void print_slot(FILE *out, const struct kc_finding *finding)
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 	char rule[24];
 
-	fprintf(out, "  slot     %s, %d of 8 bytes changed (mask 0x%02x), bits changed: %s\n",
-		kc_slot_rule_text(&frame->rule, rule),
-		__builtin_popcount(finding->damage.changed_bytes), finding->damage.changed_bytes,
-		kc_bits_name(finding->damage.changed_bits));
+	fprintf(out, "  slot     %s, ", kc_slot_rule_text(&frame->rule, rule));
+	if (finding->damage.changed_bytes)
+		fprintf(out, "%d of 8 bytes changed (mask 0x%02x), ",
+			__builtin_popcount(finding->damage.changed_bytes),
+			finding->damage.changed_bytes);
+	else
+		fprintf(out, "most of its bytes changed, ");
+	fprintf(out, "bits changed: %s\n", kc_bits_name(finding->damage.changed_bits));
 }
 
 /* What comes next, if nothing is done. */
@@ -267,7 +273,12 @@ static void print_ahead(FILE *out, const struct kc_kernel *kernel, const struct 
 	if (finding->by_gate)
 		fprintf(out, "  switch   to this thread, from thread %u of process %u\n",
 			(uint32_t)finding->switched_from, (uint32_t)(finding->switched_from >> 32));
-	if (finding->running)
+	if (finding->by_sample)
+		fprintf(out,
+			"  sampled  as this thread ran in the kernel, twice in %.0f ms\n"
+			"  ahead    the kernel panics when this thread returns from %s\n",
+			(finding->boot_ns - finding->differed_ns) / 1e6, function);
+	else if (finding->running)
 		fprintf(out,
 			"  ahead    this thread is about to return from %s: the end of this kernel\n",
 			function);

@@ -59,21 +59,16 @@ static void compare_slot(uint64_t word, struct kc_damage *damage)
 	damage->changed_bits = KC_BITS_MORE; /* or it would be near */
 }
 
-/* What a stack-protector panic leaves to see of the slot: its place, a class, how far it is off. */
-static void find_slot(const struct kc_kernel *kernel, const struct kc_event *event,
-		      struct kc_finding *finding)
+/* What a copy that was compared has of a slot: a class, and how far it is off. */
+static void describe_slot(const struct kc_kernel *kernel, const struct kc_event *event,
+			  uint64_t slot, struct kc_finding *finding)
 {
-	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
-	const struct kc_slot_rule *rule = &frame->plan->rule;
 	struct kc_damage *damage = &finding->damage;
-	uint64_t word, base = rule->base == KC_SLOT_CFA	 ? frame->frame.cfa
-			      : rule->base == KC_SLOT_SP ? frame->frame.sp
-							 : 0;
+	uint64_t word;
 
-	if (frame->plan->reason != KC_PLAN_OK || !base ||
-	    !kc_stack_word(&finding->stack, base + rule->offset, &word))
+	if (!kc_stack_word(&finding->stack, slot, &word))
 		return;
-	damage->slot = base + rule->offset;
+	damage->slot = slot;
 	damage->found = kc_classify_copied(&finding->stack, word);
 	finding->compared = event->flags & KC_EVENT_COMPARED;
 	finding->guard_differs = event->flags & KC_EVENT_GUARD_DIFFERS;
@@ -82,8 +77,22 @@ static void find_slot(const struct kc_kernel *kernel, const struct kc_event *eve
 	/* In text's half lies much that is no text: all ones, for one. */
 	if (damage->found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
 		damage->found = KC_FOUND_OTHER;
-	damage->same_below = count_same(&finding->stack, damage->slot, -8, KC_BELOW);
-	damage->same_above = count_same(&finding->stack, damage->slot, 8, KC_ABOVE);
+	damage->same_below = count_same(&finding->stack, slot, -8, KC_BELOW);
+	damage->same_above = count_same(&finding->stack, slot, 8, KC_ABOVE);
+}
+
+/* A stack-protector panic does not say where the slot is. */
+static void find_slot(const struct kc_kernel *kernel, const struct kc_event *event,
+		      struct kc_finding *finding)
+{
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	const struct kc_slot_rule *rule = &frame->plan->rule;
+	uint64_t base = rule->base == KC_SLOT_CFA  ? frame->frame.cfa
+			: rule->base == KC_SLOT_SP ? frame->frame.sp
+						   : 0;
+
+	if (frame->plan->reason == KC_PLAN_OK && base)
+		describe_slot(kernel, event, base + rule->offset, finding);
 }
 
 /* No copy: a panic on an interrupt's stack, or no stack left to copy it. The function is known. */
@@ -201,6 +210,12 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 		finding->anomaly = KC_ANOMALY_SLOT;
 		return event->damage.changed_bytes &&
 		       find_damaged(checked, event->damage.slot, &finding->frame);
+	case KC_EVENT_SAMPLE:
+		finding->anomaly = KC_ANOMALY_SLOT;
+		if (!find_damaged(checked, event->damage.slot, &finding->frame))
+			return false;
+		describe_slot(kernel, event, event->damage.slot, finding);
+		return finding->compared && finding->damage.changed_bits;
 	case KC_EVENT_PANIC:
 		finding->anomaly = KC_ANOMALY_PANIC;
 		finding->frame = victim_of(kernel, checked);
@@ -210,7 +225,7 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 	return false;
 }
 
-static struct kc_stack event_stack(const struct kc_event *event)
+struct kc_stack kc_event_stack(const struct kc_event *event)
 {
 	return (struct kc_stack){
 		.sp = event->task.sp,
@@ -219,16 +234,21 @@ static struct kc_stack event_stack(const struct kc_event *event)
 	};
 }
 
-bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
-		    const struct kc_event *event, struct kc_checked_stack *checked,
-		    struct kc_finding *ret_finding)
+struct kc_frame kc_event_frame(const struct kc_event *event)
 {
-	const struct kc_frame from = {
+	return (struct kc_frame){
 		.pc = event->site,
 		.sp = event->task.sp,
 		.bp = event->bp,
 		.exact = true,
 	};
+}
+
+bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
+		    const struct kc_event *event, struct kc_checked_stack *checked,
+		    struct kc_finding *ret_finding)
+{
+	const struct kc_frame from = kc_event_frame(event);
 
 	*ret_finding = (struct kc_finding){
 		.boot_ns = event->task.boot_ns,
@@ -237,10 +257,12 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 		.task = event->task,
 		.damage = event->damage,
 		.lost_before = event->lost,
-		.stack = event_stack(event),
+		.stack = kc_event_stack(event),
 		.checked = checked,
 		.by_gate = event->kind == KC_EVENT_GATE,
+		.by_sample = event->kind == KC_EVENT_SAMPLE,
 		.switched_from = event->caller,
+		.differed_ns = event->caller,
 	};
 	/* At a switch the task lies as it was left. */
 	kc_check_stack(kernel, plans, seen, &ret_finding->stack,
@@ -262,10 +284,14 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 bool kc_event_renew(const struct kc_kernel *kernel, struct kc_plans *plans,
 		    const struct kc_event *event)
 {
-	const struct kc_stack stack = event_stack(event);
+	const struct kc_stack stack = kc_event_stack(event);
+
+	const struct kc_frame from = kc_event_frame(event);
 
 	if (event->kind == KC_EVENT_GATE)
 		return kc_renew_stack(kernel, plans, &stack, NULL);
+	if (event->kind == KC_EVENT_SAMPLE)
+		return kc_renew_stack(kernel, plans, &stack, &from);
 	if (event->kind == KC_EVENT_CHECK)
 		return kc_plans_renew(plans, event->site);
 	if (event->kind == KC_EVENT_RETURN && event->task.count)

@@ -14,6 +14,7 @@
  *	RETURN     the word can't be a return address: no code, or none behind a call
  *	PANIC      the kernel has proved it; the frame is the first that is not panic()'s
  *	GATE       the slot compared is a frame's, and damaged; the task did not run
+ *	SAMPLE     the slot that differed in a sample before is a frame's, and damaged
  */
 bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_event *event, struct kc_checked_stack *checked,
@@ -26,12 +27,18 @@ bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, stru
 bool kc_event_renew(const struct kc_kernel *kernel, struct kc_plans *plans,
 		    const struct kc_event *event);
 
+/* The copy of the stack that came with the event, borrowed; the frame that it begins in, but for
+ * GATE's. */
+struct kc_stack kc_event_stack(const struct kc_event *event);
+struct kc_frame kc_event_frame(const struct kc_event *event);
+
 /* Which engine's it is, as findings name it. */
 static inline const char *kc_event_engine(const struct kc_event *event)
 {
-	return event->kind == KC_EVENT_PANIC  ? "tripwire"
-	       : event->kind == KC_EVENT_GATE ? "gate"
-					      : "probe";
+	return event->kind == KC_EVENT_PANIC	? "tripwire"
+	       : event->kind == KC_EVENT_GATE	? "gate"
+	       : event->kind == KC_EVENT_SAMPLE ? "sample"
+						: "probe";
 }
 
 /* The address that it is about; of a panic, in the function that failed. */

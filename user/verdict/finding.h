@@ -65,8 +65,9 @@ struct kc_finding {
 	enum kc_anomaly anomaly;
 	struct kc_damage damage; /* KC_ANOMALY_SLOT; of a PANIC, what is known of it */
 	/*
-	 * KC_ANOMALY_PANIC: the kernel has compared. changed_bits 0: the slot is intact;
-	 * changed_bytes 0 otherwise: too many differ to tell which.
+	 * KC_ANOMALY_PANIC, or by_sample: the kernel has compared all words, and this was found in
+	 * the copy. changed_bits 0: the slot is intact; changed_bytes 0 otherwise: too many differ
+	 * to tell which.
 	 */
 	bool compared;
 	bool guard_differs; /* ... and so did this CPU's guard and the task's canary */
@@ -85,6 +86,8 @@ struct kc_finding {
 	uint32_t frame_bytes;	/* ... and what the function's own frame takes; 0: not known */
 	bool by_gate;		/* at a switch to the task ... */
 	uint64_t switched_from; /* ... from this one, as struct kc_event's caller; 0: idle */
+	bool by_sample;		/* as it ran in the kernel; and in a sample before it, ... */
+	uint64_t differed_ns;	/* ... boot time */
 	bool was_return;	/* KC_ANOMALY_RETURN, seen at the return itself */
 	size_t frame;		/* index of the damaged one; of a stack's end: the innermost */
 };

@@ -260,7 +260,7 @@ static unsigned int clues_of_frame(const struct kc_finding *finding)
 {
 	unsigned int clues = has_bad_return(finding) ? BAD_RETURN : 0;
 
-	clues |= finding->running ? RUNNING : 0;
+	clues |= finding->running && !finding->by_sample ? RUNNING : 0;
 	if (!finding->code_depth || finding->code_depth == finding->found_depth)
 		return clues;
 	return clues | TWO_DEPTHS | (finding->sp_returns ? SP_RETURNS : 0) |

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Samples: now and then a timer's interrupt looks at what its CPU was at. In the kernel that is a
+ * stack in use, which goes out from the interrupted instruction on, with its registers.
+ *
+ * The interrupt may have come in the middle of any other program of ours: nothing is shared. It
+ * runs on the CPU's own stack for interrupts and takes the task's no room.
+ */
+#include "compare.bpf.h"
+#include "emit.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+__u64 losses[KC_LOSS_NR];
+struct kc_probe_config config;
+struct kc_sample_count sampled[KC_MAX_CPUS];
+struct kc_budget budgets[KC_MAX_CPUS];
+
+struct scratch_map scratch SEC(".maps");
+struct events_map events SEC(".maps");
+
+SEC("perf_event")
+int kc_sample(struct pt_regs *ctx) /* a struct bpf_perf_event_data begins with it */
+{
+	struct kc_sample_count *count = &sampled[bpf_get_smp_processor_id() & (KC_MAX_CPUS - 1)];
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	const struct kc_point nowhere = {};
+	struct here here = {};
+	struct scratch *out;
+
+	/* No CPU's idle task, and not us. */
+	if (!pid_tgid || pid_tgid >> 32 == config.wanted.self ||
+	    how_current(&config.wanted) != WANTED)
+		return 0;
+	count->taken++;
+	here.site = interrupted_pc(ctx);
+	here.sp = probed_sp(ctx);
+	here.bp = probed_bp(ctx);
+	barrier_var(here.site);
+	barrier_var(here.sp);
+	barrier_var(here.bp);
+	if (!locate(task, &here)) {
+		count->other_stack++;
+		return 0;
+	}
+	out = read_canary(task, &here) ? new_event(KC_EVENT_SAMPLE, WANTED, &nowhere) : NULL;
+	if (out)
+		emit(task, out, &here, false, true);
+	return 0;
+}

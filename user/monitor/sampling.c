@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "monitor/sampling.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "monitor/hearing.h"
+#include "monitor/unseen.h"
+#include "probe/cgroup.h"
+#include "probe/samples.h"
+#include "stack/place.h"
+#include "util/array.h"
+#include "util/log.h"
+#include "verdict/event.h"
+
+/* Differences that wait for their second look; one too many takes the place of the oldest. */
+#define MAX_WAITING 64
+
+/* A difference that stays is told again after so long, and then after twice as long each time. */
+#define AGAIN_NS 1000000000
+
+/* Samples looked at in one go: passes and events have their turn, too. */
+#define MAX_AT_ONCE 512
+
+/* A frame whose slot differs: the same call of a function, as far as its stack can tell. */
+struct seen_frame {
+	uint64_t start_ns; /* of the thread; 0: nothing is here */
+	uint32_t tid;
+	uint64_t slot, function, returns_to;
+	uint64_t boot_ns; /* when it was last seen so */
+	uint64_t wait_ns; /* what a second sample has met was told, and is again after so long */
+};
+
+struct deepest {
+	uint32_t tid;
+	uint64_t depth;
+	char function[128];
+};
+
+struct kc_sampling {
+	struct kc_hearing hearing;
+	struct kc_samples *samples; /* NULL: none are taken */
+	const char *cgroup;	    /* the filter's */
+	unsigned int refused;	    /* as it was told */
+	struct seen_frame waiting[MAX_WAITING];
+	size_t next; /* the oldest of them */
+	unsigned int told;
+	struct kc_sweep_counts stacks; /* what they could tell, and could not */
+	struct kc_watch_counts counts;
+	struct kc_checked_stack checked;
+	struct {
+		struct kc_event event;
+		uint64_t words[KC_STACK_WORDS];
+	} second;
+	struct deepest deepest[KC_DEEP_THREADS];
+	struct kc_deep_thread deep_threads[2 * KC_DEEP_THREADS];
+	struct kc_depths depths;
+};
+_Static_assert(offsetof(struct kc_sampling, second.words) ==
+		       offsetof(struct kc_sampling, second.event) + sizeof(struct kc_event),
+	       "the words follow the event");
+
+int kc_sampling_new(const struct kc_engine *engine, struct kc_sampling **ret_sampling)
+{
+	struct kc_sampling *sampling = calloc(1, sizeof(*sampling));
+
+	if (!sampling)
+		return -ENOMEM;
+	sampling->hearing.with = *engine;
+	*ret_sampling = sampling;
+	return 0;
+}
+
+void kc_sampling_free(struct kc_sampling *sampling)
+{
+	if (!sampling)
+		return;
+	kc_samples_free(sampling->samples);
+	free(sampling);
+}
+
+/* Told when it has become more. */
+static int tell_refused(struct kc_sampling *sampling)
+{
+	unsigned int before = sampling->refused;
+	char text[160];
+	int err;
+
+	sampling->refused = kc_samples_refused(sampling->samples, &err);
+	if (sampling->refused <= before)
+		return 0;
+	snprintf(text, sizeof(text), "no samples on %u CPUs: %s", sampling->refused,
+		 kc_strerror(err));
+	return kc_sinks_notice(sampling->hearing.with.sinks, text);
+}
+
+int kc_sampling_start(struct kc_sampling *sampling, const struct kc_filter *filter, unsigned int hz)
+{
+	struct kc_failure failure;
+	char text[sizeof(failure.text) + 40];
+
+	sampling->cgroup = filter->cgroup;
+	if (kc_samples_new(sampling->hearing.with.session->kernel, filter, hz, &failure,
+			   &sampling->samples)) {
+		sampling->refused = sysconf(_SC_NPROCESSORS_ONLN);
+		snprintf(text, sizeof(text), "no samples of running tasks: %s", failure.text);
+		return kc_sinks_notice(sampling->hearing.with.sinks, text);
+	}
+	return kc_sampling_follow(sampling);
+}
+
+int kc_sampling_fd(const struct kc_sampling *sampling)
+{
+	return sampling->samples ? kc_samples_fd(sampling->samples) : -1;
+}
+
+int kc_sampling_follow(struct kc_sampling *sampling)
+{
+	uint64_t id = 0;
+
+	if (!sampling->samples)
+		return 0;
+	if (sampling->cgroup) {
+		kc_cgroup_id(sampling->cgroup, &id); /* 0: nobody is known to be in it */
+		kc_samples_set_cgroup(sampling->samples, id);
+	}
+	kc_samples_follow_cpus(sampling->samples);
+	return tell_refused(sampling);
+}
+
+/* How deep it was: the thread's deepest is kept, of those that are deeper than the others. */
+static void note_depth(struct kc_sampling *sampling, const struct kc_event *event)
+{
+	const struct kc_kernel *kernel = sampling->hearing.with.session->kernel;
+	const struct kc_sym *sym = kc_ksyms_find(kernel->ksyms, event->site);
+	uint64_t depth = event->task.top - event->task.sp;
+	struct deepest *least = &sampling->deepest[0];
+
+	for (size_t i = 0; i < KC_DEEP_THREADS; i++) {
+		struct deepest *it = &sampling->deepest[i];
+
+		if (it->tid == event->task.tid) {
+			least = it;
+			break;
+		}
+		if (it->depth < least->depth)
+			least = it;
+	}
+	if (depth <= least->depth)
+		return;
+	*least = (struct deepest){ .tid = event->task.tid, .depth = depth };
+	snprintf(least->function, sizeof(least->function), "%s",
+		 sym ? kc_sym_name(kernel->ksyms, sym) : "");
+}
+
+/* False: it can't be told from others. */
+static bool identify(const struct kc_event *event, const struct kc_checked_frame *frame,
+		     struct seen_frame *ret_seen)
+{
+	const struct kc_stack stack = kc_event_stack(event);
+
+	*ret_seen = (struct seen_frame){
+		.start_ns = event->task.start_ns,
+		.tid = event->task.tid,
+		.slot = frame->slot,
+		.boot_ns = event->task.boot_ns,
+	};
+	if (!frame->sym ||
+	    !kc_stack_word(&stack, kc_return_slot(frame->frame.cfa), &ret_seen->returns_to))
+		return false;
+	ret_seen->function = frame->sym->addr;
+	return true;
+}
+
+static bool is_same_frame(const struct seen_frame *a, const struct seen_frame *b)
+{
+	return a->start_ns == b->start_ns && a->tid == b->tid && a->slot == b->slot &&
+	       a->function == b->function && a->returns_to == b->returns_to;
+}
+
+/* NULL: not among those that wait. */
+static struct seen_frame *find_waiting(struct kc_sampling *sampling, const struct seen_frame *seen)
+{
+	for (size_t i = 0; i < MAX_WAITING; i++)
+		if (is_same_frame(&sampling->waiting[i], seen))
+			return &sampling->waiting[i];
+	return NULL;
+}
+
+static void drop(struct kc_sampling *sampling, struct seen_frame *waiting)
+{
+	sampling->counts.sample_once += waiting->start_ns && !waiting->wait_ns;
+	*waiting = (struct seen_frame){};
+}
+
+/* The second look's event tells of the first. */
+static int tell_second(struct kc_sampling *sampling, const struct kc_event *event,
+		       struct seen_frame *waiting)
+{
+	const struct kc_first none = {};
+
+	memcpy(&sampling->second, event, event->task.size);
+	sampling->second.event.caller = waiting->boot_ns;
+	sampling->second.event.damage.slot = waiting->slot;
+	waiting->wait_ns = waiting->wait_ns ? 2 * waiting->wait_ns : AGAIN_NS;
+	waiting->boot_ns = event->task.boot_ns;
+	return kc_event_handle(&sampling->hearing, &sampling->second.event, &none);
+}
+
+/* The innermost one that differs: the others of its stack are in the finding's views. */
+static int on_difference(struct kc_sampling *sampling, const struct kc_event *event,
+			 const struct kc_checked_frame *frame)
+{
+	struct seen_frame seen, *waiting;
+
+	if (!identify(event, frame, &seen)) {
+		sampling->counts.sample_once++;
+		return 0;
+	}
+	waiting = find_waiting(sampling, &seen);
+	if (!waiting) {
+		waiting = &sampling->waiting[sampling->next++ % MAX_WAITING];
+		drop(sampling, waiting);
+		*waiting = seen;
+		return 0;
+	}
+	/* On another CPU its clock may have been first, and its sample is taken last. */
+	if (seen.boot_ns <= waiting->boot_ns)
+		return 0;
+	if (seen.boot_ns - waiting->boot_ns < waiting->wait_ns) {
+		sampling->counts.sample_again++;
+		return 0;
+	}
+	return tell_second(sampling, event, waiting);
+}
+
+/* What differed in a sample does so no more: whatever it was, it is no damage. */
+static int on_intact(struct kc_sampling *sampling, const struct kc_event *event,
+		     const struct kc_checked_frame *frame)
+{
+	const struct kc_engine *with = &sampling->hearing.with;
+	struct seen_frame seen, *waiting;
+	char place[160];
+	bool told;
+
+	if (!identify(event, frame, &seen))
+		return 0;
+	waiting = find_waiting(sampling, &seen);
+	if (!waiting || waiting->boot_ns >= seen.boot_ns)
+		return 0;
+	told = waiting->wait_ns;
+	drop(sampling, waiting);
+	return told ? 0
+		    : kc_tell_unproven(with->sinks, &event->task,
+				       kc_frame_text(with->session->kernel, &frame->frame, place),
+				       &sampling->told);
+}
+
+static int look_at_frames(struct kc_sampling *sampling, const struct kc_event *event)
+{
+	const struct kc_checked_stack *checked = &sampling->checked;
+	bool differed = false;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < checked->count; i++) {
+		const struct kc_checked_frame *frame = &checked->frames[i];
+
+		if (frame->status == KC_CHECK_INTACT)
+			err = on_intact(sampling, event, frame);
+		else if (frame->status == KC_CHECK_DAMAGED && !differed)
+			err = on_difference(sampling, event, frame);
+		differed |= frame->status == KC_CHECK_DAMAGED;
+	}
+	return err;
+}
+
+int kc_sampling_take(struct kc_sampling *sampling, const struct kc_event *event)
+{
+	const struct kc_engine *with = &sampling->hearing.with;
+	const struct kc_frame from = kc_event_frame(event);
+	const struct kc_stack stack = kc_event_stack(event);
+	struct kc_seen nothing = {}; /* what findings rest on is replayed, and this is not */
+
+	if (!event->task.count) /* its stack could not be read: counted as a loss */
+		return 0;
+	/* Judged by the kernel as it was. */
+	if (kc_source_is_stale(with->source)) {
+		sampling->counts.sample_stale++;
+		return 0;
+	}
+	note_depth(sampling, event);
+	kc_check_stack(with->session->kernel, with->session->plans, &nothing, &stack, &from,
+		       &sampling->checked);
+	kc_seen_free(&nothing);
+	kc_coverage_add_stack(&sampling->stacks, &sampling->checked);
+	kc_explain_stack(with->session->kernel, &event->task, &sampling->checked);
+	return look_at_frames(sampling, event);
+}
+
+int kc_sampling_look(struct kc_sampling *sampling)
+{
+	const struct kc_event *event;
+	int err = 0, got;
+
+	for (size_t i = 0; sampling->samples && !err && i < MAX_AT_ONCE; i++) {
+		got = kc_samples_next(sampling->samples, &event);
+		if (!got)
+			break;
+		if (got > 0)
+			err = kc_sampling_take(sampling, event);
+		else
+			sampling->hearing.unproven++; /* it made no sense */
+	}
+	return err;
+}
+
+int kc_sampling_stop(struct kc_sampling *sampling)
+{
+	int err;
+
+	if (!sampling->samples)
+		return 0;
+	kc_samples_stop(sampling->samples);
+	err = kc_sampling_look(sampling);
+	for (size_t i = 0; i < MAX_WAITING; i++)
+		drop(sampling, &sampling->waiting[i]);
+	return err;
+}
+
+/* Of frames whose plan is known, and not what it says at this instruction. */
+static uint64_t count_unsure(const struct kc_sweep_counts *stacks)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < KC_BLIND_NR; i++)
+		if (i != KC_BLIND_NO_PLAN && i != KC_BLIND_UNWIND)
+			sum += stacks->blind[i];
+	return sum;
+}
+
+void kc_sampling_counts(const struct kc_sampling *sampling, struct kc_coverage *coverage)
+{
+	const struct kc_sweep_counts *stacks = &sampling->stacks;
+	struct kc_watch_counts *counts = &coverage->watch;
+	struct kc_sample_count sampled;
+
+	counts->unsampled = sampling->refused;
+	coverage->probes.unproven += sampling->hearing.unproven;
+	if (!sampling->samples)
+		return;
+	sampled = kc_samples_counts(sampling->samples);
+	counts->sampled = sampled.taken;
+	counts->sample_other_stack = sampled.other_stack;
+	counts->sample_slots = stacks->verified;
+	counts->sample_stale = sampling->counts.sample_stale;
+	counts->sample_once = sampling->counts.sample_once;
+	counts->sample_again = sampling->counts.sample_again;
+	counts->sample_unplanned = stacks->blind[KC_BLIND_NO_PLAN];
+	counts->sample_unsure = count_unsure(stacks);
+	for (size_t i = 0; i < KC_UNWIND_NR_ENDS; i++)
+		counts->sample_unfollowed += stacks->unwind_ends[i];
+	counts->sample_lost = kc_samples_loss(sampling->samples, KC_LOSS_RING);
+	for (size_t i = 0; i < KC_LOSS_NR; i++)
+		coverage->probes.losses[i] +=
+			i == KC_LOSS_RING ? 0 : kc_samples_loss(sampling->samples, i);
+}
+
+static int by_sampled_depth(const void *a, const void *b)
+{
+	const struct kc_deep_thread *x = a, *y = b;
+
+	return x->depth > y->depth ? -1 : x->depth < y->depth;
+}
+
+static void add_deep(struct kc_deep_thread *threads, size_t *count, struct kc_deep_thread thread)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (threads[i].tid == thread.tid) {
+			if (threads[i].depth < thread.depth)
+				threads[i] = thread;
+			return;
+		}
+	threads[(*count)++] = thread;
+}
+
+const struct kc_depths *kc_sampling_depths(struct kc_sampling *sampling,
+					   const struct kc_depths *depths)
+{
+	struct kc_deep_thread *threads = sampling->deep_threads;
+	size_t count = 0;
+
+	for (size_t i = 0; i < depths->nr_threads; i++)
+		add_deep(threads, &count, depths->threads[i]);
+	for (size_t i = 0; i < KC_DEEP_THREADS; i++)
+		if (sampling->deepest[i].tid)
+			add_deep(threads, &count,
+				 (struct kc_deep_thread){
+					 .tid = sampling->deepest[i].tid,
+					 .depth = sampling->deepest[i].depth,
+					 .function = sampling->deepest[i].function,
+				 });
+	if (count)
+		qsort(threads, count, sizeof(*threads), by_sampled_depth);
+	sampling->depths = *depths;
+	sampling->depths.threads = threads;
+	sampling->depths.nr_threads = count < KC_DEEP_THREADS ? count : KC_DEEP_THREADS;
+	return &sampling->depths;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "probe/samples.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "probe/probes.h"
+#include "probe/shared.h"
+#include "sample.skel.h"
+#include "util/log.h"
+
+/* Room for samples that come while a pass is under way, bytes for each CPU. */
+#define ROOM	 (64 * 1024)
+#define MIN_ROOM (1 << 20)
+
+struct kc_samples {
+	struct sample_bpf *skel;
+	struct ring_buffer *ring;
+	struct bpf_link *clocks[KC_MAX_CPUS]; /* of each CPU that is sampled */
+	unsigned int nr_cpus, hz, refused;
+	int refused_by;
+	struct kc_arrived next;
+};
+
+static size_t room_for(unsigned int cpus)
+{
+	size_t room = MIN_ROOM;
+
+	while (room < (size_t)cpus * ROOM)
+		room *= 2;
+	return room;
+}
+
+static int load_samples(struct kc_samples *samples)
+{
+	int err;
+
+	samples->skel = sample_bpf__open();
+	if (!samples->skel)
+		return -errno;
+	bpf_map__set_max_entries(samples->skel->maps.events, room_for(samples->nr_cpus));
+	err = sample_bpf__load(samples->skel);
+	if (err)
+		return err;
+	samples->ring = kc_ring_new(bpf_map__fd(samples->skel->maps.events), &samples->next);
+	return samples->ring ? 0 : -errno;
+}
+
+/*
+ * The clock runs in an interrupt of its own, on PREEMPT_RT too (perf_swevent_init_hrtimer() in
+ * kernel/events/core.c), and what is excluded never gets as far as the program
+ * (perf_swevent_hrtimer()).
+ */
+static int start_clock(struct kc_samples *samples, unsigned int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.freq = 1,
+		.sample_freq = samples->hz,
+		.disabled = 1,
+		.exclude_user = 1,
+		.exclude_idle = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	samples->clocks[cpu] = bpf_program__attach_perf_event(samples->skel->progs.kc_sample, fd);
+	if (samples->clocks[cpu])
+		return 0;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/* A list as "0-3,8". False: it can't be read, or says nothing. */
+static bool read_online(bool online[static KC_MAX_CPUS])
+{
+	kc_auto_file FILE *file = fopen("/sys/devices/system/cpu/online", "re");
+	unsigned int first, last;
+	bool any = false;
+	int next = ',';
+
+	while (file && next == ',' && fscanf(file, "%u", &first) == 1) {
+		last = first;
+		next = fgetc(file);
+		if (next == '-' && fscanf(file, "%u", &last) == 1)
+			next = fgetc(file);
+		for (unsigned int cpu = first; cpu <= last && cpu < KC_MAX_CPUS; cpu++)
+			any = online[cpu] = true;
+	}
+	return any;
+}
+
+/* What was started on a CPU that went away does not go on when that comes back. */
+void kc_samples_follow_cpus(struct kc_samples *samples)
+{
+	bool online[KC_MAX_CPUS] = {};
+
+	if (!read_online(online))
+		return;
+	samples->refused = 0;
+	for (unsigned int cpu = 0; cpu < KC_MAX_CPUS; cpu++) {
+		int err = 0;
+
+		if (!online[cpu] && samples->clocks[cpu]) {
+			bpf_link__destroy(samples->clocks[cpu]);
+			samples->clocks[cpu] = NULL;
+		} else if (online[cpu] && !samples->clocks[cpu]) {
+			err = start_clock(samples, cpu);
+		}
+		if (!err || err == -ENODEV) /* it has gone since */
+			continue;
+		samples->refused++;
+		samples->refused_by = err;
+	}
+}
+
+static int refuse_samples(struct kc_failure *ret_failure, int err)
+{
+	return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
+		       "the kernel refused the samples' BPF program: %s", kc_strerror(err));
+}
+
+int kc_samples_new(const struct kc_kernel *kernel, const struct kc_filter *filter, unsigned int hz,
+		   struct kc_failure *ret_failure, struct kc_samples **ret_samples)
+{
+	struct kc_samples *samples kc_auto(kc_cleanup_samples) = NULL;
+	struct kc_probe_config *config;
+	int err;
+
+	if (kernel->probes.ring_sleeps)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+			       "this kernel (PREEMPT_RT before v6.12) takes a lock that sleeps to "
+			       "send an event, which an interrupt must not");
+	samples = calloc(1, sizeof(*samples));
+	if (!samples)
+		return kc_fail_nomem(ret_failure);
+	samples->nr_cpus = kc_bss_cpus();
+	samples->hz = hz;
+	err = load_samples(samples);
+	if (err)
+		return refuse_samples(ret_failure, err);
+	config = &samples->skel->bss->config;
+	config->thread_size = kernel->thread_size;
+	config->text_start = kernel->text;
+	config->text_end = kernel->text_end;
+	config->wanted = kc_wanted_of(filter);
+	config->regs_size = kernel->pt_regs.size;
+	kc_samples_follow_cpus(samples);
+	*ret_samples = kc_take(samples);
+	return 0;
+}
+
+void kc_samples_stop(struct kc_samples *samples)
+{
+	for (size_t cpu = 0; cpu < KC_MAX_CPUS; cpu++) {
+		bpf_link__destroy(samples->clocks[cpu]);
+		samples->clocks[cpu] = NULL;
+	}
+}
+
+void kc_samples_free(struct kc_samples *samples)
+{
+	if (!samples)
+		return;
+	kc_samples_stop(samples);
+	ring_buffer__free(samples->ring);
+	sample_bpf__destroy(samples->skel);
+	free(samples);
+}
+
+void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id)
+{
+	__atomic_store_n(&samples->skel->bss->config.wanted.cgroup, id, __ATOMIC_RELAXED);
+}
+
+int kc_samples_next(struct kc_samples *samples, const struct kc_event **ret_event)
+{
+	*ret_event = &samples->next.event;
+	return kc_ring_take(samples->ring);
+}
+
+int kc_samples_fd(const struct kc_samples *samples)
+{
+	return ring_buffer__epoll_fd(samples->ring);
+}
+
+struct kc_sample_count kc_samples_counts(const struct kc_samples *samples)
+{
+	const struct kc_sample_count *of_cpus = samples->skel->bss->sampled;
+	struct kc_sample_count sum = {};
+
+	for (size_t i = 0; i < samples->nr_cpus; i++) {
+		const volatile struct kc_sample_count *one = &of_cpus[i];
+
+		sum.taken += one->taken;
+		sum.other_stack += one->other_stack;
+	}
+	return sum;
+}
+
+unsigned int kc_samples_refused(const struct kc_samples *samples, int *ret_err)
+{
+	*ret_err = samples->refused ? samples->refused_by : 0;
+	return samples->refused;
+}
+
+uint64_t kc_samples_loss(const struct kc_samples *samples, enum kc_loss loss)
+{
+	return __atomic_load_n(&samples->skel->bss->losses[loss], __ATOMIC_RELAXED);
+}
