@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import importlib.machinery
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -1052,6 +1053,36 @@ def interrupted(kernel):
             f"{sum(reasons.values())} not, 0 findings")
 
 
+def sampled(kernel, times=3):
+    """Damage in a function that runs, and that nobody probes: two samples of it are a finding."""
+    guest = Guest(kernel, f"sh /sampled.sh {times}", files=["sampled.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    noted = [json.loads(line) for line in guest.lines if re.match(r'\{"(whole|damaged)"', line)]
+    damaged = [note["damaged"] for note in noted if "damaged" in note]
+    guest.lines = [line for line in guest.lines if line.startswith('{"schema"')]
+    findings = guest.events("finding")
+    need([f["process"]["tid"] for f in findings] == damaged and len(damaged) == times,
+         f"damaged: {damaged}, found: {[f['process']['tid'] for f in findings]}", guest)
+    for finding in findings:
+        slot = finding["frame"]["slot"]
+        need(finding["engine"] == "sample" and finding["anomaly"] == "slot", str(finding), guest)
+        need(finding["code"]["function"] == "stackfault_toil", str(finding["code"]), guest)
+        need(slot["found"] == "ascii" and slot["changed_bits"] == "more", str(slot), guest)
+        need(finding["verdict"]["class"] in ("linear-overflow", "widespread"), str(finding), guest)
+        need(finding["differed_boot_ns"] < finding["boot_ns"], str(finding), guest)
+        need(finding["syscall"]["name"] == "write", str(finding["syscall"]), guest)
+    totals = guest.events("stats")[-1]["coverage"]
+    need("unsampled" not in totals, str(totals), guest)
+    # A pass may meet it preempted, and then not again.
+    doubts = [note["text"] for note in guest.events("notice") if "not proved" in note["text"]]
+    need(all("a difference in stackfault_toil+" in text for text in doubts), str(doubts), guest)
+    blind = {name: totals.get(name, 0) for name in
+             ("sample_lost", "sample_unfollowed", "sample_unplanned", "sample_unsure")}
+    return (f"{times} of {times}; of {totals['samples']} samples, {totals['sample_frames']} frames "
+            f"verified, {totals.get('sample_other_stack', 0)} on other stacks; {blind}")
+
+
 def offset(kernel):
     """The same with a random offset of each system call's stack."""
     return traps(kernel, 15, "--append", "randomize_kstack_offset=on")
@@ -1141,7 +1172,7 @@ def cases_of(kernels):
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
                   disarmed, recorded, frames, rerouted, misled, compat, prove, doctored, traps, nanosleep, futex, leak,
                   quiet, soak, gated, walk, calls, flood, grouped, clean, endures, bombed, modules,
-                  patched, foreign)
+                  patched, foreign, sampled)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
                           (lockdown, "lockdown")):
@@ -1156,5 +1187,5 @@ ONLY_LONG = [(kernel, case) for case in (corrupted, exhausted) for kernel in TAB
             [(kernel, spied) for kernel in TABLE if has(kernel, "lkdtm-canary")]
 
 # What --long asks of some of them: times, or seconds.
-LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), calls: (60,), traps: (60,), soak: (60,), walk: (120,), gated: (120,),
+LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), sampled: (20,), calls: (60,), traps: (60,), soak: (60,), walk: (120,), gated: (120,),
         corrupted: (20,), exhausted: (20,), spied: (20,)}

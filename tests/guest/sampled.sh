@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # usage: sampled.sh ROUNDS
-# A function that nobody probes computes for a second on a frame that is damaged, and mends it before
-# it returns; as often on one that is not. A load of system calls beside it.
+# A function that nobody probes computes on a frame that is damaged, until that was told, and mends
+# it before it returns; as often on one that is not. A load of system calls beside it.
 rounds=$1
 control=/sys/kernel/debug/stackfault
 insmod /lib/stackfault.ko || exit 90
 load 3600 >/dev/null 2>&1 &
-load=$!
-kcanary watch -v --sweep 10000 -j -o /findings 2>err &
+kcanary watch --sweep 10000 -j -o /findings 2>err &
 watch=$!
 until grep -qs '"type":"start"' /findings; do
 	kill -0 $watch || { cat err; exit 92; }
@@ -15,15 +14,20 @@ until grep -qs '"type":"start"' /findings; do
 done
 round=0
 while [ $round -lt $rounds ]; do
-	sh -c "echo \$\$ >>/whole; echo toil 1000 0 >$control" || exit 93
-	sh -c "echo \$\$ >>/damaged; echo toil 2000 8 >$control" || exit 93
 	round=$((round + 1))
+	sh -c "echo \$\$ >/whole; echo toil 1000 0 >$control" || exit 93
+	echo "{\"whole\":$(cat /whole)}"
+	sh -c "echo \$\$ >/damaged; echo toil 120000 8 >$control" &
+	toiler=$!
+	until [ "$(grep -c '"type":"finding"' /findings)" -ge $round ]; do
+		kill -0 $toiler || exit 94
+		sleep 0.1
+	done
+	kill -9 $toiler
+	wait $toiler
+	echo "{\"damaged\":$(cat /damaged)}"
 done
 kill -INT $watch
 wait $watch
 echo "guest: status $?"
-kill $load
-sed 's/^/guest: whole: /' /whole
-sed 's/^/guest: damaged: /' /damaged
-grep -v '^kcanary:   ' err | cut -c1-300
-cat /findings
+cat err /findings

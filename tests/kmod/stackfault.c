@@ -31,7 +31,8 @@
  *                    stackfault_smash(), and return from it: the end
  *   twin BYTES     the same in stackfault_twin()
  *   toil MS BYTES    write that many past a buffer of the running function
- *                    stackfault_toil(), compute for so long, mend it, and return
+ *                    stackfault_toil(), compute for so long or until killed, mend it, and
+ *                    return
  *   framed           come to the end of stackfault_framed(), which checks its canary, on the
  *                    frame of stackfault_unframed(): the end
  *   recurse BYTES    call stackfault_recurse() until its stack is that deep, and
@@ -399,7 +400,7 @@ static noinline void stackfault_toil(unsigned int ms, unsigned int bytes)
 	OPTIMIZER_HIDE_VAR(past);
 	memcpy(toil_kept, past, bytes);
 	memset(past, 'A', bytes);
-	while (ktime_get_ns() < until) {
+	while (ktime_get_ns() < until && !fatal_signal_pending(current)) {
 		x = stackfault_compute(x);
 		cond_resched();
 	}

@@ -80,7 +80,7 @@ static const struct kc_option shared_rows[] = {
 	{ "dry-run", 0, NULL, KC_FLAG(struct watch_options, dry_run),
 	  .help = "only show what would be probed" },
 	{ "no-probes", 0, NULL, KC_FLAG(struct watch_options, no_probes),
-	  .help = "no live probes, no samples, no tripwire: the sweep alone" },
+	  .help = "no live probes, no tripwire: sweep and samples alone" },
 	{ "gate", 0, NULL, KC_FLAG(struct watch_options, gate),
 	  .help = "verify each task's stack when the kernel switches to it, too" },
 	{ "sample", 0, "HZ", KC_NUMBER(struct watch_options, sample_hz, 0, MAX_SAMPLE_HZ),

@@ -104,9 +104,9 @@ enum kc_counter_flag {
 	X(sample_other_stack, "sample_other_stack", KC_TELL,                                       \
 	  "samples on interrupt and exception stacks: not looked at")                              \
 	X(sample_lost, "sample_lost", KC_TELL,                                                     \
-	  "samples that came faster than they were looked at")                                     \
+	  "samples lost, or of which something could not be read")                                 \
 	X(sample_stale, "sample_stale", KC_TELL,                                                   \
-	  "samples while the kernel's modules changed: not looked at")                             \
+	  "samples in which a slot differed while the kernel's modules changed: not judged")       \
 	X(sample_unfollowed, "sample_unfollowed", KC_TELL,                                         \
 	  "samples whose stack could not be followed to its end")                                  \
 	X(sample_unplanned, "sample_unplanned", KC_TELL,                                           \

@@ -85,7 +85,7 @@ static int wait_and_handle(struct kc_loop *loop, int signals, const struct times
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = loop->events ? kc_events_fd(loop->events) : -1, .events = POLLIN },
 		{}, /* the output: an error is told unasked */
-		{ .fd = loop->sampling ? kc_sampling_fd(loop->sampling) : -1, .events = POLLIN },
+		{ .events = POLLIN },
 	};
 	int err = 0, ready;
 
@@ -93,6 +93,7 @@ static int wait_and_handle(struct kc_loop *loop, int signals, const struct times
 		struct timespec left = left_until(until);
 
 		fds[2].fd = kc_sinks_fd(loop->sinks); /* another one, once it was opened again */
+		fds[3].fd = loop->sampling ? kc_sampling_fd(loop->sampling, &left) : -1;
 		ready = ppoll(fds, kc_countof(fds), &left, NULL);
 		if (ready < 0 && errno != EINTR)
 			return -errno;
@@ -105,7 +106,7 @@ static int wait_and_handle(struct kc_loop *loop, int signals, const struct times
 		if (!err && ready > 0 && fds[2].revents)
 			err = -EPIPE;
 		/* Events without end are no reason not to look at who sleeps. */
-	} while (!err && ready && is_ahead(until));
+	} while (!err && is_ahead(until));
 	return err;
 }
 
@@ -175,6 +176,8 @@ static int look_after_probes(struct kc_loop *loop)
 {
 	int err = loop->sampling ? kc_sampling_follow(loop->sampling) : 0;
 
+	if (!loop->attach)
+		return err;
 	kc_attach_find_cgroup(loop->attach);
 	return err ?: kc_attach_check_alive(loop->attach);
 }
@@ -192,7 +195,7 @@ static int remark(struct kc_loop *loop, struct due *due)
 		err = kc_pace_end(&loop->pace, &coverage);
 	if (!err && loop->attach)
 		err = check_modules(loop);
-	if (!err && loop->attach && take_turn(&due->alive, ALIVE_EVERY, coverage.seconds))
+	if (!err && take_turn(&due->alive, ALIVE_EVERY, coverage.seconds))
 		err = look_after_probes(loop);
 	if (!err && take_turn(&due->stats, STATS_EVERY, coverage.seconds)) {
 		kc_loop_coverage(loop, &coverage);
@@ -247,7 +250,7 @@ static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespe
 	do {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until = after_ms(until, ALIVE_EVERY * 1000);
-		last = !loop->attach || !is_before(&until, next);
+		last = !is_before(&until, next);
 		err = wait_and_handle(loop, signals, last ? next : &until);
 		if (!err && !last)
 			err = look_after_probes(loop);

@@ -12,6 +12,7 @@
 #include "stack/place.h"
 #include "util/array.h"
 #include "util/log.h"
+#include "util/time.h"
 #include "verdict/event.h"
 
 /* Differences that wait for their second look; one too many takes the place of the oldest. */
@@ -22,6 +23,9 @@
 
 /* Samples looked at in one go: passes and events have their turn, too. */
 #define MAX_AT_ONCE 512
+
+/* Whoever waits for samples is not waked up for each. */
+#define PAUSE_NS 100000000
 
 /* A frame whose slot differs: the same call of a function, as far as its stack can tell. */
 struct seen_frame {
@@ -46,6 +50,7 @@ struct kc_sampling {
 	struct seen_frame waiting[MAX_WAITING];
 	size_t next; /* the oldest of them */
 	unsigned int told;
+	uint64_t looked_ns;	       /* when we did last, boot time */
 	struct kc_sweep_counts stacks; /* what they could tell, and could not */
 	struct kc_watch_counts counts;
 	struct kc_checked_stack checked;
@@ -110,9 +115,17 @@ int kc_sampling_start(struct kc_sampling *sampling, const struct kc_filter *filt
 	return kc_sampling_follow(sampling);
 }
 
-int kc_sampling_fd(const struct kc_sampling *sampling)
+int kc_sampling_fd(const struct kc_sampling *sampling, struct timespec *left)
 {
-	return sampling->samples ? kc_samples_fd(sampling->samples) : -1;
+	uint64_t now = kc_boot_ns(), until = sampling->looked_ns + PAUSE_NS;
+
+	if (!sampling->samples)
+		return -1;
+	if (now >= until)
+		return kc_samples_fd(sampling->samples);
+	if (left->tv_sec || (uint64_t)left->tv_nsec > until - now)
+		*left = (struct timespec){ .tv_nsec = until - now };
+	return -1;
 }
 
 int kc_sampling_follow(struct kc_sampling *sampling)
@@ -284,15 +297,15 @@ int kc_sampling_take(struct kc_sampling *sampling, const struct kc_event *event)
 
 	if (!event->task.count) /* its stack could not be read: counted as a loss */
 		return 0;
-	/* Judged by the kernel as it was. */
-	if (kc_source_is_stale(with->source)) {
-		sampling->counts.sample_stale++;
-		return 0;
-	}
 	note_depth(sampling, event);
 	kc_check_stack(with->session->kernel, with->session->plans, &nothing, &stack, &from,
 		       &sampling->checked);
 	kc_seen_free(&nothing);
+	/* Judged by the kernel as it was at the last pass; asking is not cheap. */
+	if (sampling->checked.damaged && kc_source_is_stale(with->source)) {
+		sampling->counts.sample_stale++;
+		return 0;
+	}
 	kc_coverage_add_stack(&sampling->stacks, &sampling->checked);
 	kc_explain_stack(with->session->kernel, &event->task, &sampling->checked);
 	return look_at_frames(sampling, event);
@@ -303,6 +316,7 @@ int kc_sampling_look(struct kc_sampling *sampling)
 	const struct kc_event *event;
 	int err = 0, got;
 
+	sampling->looked_ns = kc_boot_ns();
 	for (size_t i = 0; sampling->samples && !err && i < MAX_AT_ONCE; i++) {
 		got = kc_samples_next(sampling->samples, &event);
 		if (!got)
@@ -346,7 +360,7 @@ void kc_sampling_counts(const struct kc_sampling *sampling, struct kc_coverage *
 	struct kc_sample_count sampled;
 
 	counts->unsampled = sampling->refused;
-	coverage->probes.unproven += sampling->hearing.unproven;
+	coverage->sweep.unproven += sampling->hearing.unproven;
 	if (!sampling->samples)
 		return;
 	sampled = kc_samples_counts(sampling->samples);
@@ -360,10 +374,8 @@ void kc_sampling_counts(const struct kc_sampling *sampling, struct kc_coverage *
 	counts->sample_unsure = count_unsure(stacks);
 	for (size_t i = 0; i < KC_UNWIND_NR_ENDS; i++)
 		counts->sample_unfollowed += stacks->unwind_ends[i];
-	counts->sample_lost = kc_samples_loss(sampling->samples, KC_LOSS_RING);
 	for (size_t i = 0; i < KC_LOSS_NR; i++)
-		coverage->probes.losses[i] +=
-			i == KC_LOSS_RING ? 0 : kc_samples_loss(sampling->samples, i);
+		counts->sample_lost += kc_samples_loss(sampling->samples, i);
 }
 
 static int by_sampled_depth(const void *a, const void *b)

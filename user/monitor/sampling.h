@@ -27,8 +27,11 @@ int kc_sampling_start(struct kc_sampling *sampling, const struct kc_filter *filt
 /* Look at one, its words behind it: what kc_sampling_look() does with each. 0 or a sink's error. */
 int kc_sampling_take(struct kc_sampling *sampling, const struct kc_event *event);
 
-/* Readable when there are samples; -1: never. */
-int kc_sampling_fd(const struct kc_sampling *sampling);
+/*
+ * Readable when there are samples; -1: none are to be waited for, or not yet: then *left, the time
+ * that somebody is about to wait, is made no longer than that.
+ */
+int kc_sampling_fd(const struct kc_sampling *sampling, struct timespec *left);
 
 /* Look at what has come. 0 or a sink's error. */
 int kc_sampling_look(struct kc_sampling *sampling);

@@ -18,7 +18,7 @@ static struct kc_start start_of(const struct kc_watch_options *options,
 		.nr_probed = attach ? kc_attach_probed(attach, probed) : 0,
 		.tripwire = attach && kc_attach_has_tripwire(attach),
 		.gate = options->gated != NULL,
-		.sample_hz = options->choices ? options->sample_hz : 0,
+		.sample_hz = options->sample_hz,
 	};
 }
 
@@ -69,7 +69,7 @@ static int sample(const struct kc_watch_options *options, const struct kc_engine
 {
 	int err;
 
-	if (!options->choices || !options->sample_hz)
+	if (!options->sample_hz)
 		return 0;
 	err = kc_sampling_new(engine, ret_sampling);
 	if (err)
@@ -82,9 +82,10 @@ static int sample(const struct kc_watch_options *options, const struct kc_engine
 /* How deep stacks were; NULL: nobody has looked. */
 static const struct kc_depths *depths_of(const struct kc_loop *loop)
 {
+	static const struct kc_depths none;
 	const struct kc_depths *depths = loop->attach ? kc_attach_depths(loop->attach) : NULL;
 
-	return depths && loop->sampling ? kc_sampling_depths(loop->sampling, depths) : depths;
+	return loop->sampling ? kc_sampling_depths(loop->sampling, depths ?: &none) : depths;
 }
 
 static int conclude(const struct kc_loop *loop, int err, const char *why,

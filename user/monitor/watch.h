@@ -20,7 +20,7 @@ struct kc_watch_options {
 	const struct kc_filter *filter;
 	const struct kc_choices *choices; /* NULL: no live probes, and no tripwire */
 	struct kc_sweep *gated; /* whose rules and tasks a gate is to have; NULL: no gate */
-	unsigned int sample_hz; /* of each CPU; 0, or without choices: no samples */
+	unsigned int sample_hz; /* of each CPU; 0: no samples */
 	unsigned int headroom;	/* bytes; less at an entry is told; 0: never */
 	unsigned int hold_off, hold_max; /* ms, as in struct kc_hold; 0: no CPU is held */
 	unsigned int period;		 /* ms from one pass to the next */
