@@ -125,6 +125,42 @@ static void returns(void **state)
 	assert_true(is_proved());
 }
 
+static void sampled_slot(void **state)
+{
+	(void)state;
+	send(KC_EVENT_SAMPLE, KC_HIDDEN_DATA | KC_HIDDEN_NEAR | 0x70ULL << KC_HIDDEN_BYTES |
+				      (uint64_t)KC_BITS_3_TO_8 << KC_HIDDEN_BITS);
+	sent.event.flags = KC_EVENT_COMPARED;
+	sent.event.caller = 77;
+	sent.event.damage.changed_bytes = 0; /* the kernel side did not know where to look */
+	assert_true(is_proved());
+	assert_int_equal(finding.anomaly, KC_ANOMALY_SLOT);
+	assert_string_equal(finding.engine, "sample");
+	assert_true(finding.running);
+	assert_true(finding.by_sample);
+	assert_int_equal(finding.differed_ns, 77);
+	assert_int_equal(finding.damage.slot, SLOT);
+	assert_int_equal(finding.damage.changed_bytes, 0x70);
+	assert_int_equal(finding.damage.changed_bits, KC_BITS_3_TO_8);
+	/* By which part it differs the mark tells; of one without, only that it is most. */
+	send(KC_EVENT_SAMPLE, 0);
+	sent.event.flags = KC_EVENT_COMPARED;
+	assert_true(is_proved());
+	assert_int_equal(finding.damage.found, KC_FOUND_ZERO);
+	assert_int_equal(finding.damage.changed_bits, KC_BITS_MORE);
+
+	send(KC_EVENT_SAMPLE, KC_CANARY_MARK);
+	sent.event.flags = KC_EVENT_COMPARED;
+	assert_false(is_proved());
+	/* No such slot; not compared. */
+	send(KC_EVENT_SAMPLE, 0);
+	sent.event.flags = KC_EVENT_COMPARED;
+	sent.event.damage.slot = SLOT + 8;
+	assert_false(is_proved());
+	send(KC_EVENT_SAMPLE, 0);
+	assert_false(is_proved());
+}
+
 /* __stack_chk_fail() was called by simple(): its frame is the damaged one. */
 static void panic_names_its_caller(void **state)
 {
@@ -258,6 +294,7 @@ int main(void)
 		cmocka_unit_test(guard_alone),
 		cmocka_unit_test(little_headroom),
 		cmocka_unit_test(returns),
+		cmocka_unit_test(sampled_slot),
 		cmocka_unit_test(panic_names_its_caller),
 		cmocka_unit_test(panic_without_a_copy),
 		cmocka_unit_test(panic_claims_no_more_than_it_read),

@@ -13,6 +13,7 @@
 #include "probe/gate.h"
 #include "probe/kmem.h"
 #include "probe/loss.h"
+#include "probe/samples.h"
 
 static struct fake_thread *threads;
 static size_t nr_threads;
@@ -539,4 +540,75 @@ uint64_t kc_gate_loss(const struct kc_gate *gate, enum kc_loss loss)
 {
 	(void)gate;
 	return fake_probing.gate_losses[loss];
+}
+
+int kc_samples_new(const struct kc_kernel *kernel, const struct kc_filter *filter, unsigned int hz,
+		   struct kc_failure *ret_failure, struct kc_samples **ret_samples)
+{
+	(void)kernel;
+	(void)filter;
+	(void)hz;
+	if (fake_probing.samples_err)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, fake_probing.samples_err,
+			       "not here");
+	note(" samples");
+	*ret_samples = malloc(1);
+	return 0;
+}
+
+void kc_samples_stop(struct kc_samples *samples)
+{
+	(void)samples;
+	note(" no-samples");
+}
+
+void kc_samples_free(struct kc_samples *samples)
+{
+	free(samples);
+}
+
+void kc_samples_follow_cpus(struct kc_samples *samples)
+{
+	(void)samples;
+}
+
+void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id)
+{
+	(void)samples;
+	(void)id;
+}
+
+int kc_samples_next(struct kc_samples *samples, const struct kc_event **ret_event)
+{
+	(void)samples;
+	*ret_event = fake_probing.samples[fake_probing.samples_taken];
+	if (!*ret_event)
+		return 0;
+	fake_probing.samples_taken++;
+	return 1;
+}
+
+int kc_samples_fd(const struct kc_samples *samples)
+{
+	(void)samples;
+	return kc_probes_fd(NULL);
+}
+
+struct kc_sample_count kc_samples_counts(const struct kc_samples *samples)
+{
+	(void)samples;
+	return fake_probing.sampled;
+}
+
+unsigned int kc_samples_refused(const struct kc_samples *samples, int *ret_err)
+{
+	(void)samples;
+	*ret_err = -EACCES;
+	return fake_probing.unsampled;
+}
+
+uint64_t kc_samples_loss(const struct kc_samples *samples, enum kc_loss loss)
+{
+	(void)samples;
+	return fake_probing.sample_losses[loss];
 }

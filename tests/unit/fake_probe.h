@@ -57,6 +57,12 @@ struct fake_probing {
 	int gate_err; /* what kc_gate_new() fails with */
 	struct kc_gate_count gated;
 	uint64_t gate_losses[KC_LOSS_NR];
+	int samples_err;		    /* what kc_samples_new() fails with */
+	const struct kc_event *samples[16]; /* to be taken, in this order, up to a NULL */
+	size_t samples_taken;
+	struct kc_sample_count sampled;
+	unsigned int unsampled; /* CPUs */
+	uint64_t sample_losses[KC_LOSS_NR];
 	char asked[512]; /* a word each */
 };
 extern struct fake_probing fake_probing;

@@ -299,7 +299,7 @@ static void record(void)
 	kc_sinks_add(&sinks, kc_recorder_sink(recorder));
 	source = through;
 	assert_int_equal(
-		kc_sinks_start(&sinks, &(struct kc_start){ &filter, 100, NULL, 0, true, false }),
+		kc_sinks_start(&sinks, &(struct kc_start){ &filter, 100, NULL, 0, true, false, 0 }),
 		0);
 	events = start_events();
 	fake_send(event);

@@ -108,9 +108,9 @@ static void watch_something(void)
 	struct kc_events *events;
 	struct kc_event *event;
 
-	assert_int_equal(
-		kc_sinks_start(&sinks, &(struct kc_start){ &filter, 10, &probed, 1, true, true }),
-		0);
+	assert_int_equal(kc_sinks_start(&sinks, &(struct kc_start){ &filter, 10, &probed, 1, true,
+								    true, 11 }),
+			 0);
 	events = start_events();
 	run();
 	threads[1].words[SLOT] = 0x4141414141414141;
@@ -241,7 +241,8 @@ static void without_a_copy(void **state)
 	(void)state;
 	begin_recording();
 	assert_int_equal(
-		kc_sinks_start(&sinks, &(struct kc_start){ &filter, 10, NULL, 0, true, false }), 0);
+		kc_sinks_start(&sinks, &(struct kc_start){ &filter, 10, NULL, 0, true, false, 0 }),
+		0);
 	events = start_events();
 	run();
 	hear_without_a_copy(events, KC_EVENT_EXHAUSTED, site, 0, 1000);

@@ -39,7 +39,7 @@ static const struct kc_option rows[] = {
 	{ "function", 'f', "GLOB", KC_TEXTS(struct prove_options, globs),
 	  .help = "choose among these functions", .none = (const char *const[]){ "all", NULL },
 	  .many = "GLOBs" },
-	{ "sample", 'N', "COUNT", KC_NUMBER(struct prove_options, sample, 1, KC_MAX_POINTS),
+	{ "number", 'N', "COUNT", KC_NUMBER(struct prove_options, sample, 1, KC_MAX_POINTS),
 	  .help = "how many functions to choose at random" },
 	KC_ROW_DURATION(struct prove_options, 1 << 20, "compare for this long"),
 	{ "seed", 0, "NUMBER", KC_NUMBER(struct prove_options, seed, 0, UINT32_MAX),

@@ -87,11 +87,11 @@ static int wait_and_handle(struct kc_loop *loop, int signals, const struct times
 		{}, /* the output: an error is told unasked */
 		{ .events = POLLIN },
 	};
+	struct timespec all, left; /* samples may have us look up earlier */
 	int err = 0, ready;
 
 	do {
-		struct timespec left = left_until(until);
-
+		all = left = left_until(until);
 		fds[2].fd = kc_sinks_fd(loop->sinks); /* another one, once it was opened again */
 		fds[3].fd = loop->sampling ? kc_sampling_fd(loop->sampling, &left) : -1;
 		ready = ppoll(fds, kc_countof(fds), &left, NULL);
@@ -106,7 +106,7 @@ static int wait_and_handle(struct kc_loop *loop, int signals, const struct times
 		if (!err && ready > 0 && fds[2].revents)
 			err = -EPIPE;
 		/* Events without end are no reason not to look at who sleeps. */
-	} while (!err && is_ahead(until));
+	} while (!err && (ready || is_before(&left, &all)) && is_ahead(until));
 	return err;
 }
 

@@ -385,7 +385,7 @@ static int by_sampled_depth(const void *a, const void *b)
 	return x->depth > y->depth ? -1 : x->depth < y->depth;
 }
 
-static void add_deep(struct kc_deep_thread *threads, size_t *count, struct kc_deep_thread thread)
+static void join_deep(struct kc_deep_thread *threads, size_t *count, struct kc_deep_thread thread)
 {
 	for (size_t i = 0; i < *count; i++)
 		if (threads[i].tid == thread.tid) {
@@ -403,15 +403,15 @@ const struct kc_depths *kc_sampling_depths(struct kc_sampling *sampling,
 	size_t count = 0;
 
 	for (size_t i = 0; i < depths->nr_threads; i++)
-		add_deep(threads, &count, depths->threads[i]);
+		join_deep(threads, &count, depths->threads[i]);
 	for (size_t i = 0; i < KC_DEEP_THREADS; i++)
 		if (sampling->deepest[i].tid)
-			add_deep(threads, &count,
-				 (struct kc_deep_thread){
-					 .tid = sampling->deepest[i].tid,
-					 .depth = sampling->deepest[i].depth,
-					 .function = sampling->deepest[i].function,
-				 });
+			join_deep(threads, &count,
+				  (struct kc_deep_thread){
+					  .tid = sampling->deepest[i].tid,
+					  .depth = sampling->deepest[i].depth,
+					  .function = sampling->deepest[i].function,
+				  });
 	if (count)
 		qsort(threads, count, sizeof(*threads), by_sampled_depth);
 	sampling->depths = *depths;

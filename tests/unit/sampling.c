@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Samples of what runs: two looks at the same damaged frame make a finding, and nothing less. */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fake_watch.h"
+#include "monitor/sampling.h"
+
+#define SECOND 1000000000ULL
+
+/* Words of new_event()'s stack. */
+enum { ITS_SLOT = 2, ITS_RETURN = 3 };
+
+static const struct kc_filter all;
+static struct kc_sampling *sampling;
+
+static int setup(void **state)
+{
+	fake_watch_setup(state);
+	assert_int_equal(
+		kc_sampling_new(&(struct kc_engine){ &session, source, desk, &sinks }, &sampling),
+		0);
+	assert_int_equal(kc_sampling_start(sampling, &all, 11), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	kc_sampling_free(sampling);
+	return fake_watch_teardown(state);
+}
+
+/* The thread was met in simple(), where its slot holds this; at so many seconds. */
+static struct kc_event *sample_of(uint32_t tid, uint64_t slot, double at)
+{
+	struct kc_event *event = new_event(tid, 1);
+	uint64_t *words = (uint64_t *)(event + 1);
+
+	event->kind = KC_EVENT_SAMPLE;
+	event->flags = KC_EVENT_COMPARED;
+	event->damage = (struct kc_damage){};
+	event->task.boot_ns = at * SECOND;
+	words[ITS_SLOT] = slot;
+	return event;
+}
+
+static void take(const struct kc_event *event)
+{
+	assert_int_equal(kc_sampling_take(sampling, event), 0);
+}
+
+static struct kc_coverage totals(void)
+{
+	struct kc_coverage coverage = {};
+
+	kc_sampling_counts(sampling, &coverage);
+	return coverage;
+}
+
+static void second_look(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	assert_int_equal(seen.findings, 0);
+	take(sample_of(7, KC_HIDDEN_DATA, 1.1));
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(seen.last, KC_ANOMALY_SLOT);
+	assert_string_equal(seen.place, "simple");
+	assert_int_equal(seen.notices, 0);
+	assert_int_equal(kc_sampling_stop(sampling), 0);
+	assert_int_equal(totals().watch.sample_once, 0);
+	assert_int_equal(totals().sweep.unproven, 0);
+}
+
+static void one_look(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	assert_int_equal(kc_sampling_stop(sampling), 0);
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(totals().watch.sample_once, 1);
+}
+
+/* Another thread's, one of the same number, another call of the function: each a first look. */
+static void looks_at_others(void **state)
+{
+	struct kc_event *event;
+
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	take(sample_of(8, KC_HIDDEN_DATA, 2));
+	event = sample_of(7, KC_HIDDEN_DATA, 3);
+	event->task.start_ns++;
+	take(event);
+	event = sample_of(7, KC_HIDDEN_DATA, 4);
+	((uint64_t *)(event + 1))[ITS_RETURN] = 0x5678;
+	take(event);
+	event = sample_of(7, KC_HIDDEN_DATA, 5);
+	event->task.sp -= 8;
+	event->task.top -= 8;
+	take(event);
+	assert_int_equal(seen.findings, 0);
+}
+
+/* The older of the two may be taken last: it says nothing that the other one did not. */
+static void out_of_order(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 2));
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	take(sample_of(7, KC_HIDDEN_DATA, 2));
+	assert_int_equal(seen.findings, 0);
+	take(sample_of(7, KC_HIDDEN_DATA, 3));
+	assert_int_equal(seen.findings, 1);
+}
+
+static void intact_between(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	take(sample_of(7, KC_CANARY_MARK, 2));
+	assert_int_equal(seen.notices, 1);
+	assert_non_null(strstr(seen.notice, "not proved: a difference in simple+"));
+	take(sample_of(7, KC_HIDDEN_DATA, 3));
+	assert_int_equal(seen.findings, 0);
+	/* What was intact before is none of the third's. */
+	take(sample_of(7, KC_CANARY_MARK, 2.5));
+	take(sample_of(7, KC_HIDDEN_DATA, 4));
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(totals().watch.sample_once, 1);
+	assert_int_equal(totals().watch.sample_slots, 2);
+}
+
+/* Nothing differs, and nothing that it may not look at counts. */
+static void all_intact(void **state)
+{
+	struct kc_event *event;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		take(sample_of(7, KC_CANARY_MARK, i));
+	event = sample_of(7, KC_HIDDEN_DATA, 6);
+	event->task.count = 0;
+	event->task.top = event->task.sp;
+	take(event);
+	take(event);
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(seen.notices, 0);
+	assert_int_equal(totals().watch.sample_slots, 5);
+	/* It returns to 0x1234. */
+	assert_int_equal(totals().watch.sample_unfollowed, 5);
+}
+
+static void told_less_often(void **state)
+{
+	(void)state;
+	for (double at = 1; at < 2; at += 0.125)
+		take(sample_of(7, KC_HIDDEN_DATA, at));
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(totals().watch.sample_again, 6);
+	/* One second after, then two seconds. */
+	take(sample_of(7, KC_HIDDEN_DATA, 2.25));
+	take(sample_of(7, KC_HIDDEN_DATA, 3.5));
+	take(sample_of(7, KC_HIDDEN_DATA, 4.5));
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(totals().watch.sample_again, 7);
+	assert_int_equal(covered().told.repeated, 2);
+}
+
+/* The kernel as we know it is not the one that was met. */
+static void stale(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	changing.stale_at = 0;
+	take(sample_of(7, KC_HIDDEN_DATA, 2));
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(totals().watch.sample_stale, 1);
+}
+
+/* The rule that says so was read in the middle of a patch: read anew, there is no such slot. */
+static void misread_rule(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_CANARY_MARK, 1));
+	misread_slot(0);
+	kc_plans_next_pass(session.plans);
+	kc_plans_renew(session.plans, new_event(7, 1)->site);
+	take(sample_of(7, KC_CANARY_MARK, 2));
+	fake_on_read = NULL;
+	take(sample_of(7, KC_CANARY_MARK, 3));
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(totals().sweep.unproven, 1);
+}
+
+static void refused(void **state)
+{
+	struct kc_sampling *other;
+	struct kc_reason reason;
+	struct kc_coverage coverage = { .sweep.verified = 1 };
+
+	(void)state;
+	assert_int_equal(
+		kc_sampling_new(&(struct kc_engine){ &session, source, desk, &sinks }, &other), 0);
+	fake_probing.samples_err = -EPERM;
+	assert_int_equal(kc_sampling_start(other, &all, 11), 0);
+	assert_string_equal(seen.notice, "no samples of running tasks: not here");
+	assert_int_equal(kc_sampling_look(other), 0);
+	kc_sampling_counts(other, &coverage);
+	assert_true(kc_coverage_not_seen(&coverage, 0, &reason));
+	assert_true(reason.count >= 1);
+	assert_string_equal(reason.text, "CPUs on which no sample can be taken");
+	kc_sampling_free(other);
+
+	/* On some of them. */
+	fake_probing.unsampled = 3;
+	assert_int_equal(kc_sampling_follow(sampling), 0);
+	assert_int_equal(kc_sampling_follow(sampling), 0);
+	assert_int_equal(seen.notices, 2);
+	assert_non_null(strstr(seen.notice, "no samples on 3 CPUs: "));
+	assert_int_equal(totals().watch.unsampled, 3);
+}
+
+static void queued(void **state)
+{
+	const struct kc_event *event = sample_of(7, KC_CANARY_MARK, 1);
+	struct timespec left = { .tv_sec = 5 };
+
+	(void)state;
+	fake_probing.samples[0] = fake_probing.samples[1] = event;
+	fake_probing.sampled.taken = 9;
+	fake_probing.sample_losses[KC_LOSS_RING] = 4;
+	assert_true(kc_sampling_fd(sampling, &left) >= 0);
+	assert_int_equal(left.tv_sec, 5);
+	assert_int_equal(kc_sampling_look(sampling), 0);
+	assert_int_equal(totals().watch.sample_slots, 2);
+	assert_int_equal(totals().watch.sampled, 9);
+	assert_int_equal(totals().watch.sample_lost, 4);
+	/* Whoever has just looked has time. */
+	assert_int_equal(kc_sampling_fd(sampling, &left), -1);
+	assert_int_equal(left.tv_sec, 0);
+	assert_true(left.tv_nsec > 0);
+}
+
+static void depths(void **state)
+{
+	const struct kc_deep_thread entries[] = { { 7, 40, "an_entry" }, { 8, 300, "another" } };
+	const struct kc_depths before = { .threads = entries, .nr_threads = 2 };
+	const struct kc_depths *after;
+
+	(void)state;
+	take(sample_of(7, KC_CANARY_MARK, 1));
+	take(sample_of(8, KC_CANARY_MARK, 1));
+	take(sample_of(9, KC_CANARY_MARK, 1));
+	after = kc_sampling_depths(sampling, &before);
+	assert_int_equal(after->nr_threads, 3);
+	assert_int_equal(after->threads[0].tid, 8);
+	assert_int_equal(after->threads[0].depth, 300);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(after->threads[i].depth, 64);
+		assert_string_equal(after->threads[i].function, "simple");
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(second_look),    TEST(one_look),	TEST(looks_at_others), TEST(out_of_order),
+		TEST(intact_between), TEST(all_intact), TEST(told_less_often), TEST(stale),
+		TEST(misread_rule),   TEST(refused),	TEST(queued),	       TEST(depths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
