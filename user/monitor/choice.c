@@ -156,25 +156,50 @@ static int add_as(struct kc_session *session, const struct kc_sym *sym, const ch
 	return err;
 }
 
-/* A function, and the guarded ones below it if it has no canary itself. */
-static int add_with_callees(struct kc_session *session, const struct kc_sym *sym, const char *name,
-			    struct kc_choices *choices)
-{
-	struct kc_callee callees[MAX_CALLEES];
-	size_t count;
-	int err = add_as(session, sym, name, choices);
+/*
+ * What stands for a function that has no canary: its return is one more probe at each call, and one
+ * that the kernel can't make a jump of.
+ */
+enum callees {
+	CALLEES_NOT,	 /* it does itself */
+	CALLEES_TOO,	 /* and so do the guarded ones that it calls */
+	CALLEES_INSTEAD, /* they alone, if there are any */
+	CALLEES_OF_SET,	 /* those of the set, which are in it anyway */
+};
 
-	if (err || why_refused(session, sym) ||
-	    kc_plans_of(session->plans, sym)->reason != KC_PLAN_UNGUARDED)
-		return err;
-	count = kc_guarded_callees(session->kernel, session->plans, sym, callees, MAX_CALLEES);
-	for (size_t i = 0; !err && i < count; i++)
+static bool is_in_set(const struct kc_session *session, const struct kc_sym *sym,
+		      const char *const *set)
+{
+	for (; *set; set++)
+		if (!strcmp(*set, kc_sym_name(session->kernel->ksyms, sym)))
+			return true;
+	return false;
+}
+
+/* One function, and what is to stand for it; set: if it is one of a set's. */
+static int add_with_callees(struct kc_session *session, const struct kc_sym *sym, const char *name,
+			    enum callees how, const char *const *set, struct kc_choices *choices)
+{
+	bool takes_callees = how != CALLEES_NOT && !why_refused(session, sym) &&
+			     kc_plans_of(session->plans, sym)->reason == KC_PLAN_UNGUARDED;
+	struct kc_callee callees[MAX_CALLEES];
+	size_t count = 0, of_set = 0;
+	int err = 0;
+
+	if (takes_callees)
+		count = kc_guarded_callees(session->kernel, session->plans, sym, callees,
+					   MAX_CALLEES);
+	for (size_t i = 0; set && i < count; i++)
+		of_set += is_in_set(session, callees[i].sym, set);
+	if (how == CALLEES_OF_SET ? !of_set : how != CALLEES_INSTEAD || !count)
+		err = add_as(session, sym, name, choices);
+	for (size_t i = 0; !err && how != CALLEES_OF_SET && i < count; i++)
 		err = add(session, callees[i].sym, sym, choices);
 	return err;
 }
 
-static int add_matching(struct kc_session *session, const char *glob, bool callees,
-			struct kc_choices *choices)
+static int add_matching(struct kc_session *session, const char *glob, enum callees how,
+			const char *const *set, struct kc_choices *choices)
 {
 	const struct kc_ksyms *ksyms = session->kernel->ksyms;
 	int err = 0, found = 0;
@@ -186,8 +211,7 @@ static int add_matching(struct kc_session *session, const char *glob, bool calle
 		/* A glob is about functions that can be probed, cold parts are the parent's. */
 		if (fnmatch(glob, name, 0) || kc_sym_cold_stem(name) || why_refused(session, sym))
 			continue;
-		err = callees ? add_with_callees(session, sym, name, choices)
-			      : add_as(session, sym, name, choices);
+		err = add_with_callees(session, sym, name, how, set, choices);
 		found++;
 	}
 	return err ?: found;
@@ -197,18 +221,18 @@ static int add_matching(struct kc_session *session, const char *glob, bool calle
  * What the compiler made of a function of this name, where no other kept it: name.isra.0,
  * name.constprop.0, name.llvm.123.
  */
-static int add_renamed(struct kc_session *session, const char *name, bool callees,
-		       struct kc_choices *choices)
+static int add_renamed(struct kc_session *session, const char *name, enum callees how,
+		       const char *const *set, struct kc_choices *choices)
 {
 	char glob[MAX_NAME + 2];
 
 	snprintf(glob, sizeof(glob), "%s.*", name);
-	return add_matching(session, glob, callees, choices);
+	return add_matching(session, glob, how, set, choices);
 }
 
 /* All functions of one name: how many, or -errno. */
-static int add_named(struct kc_session *session, const char *name, bool callees,
-		     struct kc_choices *choices)
+static int add_named(struct kc_session *session, const char *name, enum callees how,
+		     const char *const *set, struct kc_choices *choices)
 {
 	const struct kc_sym *syms[MAX_SAME_NAME];
 	size_t count = kc_ksyms_by_name(session->kernel->ksyms, name, syms, MAX_SAME_NAME);
@@ -217,20 +241,19 @@ static int add_named(struct kc_session *session, const char *name, bool callees,
 	if (count > MAX_SAME_NAME)
 		count = MAX_SAME_NAME;
 	for (size_t i = 0; !err && i < count; i++)
-		err = callees ? add_with_callees(session, syms[i], name, choices)
-			      : add_as(session, syms[i], name, choices);
+		err = add_with_callees(session, syms[i], name, how, set, choices);
 	if (!count)
-		return add_renamed(session, name, callees, choices);
+		return add_renamed(session, name, how, set, choices);
 	return err ?: (int)count;
 }
 
-static int add_set(struct kc_session *session, const char *const *set, bool callees,
+static int add_set(struct kc_session *session, const char *const *set, enum callees how,
 		   struct kc_choices *choices)
 {
 	int err = 0;
 
-	for (; *set && err >= 0; set++)
-		err = add_named(session, *set, callees, choices);
+	for (const char *const *name = set; *name && err >= 0; name++)
+		err = add_named(session, *name, how, set, choices);
 	return err < 0 ? err : 0;
 }
 
@@ -238,8 +261,8 @@ static int add_wish(struct kc_session *session, const char *wish, struct kc_fail
 		    struct kc_choices *choices)
 {
 	bool is_glob = strpbrk(wish, "*?[") != NULL;
-	int found = is_glob ? add_matching(session, wish, false, choices)
-			    : add_named(session, wish, true, choices);
+	int found = is_glob ? add_matching(session, wish, CALLEES_NOT, NULL, choices)
+			    : add_named(session, wish, CALLEES_TOO, NULL, choices);
 
 	if (found > 0)
 		return 0;
@@ -260,7 +283,7 @@ static int add_preset(struct kc_session *session, const char *name, struct kc_fa
 		if (strcmp(presets[i].name, name))
 			continue;
 		for (const char *const *const *set = presets[i].sets; *set; set++)
-			if (add_set(session, *set, false, choices))
+			if (add_set(session, *set, CALLEES_OF_SET, choices))
 				return kc_fail_nomem(ret_failure);
 		return 0;
 	}
@@ -280,7 +303,7 @@ int kc_choose(struct kc_session *session, const struct kc_wish *wish,
 	if (!err && wish->preset)
 		err = add_preset(session, wish->preset, ret_failure, ret_choices);
 	if (!wish->nr_globs && !wish->preset &&
-	    add_set(session, kc_default_functions, true, ret_choices))
+	    add_set(session, kc_default_functions, CALLEES_INSTEAD, ret_choices))
 		err = kc_fail_nomem(ret_failure);
 	if (err)
 		kc_choices_free(ret_choices);
