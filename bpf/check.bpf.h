@@ -43,8 +43,7 @@ static __always_inline bool is_sealed(struct task_struct *task, struct here *her
 	if (!find_point(here->site, &point, &count))
 		return true;
 	slot = (point->base == KC_CHECK_BASE_SP ? here->sp : here->bp) + point->disp;
-	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) ||
-	    bpf_core_read(&here->canary, sizeof(here->canary), &task->stack_canary)) {
+	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) || !read_canary(task, here)) {
 		count->unreadable += is_wanted();
 		return true;
 	}

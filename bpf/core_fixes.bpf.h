@@ -31,6 +31,15 @@ static __always_inline __u32 task_state(struct task_struct *task)
 }
 
 /*
+ * From Linux commit 3ca1032ab7ab ("bpf: Introduce bpf_get_current_task_btf() helper"), v5.11, on
+ * members of the current task can be loaded without a helper.
+ */
+static __always_inline bool has_current_task_btf(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
+/*
  * on_cpu is an int up to 6.12 and a u8 in 7.2, where a direct load of an int
  * is refused. It exists where CONFIG_SMP is set; without, nothing else runs now.
  * True also if it can't be read: nothing is said of a task that may be running.

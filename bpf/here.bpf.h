@@ -119,9 +119,17 @@ static __always_inline bool is_on_stack(const struct here *here)
 	return here->sp > here->stack && here->sp < here->top;
 }
 
-/* Find the task's stack. False if SP is not on it. */
+/* Find the task's stack, which is the current one. False if SP is not on it. */
 static __always_inline bool locate(struct task_struct *task, struct here *here)
 {
+	__u64 start = here->sp & -config.thread_size;
+
+	/* Stacks are aligned; with what is loaded nothing but a comparison is allowed. */
+	if (has_current_task_btf() && bpf_get_current_task_btf()->stack == (void *)start) {
+		here->stack = start;
+		here->top = start + config.thread_size;
+		return is_on_stack(here);
+	}
 	here->stack = task_stack(task);
 	here->top = here->stack + config.thread_size;
 	if (!here->stack)
@@ -129,9 +137,13 @@ static __always_inline bool locate(struct task_struct *task, struct here *here)
 	return is_on_stack(here);
 }
 
-/* Without the canary no stack can be scrubbed: if false, nothing may be sent. */
+/* The current task's. Without it no stack can be scrubbed: if false, nothing may be sent. */
 static __always_inline bool read_canary(struct task_struct *task, struct here *here)
 {
+	if (has_current_task_btf()) {
+		here->canary = bpf_get_current_task_btf()->stack_canary;
+		return true;
+	}
 	if (!bpf_core_read(&here->canary, sizeof(here->canary), &task->stack_canary))
 		return true;
 	lose(KC_LOSS_CANARY);

@@ -41,6 +41,11 @@ enum {
 	BPF_F_MMAPABLE = 1024,
 };
 
+/* Only asked whether it is there; helpers have the numbers that they have. */
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158,
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct seq_file;

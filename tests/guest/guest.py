@@ -66,9 +66,12 @@ class Guest:
 
     def disk_events(self, image, path, kind=None):
         """JSON lines of such a file."""
-        text = self.disk_file(image, path).decode()
+        lines = self.disk_file(image, path).decode(errors="replace").splitlines()
+        # What was being written when the kernel went down may have got its length and not its data.
+        if self.status != 0 and lines and not lines[-1].endswith("}"):
+            lines.pop()
         events = Events(self)
-        for event in map(json.loads, text.splitlines()):
+        for event in map(json.loads, lines):
             if "schema" in event: # not what a script has noted for us
                 self.keeps_contract(event)
             if kind in (None, event.get("type")):
