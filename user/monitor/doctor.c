@@ -15,6 +15,7 @@
 #include "monitor/lookers.h"
 #include "monitor/pass.h"
 #include "probe/cgroup.h"
+#include "probe/samples.h"
 #include "source/live.h"
 #include "util/log.h"
 #include "util/rights.h"
@@ -27,6 +28,7 @@ enum exam {
 	EXAM_WHOLE,
 	EXAM_PROBES,
 	EXAM_ALIVE,
+	EXAM_SAMPLES,
 	EXAM_TRIPWIRE,
 	EXAM_HOLD,
 	EXAM_GATE,
@@ -56,12 +58,16 @@ static const struct {
 			  "FRAMES ARE DAMAGED NOW: see 'kcanary audit'", "" },
 	[EXAM_WHOLE] = { "all there is was seen", KC_WEIGHT_PART, "not everything is seen",
 			 "'kcanary audit -v' names frames, 'kcanary watch' what else" },
-	[EXAM_PROBES] = { "live probes can be placed", KC_WEIGHT_PART, "what runs is not looked at",
+	[EXAM_PROBES] = { "live probes can be placed", KC_WEIGHT_PART,
+			  "hot functions are seen in samples only",
 			  "kprobes (CONFIG_KPROBE_EVENTS); whose "
 			  "probes are in the way: -v" },
 	[EXAM_ALIVE] = { "the kernel runs them", KC_WEIGHT_PART, "probes and tripwire are silent",
 			 "echo 1 >/sys/kernel/debug/kprobes/enabled, sysctl "
 			 "kernel.ftrace_enabled=1" },
+	[EXAM_SAMPLES] = { "what runs is sampled", KC_WEIGHT_PART,
+			   "what runs is seen in probed functions only",
+			   "CAP_PERFMON; perf's software clock; not PREEMPT_RT before v6.12" },
 	[EXAM_TRIPWIRE] = { "a tripwire on panic()", KC_WEIGHT_PART, "a panic is told of by nobody",
 			    "" },
 	[EXAM_HOLD] = { "a CPU to write while one is held", KC_WEIGHT_PART,
@@ -202,6 +208,26 @@ static void look_at_gate(struct kc_checkup *checkup, struct kc_attach *attach)
 		answer(checkup, EXAM_GATE, true, "placed, and removed");
 }
 
+static void look_at_samples(struct kc_checkup *checkup, const struct kc_kernel *kernel)
+{
+	struct kc_samples *samples kc_auto(kc_cleanup_samples) = NULL;
+	static const struct kc_filter everybody;
+	struct kc_failure failure;
+	unsigned int refused;
+	int err;
+
+	if (kc_samples_new(kernel, &everybody, 1, &failure, &samples)) {
+		answer(checkup, EXAM_SAMPLES, false, "%s", failure.text);
+		return;
+	}
+	refused = kc_samples_refused(samples, &err);
+	if (refused)
+		answer(checkup, EXAM_SAMPLES, false, "not on %u CPUs: %s", refused,
+		       kc_strerror(err));
+	else
+		answer(checkup, EXAM_SAMPLES, true, "started on each CPU, and stopped");
+}
+
 /* What forbids a watch to end with status 0, but for what has an exam of its own. */
 static void look_at_coverage(struct kc_checkup *checkup, const struct kc_coverage *seen)
 {
@@ -313,6 +339,7 @@ static void look_with(struct kc_checkup *checkup, struct kc_session *session)
 	engine.desk = desk;
 	look_at_tasks(checkup, &engine, &coverage);
 	look_at_probes(checkup, &engine, &coverage);
+	look_at_samples(checkup, session->kernel);
 	look_at_coverage(checkup, &coverage);
 }
 

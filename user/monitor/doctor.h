@@ -33,7 +33,7 @@ struct kc_exam {
 	char found[256]; /* what was seen, or why not */
 };
 
-#define KC_MAX_EXAMS 16
+#define KC_MAX_EXAMS 24
 
 struct kc_checkup {
 	struct kc_exam exams[KC_MAX_EXAMS];
