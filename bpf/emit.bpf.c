@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What all engines share, defined once: see emit.bpf.h. No programs. */
 #include "emit.bpf.h"
-#include "compare.bpf.h"
 #include "scrub.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -22,6 +21,31 @@ struct holds_map holds SEC(".maps");
 __noinline int how_wanted(void)
 {
 	return how_current(&config.wanted);
+}
+
+/* Upwards: the word above is not scrubbed yet. */
+__noinline int compare_piece(__u32 first, __u64 canary, __u64 stack, __u64 size)
+{
+	struct kc_own_stack own = { stack, size };
+	struct scratch *out;
+	__u32 zero = 0;
+
+	out = bpf_map_lookup_elem(&scratch, &zero);
+	if (!out || first > KC_STACK_WORDS - PIECE)
+		return 1;
+	for (__u32 i = 0; i < PIECE; i++) {
+		__u64 word = out->words[first + i];
+		__u64 above = out->words[(first + i + 1) & (KC_STACK_WORDS - 1)];
+		__u64 told = kc_scrub_compared(word, above, canary, &own);
+
+		out->words[first + i] = told | kc_mark_arg(told, word, out->event.args);
+	}
+	return 0;
+}
+
+__noinline int compare_all(__u64 bytes, __u64 canary, __u64 stack, __u64 size)
+{
+	return scrub_by(compare_piece, bytes, canary, stack, size);
 }
 
 static __always_inline bool may_go_on(__u32 cpu, __u64 id, __u64 waited)

@@ -6,8 +6,9 @@
  * The interrupt may have come in the middle of any other program of ours: nothing is shared. It
  * runs on the CPU's own stack for interrupts and takes the task's no room.
  */
-#include "compare.bpf.h"
 #include "emit.bpf.h"
+#include "scrub.bpf.h"
+#include "slots.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -18,6 +19,28 @@ struct kc_budget budgets[KC_MAX_CPUS];
 
 struct scratch_map scratch SEC(".maps");
 struct events_map events SEC(".maps");
+
+/* By thread: where a slot differed in a sample of it, so that it is compared here in the next. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KC_MAX_ASKED);
+	__type(key, __u32);
+	__type(value, __u64);
+} asked SEC(".maps");
+
+static __always_inline void compare_asked(const struct here *here, struct kc_damage *damage)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 *slot = bpf_map_lookup_elem(&asked, &tid), word;
+	struct kc_places at = places(here);
+
+	if (!slot || *slot < here->sp || *slot >= here->top ||
+	    bpf_probe_read_kernel(&word, sizeof(word), (void *)*slot) || word == here->canary)
+		return;
+	kc_describe(damage, word, here->canary, &at);
+	damage->slot = *slot;
+	count_same(damage, word, here->top);
+}
 
 SEC("perf_event")
 int kc_sample(struct pt_regs *ctx) /* a struct bpf_perf_event_data begins with it */
@@ -45,7 +68,9 @@ int kc_sample(struct pt_regs *ctx) /* a struct bpf_perf_event_data begins with i
 		return 0;
 	}
 	out = read_canary(task, &here) ? new_event(KC_EVENT_SAMPLE, WANTED, &nowhere) : NULL;
-	if (out)
-		emit(task, out, &here, false, true);
+	if (!out)
+		return 0;
+	compare_asked(&here, &out->event.damage);
+	emit(task, out, &here, false, false);
 	return 0;
 }

@@ -321,6 +321,9 @@ struct kc_sample_count {
 	__kc_u64 other_stack; /* of them on an interrupt's or an exception's stack: not looked at */
 };
 
+/* Threads of which samples compare a slot that differed. */
+#define KC_MAX_ASKED 256
+
 /* Kernel memory that one run of the reader copies at most, bytes; its mapped buffer's size. */
 #define KC_KMEM_CHUNK (256 * 1024)
 
@@ -524,7 +527,7 @@ struct kc_event {
 	__kc_u32 index;	   /* of the point's counts */
 	__kc_u32 cpu;
 	struct kc_damage damage; /* CHECK, if the slot differs; GATE; RETURN: .slot and .found; */
-				 /* SAMPLE: .slot, filled in by user space */
+				 /* SAMPLE: of a slot that was asked for, if it differs */
 	__kc_s64 syscall;	 /* -1: none, or not known */
 	__kc_u64 args[6];
 };

@@ -1068,7 +1068,9 @@ def sampled(kernel, times=3):
         slot = finding["frame"]["slot"]
         need(finding["engine"] == "sample" and finding["anomaly"] == "slot", str(finding), guest)
         need(finding["code"]["function"] == "stackfault_toil", str(finding["code"]), guest)
-        need(slot["found"] == "ascii" and slot["changed_bits"] == "more", str(slot), guest)
+        need(slot["found"] == "ascii" and slot["changed_bits"] in ("3-8", "more"), str(slot), guest)
+        # A byte of a random canary may have been an A before.
+        need(len(slot["changed_bytes"]) >= 6, str(slot), guest)
         need(finding["verdict"]["class"] in ("linear-overflow", "widespread"), str(finding), guest)
         need(finding["differed_boot_ns"] < finding["boot_ns"], str(finding), guest)
         need(finding["syscall"]["name"] == "write", str(finding["syscall"]), guest)

@@ -128,11 +128,8 @@ static void returns(void **state)
 static void sampled_slot(void **state)
 {
 	(void)state;
-	send(KC_EVENT_SAMPLE, KC_HIDDEN_DATA | KC_HIDDEN_NEAR | 0x70ULL << KC_HIDDEN_BYTES |
-				      (uint64_t)KC_BITS_3_TO_8 << KC_HIDDEN_BITS);
-	sent.event.flags = KC_EVENT_COMPARED;
+	send(KC_EVENT_SAMPLE, KC_HIDDEN_DATA);
 	sent.event.caller = 77;
-	sent.event.damage.changed_bytes = 0; /* the kernel side did not know where to look */
 	assert_true(is_proved());
 	assert_int_equal(finding.anomaly, KC_ANOMALY_SLOT);
 	assert_string_equal(finding.engine, "sample");
@@ -140,24 +137,17 @@ static void sampled_slot(void **state)
 	assert_true(finding.by_sample);
 	assert_int_equal(finding.differed_ns, 77);
 	assert_int_equal(finding.damage.slot, SLOT);
-	assert_int_equal(finding.damage.changed_bytes, 0x70);
-	assert_int_equal(finding.damage.changed_bits, KC_BITS_3_TO_8);
-	/* By which part it differs the mark tells; of one without, only that it is most. */
-	send(KC_EVENT_SAMPLE, 0);
-	sent.event.flags = KC_EVENT_COMPARED;
-	assert_true(is_proved());
-	assert_int_equal(finding.damage.found, KC_FOUND_ZERO);
-	assert_int_equal(finding.damage.changed_bits, KC_BITS_MORE);
+	assert_int_equal(finding.damage.changed_bytes, 0xff);
 
 	send(KC_EVENT_SAMPLE, KC_CANARY_MARK);
-	sent.event.flags = KC_EVENT_COMPARED;
 	assert_false(is_proved());
-	/* No such slot; not compared. */
-	send(KC_EVENT_SAMPLE, 0);
-	sent.event.flags = KC_EVENT_COMPARED;
+	/* The kernel side, which has read it a moment later, found nothing; or there is no such
+	 * slot. */
+	send(KC_EVENT_SAMPLE, KC_HIDDEN_DATA);
+	sent.event.damage.changed_bytes = 0;
+	assert_false(is_proved());
+	send(KC_EVENT_SAMPLE, KC_HIDDEN_DATA);
 	sent.event.damage.slot = SLOT + 8;
-	assert_false(is_proved());
-	send(KC_EVENT_SAMPLE, 0);
 	assert_false(is_proved());
 }
 

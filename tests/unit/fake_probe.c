@@ -578,6 +578,21 @@ void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id)
 	(void)id;
 }
 
+int kc_samples_ask(struct kc_samples *samples, uint32_t tid, uint64_t slot)
+{
+	(void)samples;
+	(void)tid;
+	fake_probing.asked_slot = slot;
+	return 0;
+}
+
+void kc_samples_ask_no_more(struct kc_samples *samples, uint32_t tid)
+{
+	(void)samples;
+	(void)tid;
+	fake_probing.asked_slot = 0;
+}
+
 int kc_samples_next(struct kc_samples *samples, const struct kc_event **ret_event)
 {
 	(void)samples;

@@ -63,7 +63,8 @@ struct fake_probing {
 	struct kc_sample_count sampled;
 	unsigned int unsampled; /* CPUs */
 	uint64_t sample_losses[KC_LOSS_NR];
-	char asked[512]; /* a word each */
+	uint64_t asked_slot; /* that samples tell of; 0: none */
+	char asked[512];     /* a word each */
 };
 extern struct fake_probing fake_probing;
 

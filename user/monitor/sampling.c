@@ -201,13 +201,24 @@ static struct seen_frame *find_waiting(struct kc_sampling *sampling, const struc
 	return NULL;
 }
 
+/* The kernel side is to compare what differs there; one place of a thread at a time. */
+static void ask_for_slot(struct kc_sampling *sampling, const struct seen_frame *waiting)
+{
+	if (sampling->samples && kc_samples_ask(sampling->samples, waiting->tid, waiting->slot))
+		kc_debug("no second look at thread %u: no room to ask for it", waiting->tid);
+}
+
 static void drop(struct kc_sampling *sampling, struct seen_frame *waiting)
 {
-	sampling->counts.sample_once += waiting->start_ns && !waiting->wait_ns;
+	if (!waiting->start_ns)
+		return;
+	sampling->counts.sample_once += !waiting->wait_ns;
+	if (sampling->samples)
+		kc_samples_ask_no_more(sampling->samples, waiting->tid);
 	*waiting = (struct seen_frame){};
 }
 
-/* The second look's event tells of the first. */
+/* It was compared in the kernel, too. Its event tells of the first. */
 static int tell_second(struct kc_sampling *sampling, const struct kc_event *event,
 		       struct seen_frame *waiting)
 {
@@ -215,7 +226,6 @@ static int tell_second(struct kc_sampling *sampling, const struct kc_event *even
 
 	memcpy(&sampling->second, event, event->task.size);
 	sampling->second.event.caller = waiting->boot_ns;
-	sampling->second.event.damage.slot = waiting->slot;
 	waiting->wait_ns = waiting->wait_ns ? 2 * waiting->wait_ns : AGAIN_NS;
 	waiting->boot_ns = event->task.boot_ns;
 	return kc_event_handle(&sampling->hearing, &sampling->second.event, &none);
@@ -236,6 +246,7 @@ static int on_difference(struct kc_sampling *sampling, const struct kc_event *ev
 		waiting = &sampling->waiting[sampling->next++ % MAX_WAITING];
 		drop(sampling, waiting);
 		*waiting = seen;
+		ask_for_slot(sampling, waiting);
 		return 0;
 	}
 	/* On another CPU its clock may have been first, and its sample is taken last. */
@@ -243,6 +254,11 @@ static int on_difference(struct kc_sampling *sampling, const struct kc_event *ev
 		return 0;
 	if (seen.boot_ns - waiting->boot_ns < waiting->wait_ns) {
 		sampling->counts.sample_again++;
+		return 0;
+	}
+	/* It was on its way before we asked, or while we asked for another of the thread's. */
+	if (event->damage.slot != waiting->slot) {
+		ask_for_slot(sampling, waiting);
 		return 0;
 	}
 	return tell_second(sampling, event, waiting);

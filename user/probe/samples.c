@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "probe/samples.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -180,6 +181,18 @@ void kc_samples_free(struct kc_samples *samples)
 void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id)
 {
 	__atomic_store_n(&samples->skel->bss->config.wanted.cgroup, id, __ATOMIC_RELAXED);
+}
+
+int kc_samples_ask(struct kc_samples *samples, uint32_t tid, uint64_t slot)
+{
+	return bpf_map_update_elem(bpf_map__fd(samples->skel->maps.asked), &tid, &slot, BPF_ANY)
+		       ? -errno
+		       : 0;
+}
+
+void kc_samples_ask_no_more(struct kc_samples *samples, uint32_t tid)
+{
+	bpf_map_delete_elem(bpf_map__fd(samples->skel->maps.asked), &tid);
 }
 
 int kc_samples_next(struct kc_samples *samples, const struct kc_event **ret_event)

@@ -30,6 +30,13 @@ void kc_samples_follow_cpus(struct kc_samples *samples);
 /* As kc_sweep_set_cgroup(). */
 void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id);
 
+/*
+ * From now on samples of the thread tell of the slot at this address, instead of another one,
+ * whether and how it differs: 0 or -errno. And no more.
+ */
+int kc_samples_ask(struct kc_samples *samples, uint32_t tid, uint64_t slot);
+void kc_samples_ask_no_more(struct kc_samples *samples, uint32_t tid);
+
 /* As kc_probes_next(). */
 int kc_samples_next(struct kc_samples *samples, const struct kc_event **ret_event);
 

@@ -241,8 +241,7 @@ static json *slot_object(const struct kc_finding *finding)
 	char rule[24];
 
 	add_string(slot, "rule", kc_slot_rule_text(&frame->rule, rule));
-	if (finding->damage.changed_bytes)
-		json_object_object_add(slot, "changed_bytes", changed_bytes(&finding->damage));
+	json_object_object_add(slot, "changed_bytes", changed_bytes(&finding->damage));
 	add_string(slot, "changed_bits", kc_bits_name(finding->damage.changed_bits));
 	json_object_object_add(slot, "small_delta",
 			       json_object_new_boolean(finding->damage.small_delta));

@@ -251,14 +251,10 @@ static void print_slot(FILE *out, const struct kc_finding *finding)
 	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
 	char rule[24];
 
-	fprintf(out, "  slot     %s, ", kc_slot_rule_text(&frame->rule, rule));
-	if (finding->damage.changed_bytes)
-		fprintf(out, "%d of 8 bytes changed (mask 0x%02x), ",
-			__builtin_popcount(finding->damage.changed_bytes),
-			finding->damage.changed_bytes);
-	else
-		fprintf(out, "most of its bytes changed, ");
-	fprintf(out, "bits changed: %s\n", kc_bits_name(finding->damage.changed_bits));
+	fprintf(out, "  slot     %s, %d of 8 bytes changed (mask 0x%02x), bits changed: %s\n",
+		kc_slot_rule_text(&frame->rule, rule),
+		__builtin_popcount(finding->damage.changed_bytes), finding->damage.changed_bytes,
+		kc_bits_name(finding->damage.changed_bits));
 }
 
 /* What comes next, if nothing is done. */

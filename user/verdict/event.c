@@ -59,16 +59,21 @@ static void compare_slot(uint64_t word, struct kc_damage *damage)
 	damage->changed_bits = KC_BITS_MORE; /* or it would be near */
 }
 
-/* What a copy that was compared has of a slot: a class, and how far it is off. */
-static void describe_slot(const struct kc_kernel *kernel, const struct kc_event *event,
-			  uint64_t slot, struct kc_finding *finding)
+/* What a stack-protector panic leaves to see of the slot: its place, a class, how far it is off. */
+static void find_slot(const struct kc_kernel *kernel, const struct kc_event *event,
+		      struct kc_finding *finding)
 {
+	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
+	const struct kc_slot_rule *rule = &frame->plan->rule;
 	struct kc_damage *damage = &finding->damage;
-	uint64_t word;
+	uint64_t word, base = rule->base == KC_SLOT_CFA	 ? frame->frame.cfa
+			      : rule->base == KC_SLOT_SP ? frame->frame.sp
+							 : 0;
 
-	if (!kc_stack_word(&finding->stack, slot, &word))
+	if (frame->plan->reason != KC_PLAN_OK || !base ||
+	    !kc_stack_word(&finding->stack, base + rule->offset, &word))
 		return;
-	damage->slot = slot;
+	damage->slot = base + rule->offset;
 	damage->found = kc_classify_copied(&finding->stack, word);
 	finding->compared = event->flags & KC_EVENT_COMPARED;
 	finding->guard_differs = event->flags & KC_EVENT_GUARD_DIFFERS;
@@ -77,22 +82,8 @@ static void describe_slot(const struct kc_kernel *kernel, const struct kc_event 
 	/* In text's half lies much that is no text: all ones, for one. */
 	if (damage->found == KC_FOUND_TEXT && !kc_kernel_is_text(kernel, word))
 		damage->found = KC_FOUND_OTHER;
-	damage->same_below = count_same(&finding->stack, slot, -8, KC_BELOW);
-	damage->same_above = count_same(&finding->stack, slot, 8, KC_ABOVE);
-}
-
-/* A stack-protector panic does not say where the slot is. */
-static void find_slot(const struct kc_kernel *kernel, const struct kc_event *event,
-		      struct kc_finding *finding)
-{
-	const struct kc_checked_frame *frame = &finding->checked->frames[finding->frame];
-	const struct kc_slot_rule *rule = &frame->plan->rule;
-	uint64_t base = rule->base == KC_SLOT_CFA  ? frame->frame.cfa
-			: rule->base == KC_SLOT_SP ? frame->frame.sp
-						   : 0;
-
-	if (frame->plan->reason == KC_PLAN_OK && base)
-		describe_slot(kernel, event, base + rule->offset, finding);
+	damage->same_below = count_same(&finding->stack, damage->slot, -8, KC_BELOW);
+	damage->same_above = count_same(&finding->stack, damage->slot, 8, KC_ABOVE);
 }
 
 /* No copy: a panic on an interrupt's stack, or no stack left to copy it. The function is known. */
@@ -207,15 +198,10 @@ static bool is_proved(const struct kc_kernel *kernel, struct kc_plans *plans,
 		finding->was_return = true;
 		return is_no_return(kernel, plans, &finding->stack);
 	case KC_EVENT_GATE:
+	case KC_EVENT_SAMPLE:
 		finding->anomaly = KC_ANOMALY_SLOT;
 		return event->damage.changed_bytes &&
 		       find_damaged(checked, event->damage.slot, &finding->frame);
-	case KC_EVENT_SAMPLE:
-		finding->anomaly = KC_ANOMALY_SLOT;
-		if (!find_damaged(checked, event->damage.slot, &finding->frame))
-			return false;
-		describe_slot(kernel, event, event->damage.slot, finding);
-		return finding->compared && finding->damage.changed_bits;
 	case KC_EVENT_PANIC:
 		finding->anomaly = KC_ANOMALY_PANIC;
 		finding->frame = victim_of(kernel, checked);

@@ -14,7 +14,7 @@
  *	RETURN     the word can't be a return address: no code, or none behind a call
  *	PANIC      the kernel has proved it; the frame is the first that is not panic()'s
  *	GATE       the slot compared is a frame's, and damaged; the task did not run
- *	SAMPLE     the slot that differed in a sample before is a frame's, and damaged
+ *	SAMPLE     the same; it was interrupted, and the slot differed in a sample before
  */
 bool kc_event_prove(const struct kc_kernel *kernel, struct kc_plans *plans, struct kc_seen *seen,
 		    const struct kc_event *event, struct kc_checked_stack *checked,

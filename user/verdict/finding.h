@@ -65,9 +65,8 @@ struct kc_finding {
 	enum kc_anomaly anomaly;
 	struct kc_damage damage; /* KC_ANOMALY_SLOT; of a PANIC, what is known of it */
 	/*
-	 * KC_ANOMALY_PANIC, or by_sample: the kernel has compared all words, and this was found in
-	 * the copy. changed_bits 0: the slot is intact; changed_bytes 0 otherwise: too many differ
-	 * to tell which.
+	 * KC_ANOMALY_PANIC: the kernel has compared. changed_bits 0: the slot is intact;
+	 * changed_bytes 0 otherwise: too many differ to tell which.
 	 */
 	bool compared;
 	bool guard_differs; /* ... and so did this CPU's guard and the task's canary */
