@@ -16,6 +16,7 @@ __u64 losses[KC_LOSS_NR];
 struct kc_probe_config config;
 struct kc_sample_count sampled[KC_MAX_CPUS];
 struct kc_budget budgets[KC_MAX_CPUS];
+__u32 every; /* so manyth is taken; 0: each */
 
 struct scratch_map scratch SEC(".maps");
 struct events_map events SEC(".maps");
@@ -56,6 +57,10 @@ int kc_sample(struct pt_regs *ctx) /* a struct bpf_perf_event_data begins with i
 	if (!pid_tgid || pid_tgid >> 32 == config.wanted.self ||
 	    how_current(&config.wanted) != WANTED)
 		return 0;
+	if (every > 1 && (count->taken + count->skipped) % every) {
+		count->skipped++;
+		return 0;
+	}
 	count->taken++;
 	here.site = interrupted_pc(ctx);
 	here.sp = probed_sp(ctx);

@@ -319,6 +319,7 @@ struct kc_gate_count {
 struct kc_sample_count {
 	__kc_u64 taken;	      /* of tasks that are watched, in the kernel */
 	__kc_u64 other_stack; /* of them on an interrupt's or an exception's stack: not looked at */
+	__kc_u64 skipped;     /* beside those taken: see kc_samples_thin() */
 };
 
 /* Threads of which samples compare a slot that differed. */
@@ -570,7 +571,7 @@ _Static_assert(sizeof(struct kc_wanted) == 48, "kc_wanted layout");
 _Static_assert(sizeof(struct kc_sweep_config) == 96, "kc_sweep_config layout");
 _Static_assert(sizeof(struct kc_gate_config) == 88, "kc_gate_config layout");
 _Static_assert(sizeof(struct kc_gate_count) == 64, "kc_gate_count layout");
-_Static_assert(sizeof(struct kc_sample_count) == 16, "kc_sample_count layout");
+_Static_assert(sizeof(struct kc_sample_count) == 24, "kc_sample_count layout");
 _Static_assert(sizeof(struct kc_point) == 32, "kc_point layout");
 _Static_assert(sizeof(struct kc_point_count) == 72, "kc_point_count layout");
 _Static_assert(sizeof(struct kc_depth) == 8 + 8 * KC_DEPTH_BUCKETS, "kc_depth layout");

@@ -572,6 +572,12 @@ void kc_samples_follow_cpus(struct kc_samples *samples)
 	(void)samples;
 }
 
+void kc_samples_thin(struct kc_samples *samples, unsigned int every)
+{
+	(void)samples;
+	fake_probing.every = every;
+}
+
 void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id)
 {
 	(void)samples;
@@ -597,6 +603,8 @@ int kc_samples_next(struct kc_samples *samples, const struct kc_event **ret_even
 {
 	(void)samples;
 	*ret_event = fake_probing.samples[fake_probing.samples_taken];
+	if (fake_probing.sample_ms)
+		fake_cpu_is_used(fake_probing.sample_ms);
 	if (!*ret_event)
 		return 0;
 	fake_probing.samples_taken++;

@@ -63,8 +63,10 @@ struct fake_probing {
 	struct kc_sample_count sampled;
 	unsigned int unsampled; /* CPUs */
 	uint64_t sample_losses[KC_LOSS_NR];
-	uint64_t asked_slot; /* that samples tell of; 0: none */
-	char asked[512];     /* a word each */
+	unsigned int sample_ms; /* CPU time that taking one takes */
+	unsigned int every;	/* so manyth is taken */
+	uint64_t asked_slot;	/* that samples tell of; 0: none */
+	char asked[512];	/* a word each */
 };
 extern struct fake_probing fake_probing;
 

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fake_host.h"
 #include "fake_watch.h"
 #include "monitor/sampling.h"
+#include "util/time.h"
 
 #define SECOND 1000000000ULL
 
@@ -19,6 +21,7 @@ static struct kc_sampling *sampling;
 static int setup(void **state)
 {
 	fake_watch_setup(state);
+	fake_time_stands(true);
 	assert_int_equal(
 		kc_sampling_new(&(struct kc_engine){ &session, source, desk, &sinks }, &sampling),
 		0);
@@ -28,6 +31,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	fake_time_stands(false);
 	kc_sampling_free(sampling);
 	return fake_watch_teardown(state);
 }
@@ -74,8 +78,8 @@ static void second_look(void **state)
 	assert_string_equal(seen.place, "simple");
 	assert_int_equal(seen.notices, 0);
 	assert_int_equal(kc_sampling_stop(sampling), 0);
-	assert_int_equal(totals().watch.sample_once, 0);
-	assert_int_equal(totals().sweep.unproven, 0);
+	assert_int_equal(seen.notices, 0);
+	assert_int_equal(totals().probes.unproven, 0);
 }
 
 /* What was on its way when we asked is no second look: the kernel side has not compared. */
@@ -102,7 +106,44 @@ static void one_look(void **state)
 	take(sample_of(7, KC_HIDDEN_DATA, 1));
 	assert_int_equal(kc_sampling_stop(sampling), 0);
 	assert_int_equal(seen.findings, 0);
-	assert_int_equal(totals().watch.sample_once, 1);
+	assert_int_equal(totals().probes.unproven, 1);
+	assert_non_null(strstr(seen.notice, "not proved: a difference in simple+0x"));
+	assert_non_null(strstr(seen.notice, "tid 7 of process 0"));
+}
+
+/* Of what the second look would have to be within, the first one is too old. */
+static void too_far_apart(void **state)
+{
+	uint64_t now = kc_boot_ns();
+	struct kc_event *event;
+
+	(void)state;
+	event = sample_of(7, KC_HIDDEN_DATA, 0);
+	event->task.boot_ns = now - 2 * SECOND;
+	take(event);
+	assert_int_equal(kc_sampling_follow(sampling), 0);
+	assert_int_equal(totals().probes.unproven, 1);
+	event = sample_of(7, KC_HIDDEN_DATA, 0);
+	event->task.boot_ns = now;
+	take(event);
+	assert_int_equal(kc_sampling_follow(sampling), 0);
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(totals().probes.unproven, 1);
+}
+
+/* Another call has its own damage, at the same place. */
+static void another_call(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	take(sample_of(7, KC_HIDDEN_DATA, 1.1));
+	assert_int_equal(seen.findings, 1);
+	take(sample_of(7, KC_CANARY_MARK, 1.2));
+	take(sample_of(7, KC_HIDDEN_DATA, 1.3));
+	take(sample_of(7, KC_HIDDEN_DATA, 1.4));
+	assert_int_equal(seen.findings, 2);
+	assert_int_equal(covered().told_by_probes.findings, 0);
+	assert_int_equal(totals().probes.unproven, 0);
 }
 
 /* Another thread's, one of the same number, another call of the function: each a first look. */
@@ -151,7 +192,7 @@ static void intact_between(void **state)
 	take(sample_of(7, KC_CANARY_MARK, 2.5));
 	take(sample_of(7, KC_HIDDEN_DATA, 4));
 	assert_int_equal(seen.findings, 1);
-	assert_int_equal(totals().watch.sample_once, 1);
+	assert_int_equal(totals().probes.unproven, 1);
 	assert_int_equal(totals().watch.sample_slots, 2);
 }
 
@@ -199,7 +240,7 @@ static void stale(void **state)
 	changing.stale_at = 0;
 	take(sample_of(7, KC_HIDDEN_DATA, 2));
 	assert_int_equal(seen.findings, 0);
-	assert_int_equal(totals().watch.sample_stale, 1);
+	assert_int_equal(totals().probes.unproven, 1);
 }
 
 /* The rule that says so was read in the middle of a patch: read anew, there is no such slot. */
@@ -217,7 +258,7 @@ static void misread_rule(void **state)
 	event->damage.changed_bytes = 0xff;
 	take(event);
 	assert_int_equal(seen.findings, 0);
-	assert_int_equal(totals().sweep.unproven, 1);
+	assert_int_equal(totals().probes.unproven, 1);
 	assert_non_null(strstr(seen.notice, "not proved: a difference in simple+"));
 }
 
@@ -270,6 +311,34 @@ static void queued(void **state)
 	assert_true(left.tv_nsec > 0);
 }
 
+/* More than 1 % of a CPU: fewer of them, until they take little. */
+static void left_out_when_dear(void **state)
+{
+	(void)state;
+	fake_cpu_is_used(0);
+	for (unsigned int second = 0; second < 3; second++) {
+		fake_probing.sample_ms = 11;
+		assert_int_equal(kc_sampling_look(sampling), 0);
+		fake_time_passes(1);
+		assert_int_equal(kc_sampling_follow(sampling), 0);
+		assert_int_equal(fake_probing.every, 2 << second);
+	}
+	/* Asked too early; neither much nor little; little. */
+	assert_int_equal(kc_sampling_follow(sampling), 0);
+	assert_int_equal(fake_probing.every, 8);
+	fake_probing.sample_ms = 5;
+	assert_int_equal(kc_sampling_look(sampling), 0);
+	fake_time_passes(1);
+	assert_int_equal(kc_sampling_follow(sampling), 0);
+	assert_int_equal(fake_probing.every, 8);
+	fake_time_passes(1);
+	assert_int_equal(kc_sampling_follow(sampling), 0);
+	assert_int_equal(fake_probing.every, 4);
+	fake_probing.sampled.skipped = 3;
+	assert_int_equal(totals().watch.sample_skipped, 3);
+	fake_cpu_is_real();
+}
+
 static void depths(void **state)
 {
 	const struct kc_deep_thread entries[] = { { 7, 40, "an_entry" }, { 8, 300, "another" } };
@@ -295,9 +364,21 @@ static void depths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(second_look),  TEST(not_yet_compared), TEST(one_look),   TEST(looks_at_others),
-		TEST(out_of_order), TEST(intact_between),   TEST(all_intact), TEST(told_less_often),
-		TEST(stale),	    TEST(misread_rule),	    TEST(refused),    TEST(queued),
+		TEST(second_look),
+		TEST(not_yet_compared),
+		TEST(one_look),
+		TEST(too_far_apart),
+		TEST(another_call),
+		TEST(looks_at_others),
+		TEST(out_of_order),
+		TEST(intact_between),
+		TEST(all_intact),
+		TEST(told_less_often),
+		TEST(stale),
+		TEST(misread_rule),
+		TEST(refused),
+		TEST(queued),
+		TEST(left_out_when_dear),
 		TEST(depths),
 	};
 

@@ -22,7 +22,8 @@ static __always_inline bool is_user_mode(__kc_u64 cs)
 
 extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_call[],
 	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[], thunk_inside[],
-	thunk_return[], detour_inside[], made_program_inside[], made_guarded[], return_to_handler[],
+	thunk_return[], detour_inside[], far_detour_inside[], roomy_check[], pushes_inside[],
+	pushes_check[], made_program_inside[], made_guarded[], return_to_handler[],
 	above_the_switch[], above_leads_on[], above_leads_nowhere[], arch_rethook_trampoline[];
 
 static uint64_t words[WORDS];
@@ -850,6 +851,37 @@ static void through_a_detour(void **state)
 	assert_int_equal(checked.frames[1].frame.pc, (uint64_t)simple_check);
 	assert_true(checked.frames[1].frame.exact);
 	assert_int_equal(checked.frames[1].frame.bp, 0xb0b);
+	/* The seal lies close before that: it may be among what the detour has not run yet. */
+	assert_int_equal(checked.intact, 0);
+	assert_int_equal(checked.blind[KC_BLIND_AMBIGUOUS], 1);
+
+	interrupt_at((uint64_t)far_detour_inside, 0);
+	push(0x1234);
+	push(0xb0b);
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_int_equal(checked.frames[1].frame.pc, (uint64_t)roomy_check);
+	assert_int_equal(checked.intact, 1);
+}
+
+/* Interrupted between a push and a pop that the tables do not know of: where is its slot? */
+static void between_push_and_pop(void **state)
+{
+	struct kc_checked_stack checked;
+
+	(void)state;
+	interrupt_at((uint64_t)pushes_inside, 0);
+	push(0x246);
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.damaged, 0);
+	assert_int_equal(checked.intact, 0);
+	assert_int_equal(checked.blind[KC_BLIND_NO_FRAME], 1);
+
+	interrupt_at((uint64_t)pushes_check, 0);
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
 	assert_int_equal(checked.intact, 1);
 }
 
@@ -1006,6 +1038,7 @@ int main(void)
 		cmocka_unit_test(through_a_thunk),
 		cmocka_unit_test(jump_by_return),
 		cmocka_unit_test(through_a_detour),
+		cmocka_unit_test(between_push_and_pop),
 		cmocka_unit_test(through_generated_code),
 		cmocka_unit_test(not_verifiable),
 		cmocka_unit_test(replaced_return_addresses),

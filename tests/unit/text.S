@@ -561,6 +561,54 @@ detour_inside:
 	pop	%rbp
 	jmp	simple_check
 
+FUNC roomy			/* simple(), its check far behind its seal */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	.skip	20, 0x90
+	.globl	roomy_check
+roomy_check:
+	mov	0x10(%rsp), %rdx
+	sub	%gs:0x28, %rdx
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
+FUNC far_detour			/* detour(), to there */
+	END
+	push	%rbp
+	push	%rax
+	.globl	far_detour_inside
+far_detour_inside:
+	call	other
+	pop	%rax
+	pop	%rbp
+	jmp	roomy_check
+
+FUNC pushes			/* between seal and check; the tables know nothing of it */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	mov	%gs:0x28, %rax
+	mov	%rax, 0x10(%rsp)
+	pushfq
+	.globl	pushes_inside
+pushes_inside:
+	pop	%rax
+	.globl	pushes_check
+pushes_check:
+	mov	0x10(%rsp), %rdx
+	sub	%gs:0x28, %rdx
+	jne	1f
+	add	$0x18, %rsp
+	CFA SP, 8
+	ret
+1:	CFA SP, 0x20
+	call	__stack_chk_fail
+
 FUNC ends_in_call		/* the return address is the next function's start */
 	.skip	11, 0x90
 	.globl	last_call

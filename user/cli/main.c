@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	}
 	/* One for each probe; maps, programs, outputs and what is read. Too few is told where it
 	 * shows. */
-	kc_want_files(KC_MAX_POINTS + 256);
+	kc_want_files(KC_MAX_POINTS + 256 + 2 * sysconf(_SC_NPROCESSORS_CONF));
 	if (run(argc, argv, &failure, &status)) {
 		kc_error("%s", failure.text);
 		return failure.exit;

@@ -13,6 +13,7 @@
 #include "monitor/watch.h"
 #include "source/live.h"
 #include "util/log.h"
+#include "util/rights.h"
 
 #define MAX_SAMPLE_HZ 49   /* what a CPU may send in a second: BUDGET in bpf/ring.bpf.h */
 #define MIN_HOLD_OFF  5	   /* ms: time to look, and to write */
@@ -85,7 +86,8 @@ static const struct kc_option shared_rows[] = {
 	  .help = "verify each task's stack when the kernel switches to it, too" },
 	{ "sample", 0, "HZ", KC_NUMBER(struct watch_options, sample_hz, 0, MAX_SAMPLE_HZ),
 	  .help = "verify the whole stack of what runs in the kernel, so often on each CPU",
-	  .note = "0: never" },
+	  .note = "0: never; where that takes more than 1 % of a CPU, or as much more as HZ is "
+		  "more than 11, some are left out" },
 	{ "headroom", 0, "BYTES", KC_NUMBER(struct watch_options, headroom, 0, 1 << 20),
 	  .help = "tell of less stack left at a probed function's entry than this and its frame",
 	  .note = "0: never" },
@@ -319,6 +321,7 @@ static int run_watch(const void *given, struct kc_failure *ret_failure, enum kc_
 	int err;
 
 	kc_set_verbosity(options->verbose);
+	kc_keep_memory();
 	block_reopening(options);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an error we report */
 	signal(SIGXFSZ, SIG_IGN); /* and so is a file that may grow no more */

@@ -206,9 +206,22 @@ static int add_reach(struct kc_plan *plan, size_t *capacity, uint64_t pc, bool r
 	return err;
 }
 
-/* At loads of checks, and behind calls that report a failed one. */
+/* Between seal and check SP lies here as a rule. 0: not known. */
+static int32_t usual_depth(const struct kc_flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		if (flow->insns[i].in.live == KC_LIVE_SEALED && flow->insns[i].in.depth)
+			return flow->insns[i].in.depth;
+	return 0;
+}
+
+/*
+ * At loads of checks, behind calls that report a failed one, and where SP is not where it mostly
+ * is: between a push and its pop.
+ */
 static int add_reaches(struct kc_plan *plan, const struct kc_flow *flow)
 {
+	int32_t usual = usual_depth(flow);
 	size_t capacity = 0;
 	int err = 0;
 
@@ -221,6 +234,8 @@ static int add_reaches(struct kc_plan *plan, const struct kc_flow *flow)
 			err = add_reach(plan, &capacity, load->insn.addr, false, &load->in);
 		else if (insn->flow == KC_FLOW_CALL && flow->fail && insn->target == flow->fail)
 			err = add_reach(plan, &capacity, insn->addr + insn->len, true, &at->in);
+		if (!err && at->in.live == KC_LIVE_SEALED && at->in.depth != usual)
+			err = add_reach(plan, &capacity, insn->addr, false, &at->in);
 	}
 	return err;
 }

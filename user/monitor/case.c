@@ -153,6 +153,19 @@ void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uin
 	}
 }
 
+void kc_desk_other_call(struct kc_desk *desk, const struct kc_record *task,
+			struct kc_damaged damaged, uint64_t boot_ns)
+{
+	struct victim *victim = find_victim(desk, task);
+
+	for (size_t i = 0; victim && i < victim->count; i++) {
+		struct told *told = &victim->told[i];
+
+		told->mended |=
+			!told->asleep && is_same(told->damaged, damaged) && told->boot_ns < boot_ns;
+	}
+}
+
 /* Remember that it is told; it was not known. 0 or -ENOMEM. */
 static int remember(struct kc_desk *desk, const struct kc_finding *finding,
 		    struct kc_damaged damaged)
@@ -296,7 +309,7 @@ int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const str
 		read_process(desk, event, finding);
 		filed = filter(desk, finding);
 	}
-	count(desk, event != NULL, filed);
+	count(desk, event && event->kind != KC_EVENT_SAMPLE, filed);
 	if (filed != KC_FILED_WRITTEN)
 		return filed;
 	return tell_finding(desk, kernel, damaged, finding) ?: KC_FILED_WRITTEN;

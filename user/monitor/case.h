@@ -47,6 +47,13 @@ void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 /* All its slots were intact at this time, boot time: what was told of them before is mended. */
 void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uint64_t boot_ns);
 
+/*
+ * A call that was first seen at this time, boot time, has its own frame there: what was told of the
+ * thread as it ran before is another's.
+ */
+void kc_desk_other_call(struct kc_desk *desk, const struct kc_record *task,
+			struct kc_damaged damaged, uint64_t boot_ns);
+
 enum kc_filed {
 	KC_FILED_WRITTEN,  /* to the sinks; kc_sinks_sync() is the caller's */
 	KC_FILED_KNOWN,	   /* counted as seen again, or as one too many */

@@ -68,7 +68,8 @@ enum kc_counter_flag {
 	  "events that came faster than they were handled")                                       \
 	X(late, "late", KC_TELL, "first records that could not be written at once")               \
 	X(missed, "missed", KC_TELL_BLIND, "hits missed: another program was running on the CPU") \
-	X(unproven, "unproven", KC_TELL_BLIND, "events that their own stack copy did not confirm")
+	X(unproven, "unproven", KC_TELL_BLIND,                                                    \
+	  "events that their own stack copy did not confirm, or no second sample")
 
 /* Of the watch itself: was it there, and did it tell? New rows go to the end: old tapes lack them.
  */
@@ -105,17 +106,15 @@ enum kc_counter_flag {
 	  "samples on interrupt and exception stacks: not looked at")                              \
 	X(sample_lost, "sample_lost", KC_TELL,                                                     \
 	  "samples lost, or of which something could not be read")                                 \
-	X(sample_stale, "sample_stale", KC_TELL,                                                   \
-	  "samples in which a slot differed while the kernel's modules changed: not judged")       \
 	X(sample_unfollowed, "sample_unfollowed", KC_TELL,                                         \
 	  "samples whose stack could not be followed to its end")                                  \
 	X(sample_unplanned, "sample_unplanned", KC_TELL,                                           \
 	  "frames in samples whose slot is not known: no plan of their function")                  \
 	X(sample_unsure, "sample_unsure", KC_TELL,                                                 \
 	  "frames in samples of which it is not known whether the slot is in use there")           \
-	X(sample_once, "sample_once", KC_TELL,                                                     \
-	  "differences that no second sample has met: they may have been checked since")           \
-	X(sample_again, "sample_again", KC_TELL, "samples of damage that was told before")
+	X(sample_again, "sample_again", KC_TELL, "samples of damage that was told before")         \
+	X(sample_skipped, "sample_skipped", KC_TELL,                                               \
+	  "samples left out, which would have taken more than 1 % of a CPU")
 
 #define KC_COUNTER_FIELD(field, name, flags, text) uint64_t field;
 

@@ -20,6 +20,8 @@
 #include "util/log.h"
 #include "util/rights.h"
 
+#define SAMPLE_HZ 11 /* a default watch's */
+
 enum exam {
 	EXAM_KERNEL,
 	EXAM_GUARD,
@@ -216,7 +218,7 @@ static void look_at_samples(struct kc_checkup *checkup, const struct kc_kernel *
 	unsigned int refused;
 	int err;
 
-	if (kc_samples_new(kernel, &everybody, 1, &failure, &samples)) {
+	if (kc_samples_new(kernel, &everybody, SAMPLE_HZ, &failure, &samples)) {
 		answer(checkup, EXAM_SAMPLES, false, "%s", failure.text);
 		return;
 	}

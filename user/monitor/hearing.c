@@ -78,7 +78,7 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	struct kc_session *session = hearing->with.session;
 	struct kc_checked_stack checked;
 	struct kc_finding finding;
-	bool is_gate = event->kind == KC_EVENT_GATE;
+	bool is_gate = event->kind == KC_EVENT_GATE, is_sample = event->kind == KC_EVENT_SAMPLE;
 	struct kc_damaged damaged;
 	int filed;
 
@@ -89,8 +89,10 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 		return NOT_PROVED;
 	}
 	/* Its rules, and what it was proved by, are of the kernel as it was at the last pass. */
-	if (is_gate && kc_source_is_stale(hearing->with.source))
+	if ((is_gate || is_sample) && kc_source_is_stale(hearing->with.source))
 		return NOT_KNOWN_CODE;
+	if (is_sample)
+		kc_desk_other_call(hearing->with.desk, &event->task, damaged, event->caller);
 	kc_source_now(hearing->with.source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;

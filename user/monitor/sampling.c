@@ -18,25 +18,40 @@
 /* Differences that wait for their second look; one too many takes the place of the oldest. */
 #define MAX_WAITING 64
 
-/* A difference that stays is told again after so long, and then after twice as long each time. */
-#define AGAIN_NS 1000000000
+#define NSEC_PER_SEC UINT64_C(1000000000)
+
+/* A second look comes within so many turns of the clock, or a second. */
+#define MAX_TURNS 10
 
 /* Samples looked at in one go: passes and events have their turn, too. */
-#define MAX_AT_ONCE 512
+#define MAX_AT_ONCE 2048
+
+/*
+ * What samples may take of a CPU, at 1 Hz: 1 % at the default of 11. What is beyond that is left
+ * out, until they take a third of it.
+ */
+#define MAX_SHARE (0.01 / 11)
+#define MAX_EVERY 64
 
 /* Whoever waits for samples is not waked up for each. */
 #define PAUSE_NS 100000000
 
-/* A frame whose slot differs: the same call of a function, as far as its stack can tell. */
+/*
+ * A frame whose slot differs: the same call of a function, as far as its stack and the time between
+ * two looks can tell.
+ */
 struct seen_frame {
 	uint64_t start_ns; /* of the thread; 0: nothing is here */
 	uint32_t tid;
 	uint64_t slot, function, returns_to;
-	uint64_t boot_ns; /* when it was last seen so */
-	uint64_t wait_ns; /* what a second sample has met was told, and is again after so long */
+	uint64_t first_ns, last_ns; /* looks at it, boot time */
+	uint64_t told_ns, wait_ns;  /* when it was told last, and after how long it is again */
+	struct kc_record task;
+	char place[160];
 };
 
 struct deepest {
+	uint64_t start_ns; /* of the thread */
 	uint32_t tid;
 	uint64_t depth;
 	char function[128];
@@ -44,13 +59,15 @@ struct deepest {
 
 struct kc_sampling {
 	struct kc_hearing hearing;
-	struct kc_samples *samples; /* NULL: none are taken */
-	const char *cgroup;	    /* the filter's */
-	unsigned int refused;	    /* as it was told */
+	struct kc_samples *samples;	    /* NULL: none are taken */
+	const char *cgroup;		    /* the filter's */
+	unsigned int refused, most_refused; /* as it was told; CPUs */
 	struct seen_frame waiting[MAX_WAITING];
 	size_t next; /* the oldest of them */
-	unsigned int told;
+	unsigned int hz, every;
+	bool is_empty;		       /* there were no more at the last look */
 	uint64_t looked_ns;	       /* when we did last, boot time */
+	double thinned, spent;	       /* when `every` was last thought of; CPU time since, s */
 	struct kc_sweep_counts stacks; /* what they could tell, and could not */
 	struct kc_watch_counts counts;
 	struct kc_checked_stack checked;
@@ -73,6 +90,7 @@ int kc_sampling_new(const struct kc_engine *engine, struct kc_sampling **ret_sam
 	if (!sampling)
 		return -ENOMEM;
 	sampling->hearing.with = *engine;
+	sampling->hz = sampling->every = 1;
 	*ret_sampling = sampling;
 	return 0;
 }
@@ -83,63 +101,6 @@ void kc_sampling_free(struct kc_sampling *sampling)
 		return;
 	kc_samples_free(sampling->samples);
 	free(sampling);
-}
-
-/* Told when it has become more. */
-static int tell_refused(struct kc_sampling *sampling)
-{
-	unsigned int before = sampling->refused;
-	char text[160];
-	int err;
-
-	sampling->refused = kc_samples_refused(sampling->samples, &err);
-	if (sampling->refused <= before)
-		return 0;
-	snprintf(text, sizeof(text), "no samples on %u CPUs: %s", sampling->refused,
-		 kc_strerror(err));
-	return kc_sinks_notice(sampling->hearing.with.sinks, text);
-}
-
-int kc_sampling_start(struct kc_sampling *sampling, const struct kc_filter *filter, unsigned int hz)
-{
-	struct kc_failure failure;
-	char text[sizeof(failure.text) + 40];
-
-	sampling->cgroup = filter->cgroup;
-	if (kc_samples_new(sampling->hearing.with.session->kernel, filter, hz, &failure,
-			   &sampling->samples)) {
-		sampling->refused = sysconf(_SC_NPROCESSORS_ONLN);
-		snprintf(text, sizeof(text), "no samples of running tasks: %s", failure.text);
-		return kc_sinks_notice(sampling->hearing.with.sinks, text);
-	}
-	return kc_sampling_follow(sampling);
-}
-
-int kc_sampling_fd(const struct kc_sampling *sampling, struct timespec *left)
-{
-	uint64_t now = kc_boot_ns(), until = sampling->looked_ns + PAUSE_NS;
-
-	if (!sampling->samples)
-		return -1;
-	if (now >= until)
-		return kc_samples_fd(sampling->samples);
-	if (left->tv_sec || (uint64_t)left->tv_nsec > until - now)
-		*left = (struct timespec){ .tv_nsec = until - now };
-	return -1;
-}
-
-int kc_sampling_follow(struct kc_sampling *sampling)
-{
-	uint64_t id = 0;
-
-	if (!sampling->samples)
-		return 0;
-	if (sampling->cgroup) {
-		kc_cgroup_id(sampling->cgroup, &id); /* 0: nobody is known to be in it */
-		kc_samples_set_cgroup(sampling->samples, id);
-	}
-	kc_samples_follow_cpus(sampling->samples);
-	return tell_refused(sampling);
 }
 
 /* How deep it was: the thread's deepest is kept, of those that are deeper than the others. */
@@ -153,7 +114,7 @@ static void note_depth(struct kc_sampling *sampling, const struct kc_event *even
 	for (size_t i = 0; i < KC_DEEP_THREADS; i++) {
 		struct deepest *it = &sampling->deepest[i];
 
-		if (it->tid == event->task.tid) {
+		if (it->tid == event->task.tid && it->start_ns == event->task.start_ns) {
 			least = it;
 			break;
 		}
@@ -162,7 +123,7 @@ static void note_depth(struct kc_sampling *sampling, const struct kc_event *even
 	}
 	if (depth <= least->depth)
 		return;
-	*least = (struct deepest){ .tid = event->task.tid, .depth = depth };
+	*least = (struct deepest){ event->task.start_ns, event->task.tid, depth, "" };
 	snprintf(least->function, sizeof(least->function), "%s",
 		 sym ? kc_sym_name(kernel->ksyms, sym) : "");
 }
@@ -177,13 +138,11 @@ static bool identify(const struct kc_event *event, const struct kc_checked_frame
 		.start_ns = event->task.start_ns,
 		.tid = event->task.tid,
 		.slot = frame->slot,
-		.boot_ns = event->task.boot_ns,
+		.function = frame->sym->addr,
+		.first_ns = event->task.boot_ns,
+		.last_ns = event->task.boot_ns,
 	};
-	if (!frame->sym ||
-	    !kc_stack_word(&stack, kc_return_slot(frame->frame.cfa), &ret_seen->returns_to))
-		return false;
-	ret_seen->function = frame->sym->addr;
-	return true;
+	return kc_stack_word(&stack, kc_return_slot(frame->frame.cfa), &ret_seen->returns_to);
 }
 
 static bool is_same_frame(const struct seen_frame *a, const struct seen_frame *b)
@@ -208,14 +167,52 @@ static void ask_for_slot(struct kc_sampling *sampling, const struct seen_frame *
 		kc_debug("no second look at thread %u: no room to ask for it", waiting->tid);
 }
 
-static void drop(struct kc_sampling *sampling, struct seen_frame *waiting)
+/* It will not be met again; if it never was, nothing was proved. 0 or a sink's error. */
+static int drop(struct kc_sampling *sampling, struct seen_frame *waiting)
 {
-	if (!waiting->start_ns)
-		return;
-	sampling->counts.sample_once += !waiting->wait_ns;
-	if (sampling->samples)
-		kc_samples_ask_no_more(sampling->samples, waiting->tid);
+	const struct seen_frame dropped = *waiting;
+
+	if (!dropped.start_ns)
+		return 0;
 	*waiting = (struct seen_frame){};
+	if (sampling->samples)
+		kc_samples_ask_no_more(sampling->samples, dropped.tid);
+	if (dropped.told_ns)
+		return 0;
+	sampling->hearing.unproven++;
+	return kc_tell_unproven(sampling->hearing.with.sinks, &dropped.task, dropped.place,
+				&sampling->hearing.told);
+}
+
+/* Looks that are further apart may be at two calls. */
+static uint64_t longest_gap(const struct kc_sampling *sampling)
+{
+	uint64_t turns = MAX_TURNS * NSEC_PER_SEC * sampling->every / sampling->hz;
+
+	return turns > NSEC_PER_SEC ? turns : NSEC_PER_SEC;
+}
+
+static int drop_old(struct kc_sampling *sampling, uint64_t now)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < MAX_WAITING; i++)
+		if (sampling->waiting[i].last_ns + longest_gap(sampling) < now)
+			err = kc_first_error(err, drop(sampling, &sampling->waiting[i]));
+	return err;
+}
+
+static int wait_for_second(struct kc_sampling *sampling, const struct kc_event *event,
+			   const struct kc_checked_frame *frame, const struct seen_frame *seen)
+{
+	struct seen_frame *waiting = &sampling->waiting[sampling->next++ % MAX_WAITING];
+	int err = drop(sampling, waiting);
+
+	*waiting = *seen;
+	waiting->task = event->task;
+	kc_frame_text(sampling->hearing.with.session->kernel, &frame->frame, waiting->place);
+	ask_for_slot(sampling, waiting);
+	return err;
 }
 
 /* It was compared in the kernel, too. Its event tells of the first. */
@@ -225,9 +222,9 @@ static int tell_second(struct kc_sampling *sampling, const struct kc_event *even
 	const struct kc_first none = {};
 
 	memcpy(&sampling->second, event, event->task.size);
-	sampling->second.event.caller = waiting->boot_ns;
-	waiting->wait_ns = waiting->wait_ns ? 2 * waiting->wait_ns : AGAIN_NS;
-	waiting->boot_ns = event->task.boot_ns;
+	sampling->second.event.caller = waiting->first_ns;
+	waiting->wait_ns = waiting->told_ns ? 2 * waiting->wait_ns : NSEC_PER_SEC;
+	waiting->told_ns = event->task.boot_ns;
 	return kc_event_handle(&sampling->hearing, &sampling->second.event, &none);
 }
 
@@ -238,21 +235,17 @@ static int on_difference(struct kc_sampling *sampling, const struct kc_event *ev
 	struct seen_frame seen, *waiting;
 
 	if (!identify(event, frame, &seen)) {
-		sampling->counts.sample_once++;
+		sampling->hearing.unproven++;
 		return 0;
 	}
 	waiting = find_waiting(sampling, &seen);
-	if (!waiting) {
-		waiting = &sampling->waiting[sampling->next++ % MAX_WAITING];
-		drop(sampling, waiting);
-		*waiting = seen;
-		ask_for_slot(sampling, waiting);
-		return 0;
-	}
+	if (!waiting)
+		return wait_for_second(sampling, event, frame, &seen);
 	/* On another CPU its clock may have been first, and its sample is taken last. */
-	if (seen.boot_ns <= waiting->boot_ns)
+	if (seen.last_ns <= waiting->last_ns)
 		return 0;
-	if (seen.boot_ns - waiting->boot_ns < waiting->wait_ns) {
+	waiting->last_ns = seen.last_ns;
+	if (waiting->told_ns && seen.last_ns - waiting->told_ns < waiting->wait_ns) {
 		sampling->counts.sample_again++;
 		return 0;
 	}
@@ -268,22 +261,12 @@ static int on_difference(struct kc_sampling *sampling, const struct kc_event *ev
 static int on_intact(struct kc_sampling *sampling, const struct kc_event *event,
 		     const struct kc_checked_frame *frame)
 {
-	const struct kc_engine *with = &sampling->hearing.with;
 	struct seen_frame seen, *waiting;
-	char place[160];
-	bool told;
 
 	if (!identify(event, frame, &seen))
 		return 0;
 	waiting = find_waiting(sampling, &seen);
-	if (!waiting || waiting->boot_ns >= seen.boot_ns)
-		return 0;
-	told = waiting->wait_ns;
-	drop(sampling, waiting);
-	return told ? 0
-		    : kc_tell_unproven(with->sinks, &event->task,
-				       kc_frame_text(with->session->kernel, &frame->frame, place),
-				       &sampling->told);
+	return waiting && waiting->last_ns < seen.last_ns ? drop(sampling, waiting) : 0;
 }
 
 static int look_at_frames(struct kc_sampling *sampling, const struct kc_event *event)
@@ -317,24 +300,106 @@ int kc_sampling_take(struct kc_sampling *sampling, const struct kc_event *event)
 	kc_check_stack(with->session->kernel, with->session->plans, &nothing, &stack, &from,
 		       &sampling->checked);
 	kc_seen_free(&nothing);
-	/* Judged by the kernel as it was at the last pass; asking is not cheap. */
-	if (sampling->checked.damaged && kc_source_is_stale(with->source)) {
-		sampling->counts.sample_stale++;
-		return 0;
-	}
 	kc_coverage_add_stack(&sampling->stacks, &sampling->checked);
 	kc_explain_stack(with->session->kernel, &event->task, &sampling->checked);
 	return look_at_frames(sampling, event);
 }
 
+/* Told when it has become more. */
+static int tell_refused(struct kc_sampling *sampling)
+{
+	unsigned int before = sampling->refused;
+	char text[160];
+	int err;
+
+	sampling->refused = kc_samples_refused(sampling->samples, &err);
+	if (sampling->refused > sampling->most_refused)
+		sampling->most_refused = sampling->refused;
+	if (sampling->refused <= before)
+		return 0;
+	snprintf(text, sizeof(text), "no samples on %u CPUs: %s", sampling->refused,
+		 kc_strerror(err));
+	return kc_sinks_notice(sampling->hearing.with.sinks, text);
+}
+
+int kc_sampling_start(struct kc_sampling *sampling, const struct kc_filter *filter, unsigned int hz)
+{
+	struct kc_failure failure;
+	char text[sizeof(failure.text) + 40];
+
+	sampling->cgroup = filter->cgroup;
+	sampling->hz = hz;
+	sampling->thinned = kc_seconds_of(CLOCK_MONOTONIC);
+	if (kc_samples_new(sampling->hearing.with.session->kernel, filter, hz, &failure,
+			   &sampling->samples)) {
+		sampling->most_refused = sysconf(_SC_NPROCESSORS_ONLN);
+		snprintf(text, sizeof(text), "no samples of running tasks: %s", failure.text);
+		return kc_sinks_notice(sampling->hearing.with.sinks, text);
+	}
+	return kc_sampling_follow(sampling);
+}
+
+int kc_sampling_fd(const struct kc_sampling *sampling, struct timespec *left)
+{
+	uint64_t now = kc_boot_ns(), until = sampling->looked_ns + PAUSE_NS;
+
+	if (!sampling->samples)
+		return -1;
+	if (now >= until)
+		return kc_samples_fd(sampling->samples);
+	if (left->tv_sec || (uint64_t)left->tv_nsec > until - now)
+		*left = (struct timespec){ .tv_nsec = until - now };
+	return -1;
+}
+
+bool kc_sampling_is_on(const struct kc_sampling *sampling)
+{
+	return sampling->samples;
+}
+
+/* A host with many CPUs that are all in the kernel has more samples than we may look at. */
+static void thin(struct kc_sampling *sampling)
+{
+	double now = kc_seconds_of(CLOCK_MONOTONIC), wall = now - sampling->thinned, share;
+
+	if (wall < 1)
+		return;
+	share = sampling->spent / wall;
+	sampling->thinned = now;
+	sampling->spent = 0;
+	if (share > sampling->hz * MAX_SHARE && sampling->every < MAX_EVERY)
+		sampling->every *= 2;
+	else if (share < sampling->hz * MAX_SHARE / 3 && sampling->every > 1)
+		sampling->every /= 2;
+	kc_samples_thin(sampling->samples, sampling->every);
+}
+
+int kc_sampling_follow(struct kc_sampling *sampling)
+{
+	uint64_t id = 0;
+
+	if (!sampling->samples)
+		return 0;
+	if (sampling->cgroup) {
+		kc_cgroup_id(sampling->cgroup, &id); /* 0: nobody is known to be in it */
+		kc_samples_set_cgroup(sampling->samples, id);
+	}
+	kc_samples_follow_cpus(sampling->samples);
+	thin(sampling);
+	return drop_old(sampling, kc_boot_ns()) ?: tell_refused(sampling);
+}
+
 int kc_sampling_look(struct kc_sampling *sampling)
 {
 	const struct kc_event *event;
+	double began = kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	int err = 0, got;
 
 	sampling->looked_ns = kc_boot_ns();
+	sampling->is_empty = false;
 	for (size_t i = 0; sampling->samples && !err && i < MAX_AT_ONCE; i++) {
 		got = kc_samples_next(sampling->samples, &event);
+		sampling->is_empty = !got;
 		if (!got)
 			break;
 		if (got > 0)
@@ -342,19 +407,21 @@ int kc_sampling_look(struct kc_sampling *sampling)
 		else
 			sampling->hearing.unproven++; /* it made no sense */
 	}
+	sampling->spent += kc_seconds_of(CLOCK_PROCESS_CPUTIME_ID) - began;
 	return err;
 }
 
 int kc_sampling_stop(struct kc_sampling *sampling)
 {
-	int err;
+	int err = 0;
 
 	if (!sampling->samples)
 		return 0;
 	kc_samples_stop(sampling->samples);
-	err = kc_sampling_look(sampling);
+	while (!err && !sampling->is_empty)
+		err = kc_sampling_look(sampling);
 	for (size_t i = 0; i < MAX_WAITING; i++)
-		drop(sampling, &sampling->waiting[i]);
+		err = kc_first_error(err, drop(sampling, &sampling->waiting[i]));
 	return err;
 }
 
@@ -375,16 +442,15 @@ void kc_sampling_counts(const struct kc_sampling *sampling, struct kc_coverage *
 	struct kc_watch_counts *counts = &coverage->watch;
 	struct kc_sample_count sampled;
 
-	counts->unsampled = sampling->refused;
-	coverage->sweep.unproven += sampling->hearing.unproven;
+	counts->unsampled = sampling->most_refused;
+	coverage->probes.unproven += sampling->hearing.unproven;
 	if (!sampling->samples)
 		return;
 	sampled = kc_samples_counts(sampling->samples);
 	counts->sampled = sampled.taken;
 	counts->sample_other_stack = sampled.other_stack;
+	counts->sample_skipped = sampled.skipped;
 	counts->sample_slots = stacks->verified;
-	counts->sample_stale = sampling->counts.sample_stale;
-	counts->sample_once = sampling->counts.sample_once;
 	counts->sample_again = sampling->counts.sample_again;
 	counts->sample_unplanned = stacks->blind[KC_BLIND_NO_PLAN];
 	counts->sample_unsure = count_unsure(stacks);

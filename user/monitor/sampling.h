@@ -24,6 +24,9 @@ KC_DEFINE_AUTO(sampling, struct kc_sampling, kc_sampling_free)
 int kc_sampling_start(struct kc_sampling *sampling, const struct kc_filter *filter,
 		      unsigned int hz);
 
+/* Are any taken? */
+bool kc_sampling_is_on(const struct kc_sampling *sampling);
+
 /* Look at one, its words behind it: what kc_sampling_look() does with each. 0 or a sink's error. */
 int kc_sampling_take(struct kc_sampling *sampling, const struct kc_event *event);
 

@@ -9,7 +9,8 @@
 
 /* What the watch is about, once probes are placed; probed has room for all of them. */
 static struct kc_start start_of(const struct kc_watch_options *options,
-				const struct kc_attach *attach, struct kc_probed *probed)
+				const struct kc_attach *attach, const struct kc_sampling *sampling,
+				struct kc_probed *probed)
 {
 	return (struct kc_start){
 		.filter = options->filter,
@@ -18,7 +19,7 @@ static struct kc_start start_of(const struct kc_watch_options *options,
 		.nr_probed = attach ? kc_attach_probed(attach, probed) : 0,
 		.tripwire = attach && kc_attach_has_tripwire(attach),
 		.gate = options->gated != NULL,
-		.sample_hz = options->sample_hz,
+		.sample_hz = sampling && kc_sampling_is_on(sampling) ? options->sample_hz : 0,
 	};
 }
 
@@ -169,7 +170,7 @@ int kc_watch(const struct kc_watch_options *options, struct kc_failure *ret_fail
 		return err;
 	if (options->compare_walks)
 		kc_passes_compare(passes);
-	start = start_of(options, attach, probed);
+	start = start_of(options, attach, sampling, probed);
 	loop = (struct kc_loop){
 		.filter = options->filter,
 		.period = options->period,

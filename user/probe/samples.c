@@ -15,6 +15,9 @@
 #include "sample.skel.h"
 #include "util/log.h"
 
+/* Each look at a clock interrupts its CPU: so many looks at CPUs are one at clocks. */
+#define FOLLOWS 10
+
 /* Room for samples that come while a pass is under way, bytes for each CPU. */
 #define ROOM	 (64 * 1024)
 #define MIN_ROOM (1 << 20)
@@ -22,8 +25,12 @@
 struct kc_samples {
 	struct sample_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *clocks[KC_MAX_CPUS]; /* of each CPU that is sampled */
-	unsigned int nr_cpus, hz, refused;
+	struct clock {
+		struct bpf_link *link; /* NULL: this CPU is not sampled */
+		int fd;		       /* the link's */
+		uint64_t ns;	       /* that it had counted at the last look */
+	} clocks[KC_MAX_CPUS];
+	unsigned int nr_cpus, hz, refused, follows;
 	int refused_by;
 	struct kc_arrived next;
 };
@@ -73,8 +80,11 @@ static int start_clock(struct kc_samples *samples, unsigned int cpu)
 
 	if (fd < 0)
 		return -errno;
-	samples->clocks[cpu] = bpf_program__attach_perf_event(samples->skel->progs.kc_sample, fd);
-	if (samples->clocks[cpu])
+	samples->clocks[cpu] = (struct clock){
+		.link = bpf_program__attach_perf_event(samples->skel->progs.kc_sample, fd),
+		.fd = fd,
+	};
+	if (samples->clocks[cpu].link)
 		return 0;
 	err = -errno;
 	close(fd);
@@ -100,23 +110,43 @@ static bool read_online(bool online[static KC_MAX_CPUS])
 	return any;
 }
 
-/* What was started on a CPU that went away does not go on when that comes back. */
+static void stop_clock(struct clock *clock)
+{
+	bpf_link__destroy(clock->link);
+	*clock = (struct clock){};
+}
+
+/*
+ * What was started on a CPU that went away does not go on when that comes back
+ * (perf_event_exit_cpu() in kernel/events/core.c), which may have been between two looks, as in
+ * each suspend.
+ */
+static bool has_stopped(struct clock *clock)
+{
+	uint64_t before = clock->ns;
+
+	return read(clock->fd, &clock->ns, sizeof(clock->ns)) == sizeof(clock->ns) &&
+	       clock->ns == before;
+}
+
 void kc_samples_follow_cpus(struct kc_samples *samples)
 {
-	bool online[KC_MAX_CPUS] = {};
+	bool online[KC_MAX_CPUS] = {}, looks = !(++samples->follows % FOLLOWS);
 
-	if (!read_online(online))
-		return;
 	samples->refused = 0;
+	if (!read_online(online)) {
+		samples->refused = samples->nr_cpus;
+		samples->refused_by = -EIO;
+		return;
+	}
 	for (unsigned int cpu = 0; cpu < KC_MAX_CPUS; cpu++) {
+		struct clock *clock = &samples->clocks[cpu];
 		int err = 0;
 
-		if (!online[cpu] && samples->clocks[cpu]) {
-			bpf_link__destroy(samples->clocks[cpu]);
-			samples->clocks[cpu] = NULL;
-		} else if (online[cpu] && !samples->clocks[cpu]) {
+		if (clock->link && (!online[cpu] || (looks && has_stopped(clock))))
+			stop_clock(clock);
+		if (online[cpu] && !clock->link)
 			err = start_clock(samples, cpu);
-		}
 		if (!err || err == -ENODEV) /* it has gone since */
 			continue;
 		samples->refused++;
@@ -162,10 +192,9 @@ int kc_samples_new(const struct kc_kernel *kernel, const struct kc_filter *filte
 
 void kc_samples_stop(struct kc_samples *samples)
 {
-	for (size_t cpu = 0; cpu < KC_MAX_CPUS; cpu++) {
-		bpf_link__destroy(samples->clocks[cpu]);
-		samples->clocks[cpu] = NULL;
-	}
+	for (size_t cpu = 0; cpu < KC_MAX_CPUS; cpu++)
+		if (samples->clocks[cpu].link)
+			stop_clock(&samples->clocks[cpu]);
 }
 
 void kc_samples_free(struct kc_samples *samples)
@@ -176,6 +205,11 @@ void kc_samples_free(struct kc_samples *samples)
 	ring_buffer__free(samples->ring);
 	sample_bpf__destroy(samples->skel);
 	free(samples);
+}
+
+void kc_samples_thin(struct kc_samples *samples, unsigned int every)
+{
+	__atomic_store_n(&samples->skel->bss->every, every, __ATOMIC_RELAXED);
 }
 
 void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id)
@@ -216,6 +250,7 @@ struct kc_sample_count kc_samples_counts(const struct kc_samples *samples)
 
 		sum.taken += one->taken;
 		sum.other_stack += one->other_stack;
+		sum.skipped += one->skipped;
 	}
 	return sum;
 }

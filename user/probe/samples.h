@@ -27,6 +27,9 @@ KC_DEFINE_AUTO(samples, struct kc_samples, kc_samples_free)
 /* CPUs come and go: start on those that have come. */
 void kc_samples_follow_cpus(struct kc_samples *samples);
 
+/* Take every nth alone. */
+void kc_samples_thin(struct kc_samples *samples, unsigned int every);
+
 /* As kc_sweep_set_cgroup(). */
 void kc_samples_set_cgroup(struct kc_samples *samples, uint64_t id);
 

@@ -38,6 +38,41 @@ static uint64_t slot_address(const struct kc_frame *frame, const struct kc_slot_
 	return base ? base + rule->offset : 0;
 }
 
+/*
+ * Do tables and code tell one extent of an interrupted frame? Before v5.12 the tables did not know
+ * of what is patched into a call's place and pushes and pops (Linux commit c9c324dc22aa ("objtool:
+ * Support stack layout changes in alternatives")): pushfq; popq %rax.
+ */
+static bool is_extent_sure(const struct kc_kernel *kernel, const struct kc_checked_frame *checked)
+{
+	const struct kc_frame *frame = &checked->frame;
+	struct kc_orc orc;
+	uint32_t depth;
+
+	if (!frame->exact || !kc_kernel_orc(kernel, frame->pc, &orc) || orc.sp_reg != KC_ORC_REG_SP)
+		return true;
+	depth = kc_plan_depth_at(checked->plan, frame->pc, false);
+	return !depth || depth == frame->cfa - frame->sp;
+}
+
+/* The longest code that a jump takes the place of: four bytes, and one more instruction. */
+#define MAX_DISPLACED (4 + 15)
+
+/*
+ * Who was led here by code that lies elsewhere may have been at a copy of what lies right before,
+ * which may be a seal that has not been put yet.
+ */
+static bool may_be_unsealed(const struct kc_checked_frame *checked)
+{
+	const struct kc_plan *plan = checked->plan;
+	uint64_t pc = checked->frame.pc;
+
+	for (size_t i = 0; i < plan->nr_seals; i++)
+		if (plan->seals[i] < pc && pc - plan->seals[i] <= MAX_DISPLACED)
+			return true;
+	return false;
+}
+
 static void check_frame(const struct kc_kernel *kernel, struct kc_plans *plans,
 			const struct kc_stack *stack, struct kc_checked_frame *checked)
 {
@@ -71,8 +106,12 @@ static void check_frame(const struct kc_kernel *kernel, struct kc_plans *plans,
 		set_blind(checked, KC_BLIND_UNREACHED);
 		return;
 	}
+	if (frame->displaced && may_be_unsealed(checked)) {
+		set_blind(checked, KC_BLIND_AMBIGUOUS);
+		return;
+	}
 	checked->slot = slot_address(frame, &checked->rule);
-	if (!checked->slot || !frame->cfa) {
+	if (!checked->slot || !frame->cfa || !is_extent_sure(kernel, checked)) {
 		set_blind(checked, KC_BLIND_NO_FRAME);
 		return;
 	}

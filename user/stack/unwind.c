@@ -218,7 +218,7 @@ static bool find_row(const struct cursor *at, struct kc_cfi_row *ret_row,
 /* The frame at the place in text where the code goes on. */
 static bool go_on(struct cursor *at, const struct kc_cfi_row *row, uint64_t target)
 {
-	struct kc_frame there = { .pc = target, .exact = true };
+	struct kc_frame there = { .pc = target, .exact = true, .displaced = true };
 
 	if (find_cfa(at, row, &there.sp) != KC_UNWIND_COMPLETE || there.sp < at->frame.sp ||
 	    there.sp > at->stack->top || (there.sp & 7) ||

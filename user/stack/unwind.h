@@ -41,11 +41,12 @@ static inline uint64_t kc_known_return(const struct kc_stack *stack, uint32_t nt
 }
 
 struct kc_frame {
-	uint64_t pc;  /* return address, or exact if `exact` */
-	uint64_t sp;  /* SP while at pc; for a call site: before the call pushed */
-	uint64_t bp;  /* frame pointer, as far as the tables track it */
-	uint64_t cfa; /* 0: not known (last frame) */
-	bool exact;   /* interrupted here, or not yet begun */
+	uint64_t pc;	/* return address, or exact if `exact` */
+	uint64_t sp;	/* SP while at pc; for a call site: before the call pushed */
+	uint64_t bp;	/* frame pointer, as far as the tables track it */
+	uint64_t cfa;	/* 0: not known (last frame) */
+	bool exact;	/* interrupted here, or not yet begun */
+	bool displaced; /* exact, but for what lies right before: code that goes on here was it */
 };
 
 /* Three different ends: it was the end; we can't tell; the data is bad. */

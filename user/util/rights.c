@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -33,6 +34,12 @@ void kc_want_files(size_t count)
 		return;
 	limit.rlim_cur = limit.rlim_max; /* more takes CAP_SYS_RESOURCE */
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void kc_keep_memory(void)
+{
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, -1);
 }
 
 /* With a limit, an allocation that goes beyond it would fail: worse than memory that is swapped. */

@@ -13,6 +13,13 @@ bool kc_has_right(unsigned int cap);
 void kc_want_files(size_t count);
 
 /*
+ * What is freed from now on stays ours. To give it back is to wait until each CPU that has run us
+ * has forgotten it (flush_tlb_mm_range() in arch/x86/mm/tlb.c), with our own CPU in its hands: not
+ * while one is held.
+ */
+void kc_keep_memory(void);
+
+/*
  * Keep memory from being swapped out: all that there is, and if no limit stands against it, what
  * comes later, too. 0 or -errno; *ret_later: what comes later is.
  */
