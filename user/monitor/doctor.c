@@ -255,7 +255,7 @@ static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *e
 	const struct kc_probe_counts *counts = &coverage->probes;
 	struct kc_failure failure;
 	bool has_tripwire, has_pulse;
-	size_t refused;
+	size_t refused, missing;
 	int err = kc_choose(engine->session, &(struct kc_wish){}, &failure, &choices);
 
 	if (!err)
@@ -283,7 +283,8 @@ static void look_at_probes(struct kc_checkup *checkup, const struct kc_engine *e
 	kc_attach_counts(attach, &coverage->probes);
 	kc_attach_watch_counts(attach, &coverage->watch);
 	coverage->watch.unwalked = kc_overlay_unwalked(engine->session->mem);
-	refused = counts->failed - !has_tripwire - !has_pulse;
+	missing = !has_tripwire + !has_pulse;
+	refused = counts->failed > missing ? counts->failed - missing : 0;
 	answer(checkup, EXAM_PROBES, counts->attached && !refused,
 	       "%lu in the %zu functions of a default watch, %zu refused", counts->attached,
 	       choices.count, refused);
