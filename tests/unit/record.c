@@ -95,7 +95,8 @@ static void hear(struct kc_events *events, struct kc_event *event)
 	}
 }
 
-extern const char interrupt_again[], simple[], simple_call[], simple_fails[];
+extern const char interrupt_again[], simple[], simple_call[], simple_fails[],
+	__x86_indirect_thunk_rax[], thunk_return[];
 
 /* All that a watch may have to tell, a reload in the middle. */
 static void watch_something(void)
@@ -313,17 +314,61 @@ static void tear(uint64_t addr, uint8_t *bytes, size_t len)
 
 #define SIMPLE_LEN (size_t)(simple_fails - simple)
 
+/* What the tape, which ends here, has of the text at addr. */
+static int end_and_read(struct kc_kernel *kernel, struct kc_facts *facts, uint64_t addr,
+			uint8_t *ret_taped, size_t len)
+{
+	struct kc_rebase rebase = *kc_facts_rebase(facts);
+	struct kc_tape_entry entries[64];
+	struct kc_failure failure;
+	struct kc_kernel *again;
+	size_t count = 0;
+	struct kc_mem *mem;
+	int err;
+
+	kc_facts_write(facts);
+	kc_facts_end(facts);
+	kc_kernel_free(kernel);
+	assert_int_equal(kc_tape_flush(tape), 0);
+	kc_tape_free(kc_take(tape));
+
+	assert_int_equal(kc_tape_open(tape_path, 0, &failure, &tape), 0);
+	while (kc_tape_next(tape, &entries[count]))
+		assert_true(++count < kc_countof(entries));
+	assert_int_equal(kc_facts_load(entries, count, &again, &mem), 0);
+	kc_facts_until(mem, entries + count);
+	err = kc_mem_read(mem, kc_rebase(&rebase, addr), ret_taped, len);
+	kc_kernel_free(again);
+	kc_mem_destroy(mem);
+	kc_tape_free(kc_take(tape));
+	unlink(tape_path);
+	return err;
+}
+
+/* A breakpoint that nothing comes to is no patch that has begun: a retpoline is all there. */
+static void text_of_a_retpoline(void **state)
+{
+	struct kc_kernel *kernel = fake_kernel();
+	size_t len = thunk_return + 1 - __x86_indirect_thunk_rax;
+	struct kc_facts *facts;
+	uint8_t read[32], taped[32];
+
+	(void)state;
+	assert_int_equal(kc_tape_create(tape_path, 0, 64 << 20, &tape), 0);
+	assert_int_equal(kc_facts_begin(kernel, tape, NULL, &facts), 0);
+	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)__x86_indirect_thunk_rax, read, len),
+			 0);
+	assert_int_equal(
+		end_and_read(kernel, facts, (uint64_t)__x86_indirect_thunk_rax, taped, len), 0);
+	assert_memory_equal(taped, __x86_indirect_thunk_rax, len);
+}
+
 /* simple(), as it was read before (if known) and in the patch; then as it is on the tape. */
 static int tape_of_patch(bool known, uint8_t ret_read[static 128], uint8_t ret_taped[static 128],
 			 size_t len)
 {
-	struct kc_kernel *kernel = fake_kernel(), *again;
-	struct kc_tape_entry entries[64];
-	struct kc_failure failure;
-	struct kc_rebase rebase;
+	struct kc_kernel *kernel = fake_kernel();
 	struct kc_facts *facts;
-	size_t count = 0;
-	struct kc_mem *mem;
 	int err;
 
 	assert_int_equal(kc_tape_create(tape_path, 0, 64 << 20, &tape), 0);
@@ -335,23 +380,7 @@ static int tape_of_patch(bool known, uint8_t ret_read[static 128], uint8_t ret_t
 	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple_call, ret_read, 5), 0);
 	assert_int_equal(kc_mem_read(kernel->mem, (uint64_t)simple, ret_read, SIMPLE_LEN), 0);
 	fake_on_read = NULL;
-	kc_facts_write(facts);
-	rebase = *kc_facts_rebase(facts);
-	kc_facts_end(facts);
-	kc_kernel_free(kernel);
-	assert_int_equal(kc_tape_flush(tape), 0);
-	kc_tape_free(kc_take(tape));
-
-	assert_int_equal(kc_tape_open(tape_path, 0, &failure, &tape), 0);
-	while (kc_tape_next(tape, &entries[count]))
-		assert_true(++count < kc_countof(entries));
-	assert_int_equal(kc_facts_load(entries, count, &again, &mem), 0);
-	kc_facts_until(mem, entries + count);
-	err = kc_mem_read(mem, kc_rebase(&rebase, (uint64_t)simple), ret_taped, len);
-	kc_kernel_free(again);
-	kc_mem_destroy(mem);
-	kc_tape_free(kc_take(tape));
-	unlink(tape_path);
+	err = end_and_read(kernel, facts, (uint64_t)simple, ret_taped, len);
 	return err;
 }
 
@@ -549,9 +578,10 @@ static void forged_event(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(told_again),	  TEST(without_a_copy),	       TEST(patched_text),
-		TEST(text_in_a_patch),	  TEST(text_never_seen_whole), TEST(cut_anywhere),
-		TEST(cut_between_blocks), TEST(changed_head),	       TEST(forged_event),
+		TEST(told_again),	   TEST(without_a_copy),     TEST(patched_text),
+		TEST(text_of_a_retpoline), TEST(text_in_a_patch),    TEST(text_never_seen_whole),
+		TEST(cut_anywhere),	   TEST(cut_between_blocks), TEST(changed_head),
+		TEST(forged_event),
 	};
 
 	return RUN(tests);

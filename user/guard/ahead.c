@@ -21,9 +21,6 @@
  */
 #define PIECE 64
 
-/* A call so short a way ahead is no call: it jumps over what only speculation runs. */
-#define SHORT_CALL 16
-
 /* What a register will hold, told by SP and BP as they are at pc. */
 enum kind { LOST, SP, BP, AT_SP, AT_BP }; /* that + offset; the word there */
 
@@ -301,7 +298,7 @@ static enum onward follow_insn(struct search *search, struct way *way, struct kc
 		}
 		break;
 	case KC_FLOW_CALL:
-		if (insn.target - next - 1 < SHORT_CALL) {
+		if (kc_is_short_call(&insn)) {
 			way->sp = plus(way->sp, -8);
 			if (!write_word(way, way->sp, (struct value){}))
 				return ENDS;

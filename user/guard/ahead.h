@@ -35,6 +35,12 @@ struct kc_ahead {
 	uint64_t target;
 };
 
+/* A call so short a way ahead is no call: it jumps over what only speculation runs. */
+static inline bool kc_is_short_call(const struct kc_insn *insn)
+{
+	return insn->flow == KC_FLOW_CALL && insn->target - (insn->addr + insn->len) - 1 < 16;
+}
+
 /*
  * False: the way on can't be followed, or leads through a stack-protector check: that is
  * compiled code, whose slot somebody has to look at.

@@ -16,7 +16,7 @@
 #include "verdict/event.h"
 
 /* Differences that wait for their second look; one too many takes the place of the oldest. */
-#define MAX_WAITING 64
+#define MAX_WAITING KC_MAX_ASKED
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 
@@ -317,8 +317,9 @@ static int tell_refused(struct kc_sampling *sampling)
 		sampling->most_refused = sampling->refused;
 	if (sampling->refused <= before)
 		return 0;
-	snprintf(text, sizeof(text), "no samples on %u CPUs: %s", sampling->refused,
-		 kc_strerror(err));
+	snprintf(text, sizeof(text), "no samples on %u CPUs: %s%s", sampling->refused,
+		 kc_strerror(err),
+		 err == -EINVAL ? " (kernel.perf_event_max_sample_rate is lower?)" : "");
 	return kc_sinks_notice(sampling->hearing.with.sinks, text);
 }
 
