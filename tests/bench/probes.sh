@@ -36,7 +36,7 @@ for round in 1 2 3; do
 			# --unsafe: it can't see where instructions begin
 			start bpftrace --unsafe /hand.bt ;;
 		esac
-		for what in futex nanosleep poll; do echo "$program $(calls $what 4)"; done
+		for what in futex nanosleep poll wake; do echo "$program $(calls $what 4)"; done
 		[ $program = none ] || { kill -INT $watcher; wait $watcher; }
 	done
 done

@@ -53,6 +53,26 @@ echo "probed: status $?"
 kcanary replay /mnt/probed -j >/mnt/probed-replayed
 cmp /mnt/probed-live /mnt/probed-replayed && echo "probed: the same"
 
+# What samples see, which are not on the tape but for what they find; and the module comes anew.
+kcanary record /mnt/sampled --sample 49 -j -o /mnt/sampled-live 2>/dev/null &
+watcher=$!
+until grep -qs '"type":"start"' /mnt/sampled-live; do sleep 0.1; done
+for n in 1 2 3; do
+	sh -c "echo toil 120000 8 >$control" &
+	toiler=$!
+	until [ "$(grep -c '"engine":"sample"' /mnt/sampled-live)" -ge $n ]; do sleep 0.1; done
+	sleep 2 # it is told again meanwhile
+	kill -9 $toiler
+	wait $toiler
+done
+rmmod stackfault && insmod /lib/stackfault.ko || exit 90
+sleep 3
+kill -INT $watcher
+wait $watcher
+echo "sampled: status $?"
+kcanary replay /mnt/sampled -j >/mnt/sampled-replayed
+cmp /mnt/sampled-live /mnt/sampled-replayed && echo "sampled: the same"
+
 kcanary record /mnt/tape -d 1; echo "again: status $?"
 ln -s /mnt/nowhere /mnt/link
 kcanary record /mnt/link -d 1; echo "link: status $?"
