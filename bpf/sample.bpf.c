@@ -29,17 +29,25 @@ struct {
 	__type(value, __u64);
 } asked SEC(".maps");
 
-static __always_inline void compare_asked(const struct here *here, struct kc_damage *damage)
+/* 0: nothing was asked of the current thread. Once, since user space may ask for another. */
+static __always_inline __u64 asked_slot(void)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	__u64 *slot = bpf_map_lookup_elem(&asked, &tid), word;
-	struct kc_places at = places(here);
+	volatile __u64 *slot = bpf_map_lookup_elem(&asked, &tid);
 
-	if (!slot || *slot < here->sp || *slot >= here->top ||
-	    bpf_probe_read_kernel(&word, sizeof(word), (void *)*slot) || word == here->canary)
+	return slot ? *slot : 0;
+}
+
+static __always_inline void compare_asked(const struct here *here, struct kc_damage *damage)
+{
+	struct kc_places at = places(here);
+	__u64 slot = asked_slot(), word;
+
+	if (slot < here->sp || slot >= here->top ||
+	    bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) || word == here->canary)
 		return;
 	kc_describe(damage, word, here->canary, &at);
-	damage->slot = *slot;
+	damage->slot = slot;
 	count_same(damage, word, here->top);
 }
 
@@ -57,7 +65,8 @@ int kc_sample(struct pt_regs *ctx) /* a struct bpf_perf_event_data begins with i
 	if (!pid_tgid || pid_tgid >> 32 == config.wanted.self ||
 	    how_current(&config.wanted) != WANTED)
 		return 0;
-	if (every > 1 && (count->taken + count->skipped) % every) {
+	/* A second look is not put off. */
+	if (every > 1 && (count->taken + count->skipped) % every && !asked_slot()) {
 		count->skipped++;
 		return 0;
 	}

@@ -462,6 +462,7 @@ enum kc_event_flag {
 	KC_EVENT_GUARD_DIFFERS = 1, /* the CPU's guard is not the task's canary */
 	KC_EVENT_HELD = 2,	    /* the CPU waits: struct kc_hold */
 	KC_EVENT_COMPARED = 4,	    /* hidden words tell more: see KC_HIDDEN_NEAR */
+	KC_EVENT_ANEW = 8,	    /* SAMPLE, by user space: it was told, and seen whole since */
 };
 
 /*

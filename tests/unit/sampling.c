@@ -311,6 +311,67 @@ static void queued(void **state)
 	assert_true(left.tv_nsec > 0);
 }
 
+/* A second look that is still to be taken when the watch ends. */
+static void left_at_the_end(void **state)
+{
+	struct {
+		struct kc_event event;
+		uint64_t words[8];
+	} last;
+
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	assert_int_equal(kc_sampling_look(sampling), 0);
+	memcpy(&last, sample_of(7, KC_HIDDEN_DATA, 1.1), sizeof(last));
+	fake_probing.samples[0] = &last.event;
+	assert_int_equal(kc_sampling_stop(sampling), 0);
+	assert_int_equal(seen.findings, 1);
+}
+
+/* Met now and then only, never whole: it is the same damage. */
+static void told_once(void **state)
+{
+	uint64_t now = kc_boot_ns();
+	struct kc_event *event;
+
+	(void)state;
+	for (int burst = 0; burst < 5; burst++) {
+		for (int i = 0; i < 2; i++) {
+			event = sample_of(7, KC_HIDDEN_DATA, 0);
+			event->task.boot_ns = now - (20 - 3 * burst) * SECOND + i * SECOND / 10;
+			take(event);
+		}
+		assert_int_equal(kc_sampling_follow(sampling), 0);
+	}
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(totals().probes.unproven, 0);
+}
+
+/* A pass that took long may be between two samples, and what was called is another's, then. */
+static void late_second(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	take(sample_of(7, KC_HIDDEN_DATA, 60));
+	assert_int_equal(seen.findings, 0);
+	assert_int_equal(totals().probes.unproven, 1);
+	take(sample_of(7, KC_HIDDEN_DATA, 60.1));
+	assert_int_equal(seen.findings, 1);
+}
+
+/* What was not filed was not told. */
+static void stale_and_then_not(void **state)
+{
+	(void)state;
+	take(sample_of(7, KC_HIDDEN_DATA, 1));
+	changing.stale_at = 0;
+	take(sample_of(7, KC_HIDDEN_DATA, 1.1));
+	changing.stale_at = -1;
+	take(sample_of(7, KC_HIDDEN_DATA, 1.2));
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(totals().watch.sample_again, 0);
+}
+
 /* More than 1 % of a CPU: fewer of them, until they take little. */
 static void left_out_when_dear(void **state)
 {
@@ -378,6 +439,10 @@ int main(void)
 		TEST(misread_rule),
 		TEST(refused),
 		TEST(queued),
+		TEST(left_at_the_end),
+		TEST(told_once),
+		TEST(late_second),
+		TEST(stale_and_then_not),
 		TEST(left_out_when_dear),
 		TEST(depths),
 	};

@@ -206,13 +206,22 @@ static int add_reach(struct kc_plan *plan, size_t *capacity, uint64_t pc, bool r
 	return err;
 }
 
-/* Between seal and check SP lies here as a rule. 0: not known. */
+/* Where SP lies between seal and check at more instructions than elsewhere, if at most of them. */
 static int32_t usual_depth(const struct kc_flow *flow)
 {
-	for (size_t i = 0; i < flow->count; i++)
-		if (flow->insns[i].in.live == KC_LIVE_SEALED && flow->insns[i].in.depth)
-			return flow->insns[i].in.depth;
-	return 0;
+	int32_t usual = 0;
+	size_t lead = 0;
+
+	for (size_t i = 0; i < flow->count; i++) {
+		const struct kc_flow_state *in = &flow->insns[i].in;
+
+		if (in->live != KC_LIVE_SEALED || !in->depth)
+			continue;
+		if (!lead)
+			usual = in->depth;
+		lead += in->depth == usual ? 1 : -1;
+	}
+	return usual;
 }
 
 /*

@@ -48,8 +48,8 @@ void kc_desk_seen(struct kc_desk *desk, const struct kc_record *task,
 void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uint64_t boot_ns);
 
 /*
- * A call that was first seen at this time, boot time, has its own frame there: what was told of the
- * thread as it ran before is another's.
+ * The thread was seen whole there as it ran, and differs anew since this time, boot time: what was
+ * told of it as it ran before is mended.
  */
 void kc_desk_other_call(struct kc_desk *desk, const struct kc_record *task,
 			struct kc_damaged damaged, uint64_t boot_ns);

@@ -176,6 +176,15 @@ static bool is_in_set(const struct kc_session *session, const struct kc_sym *sym
 	return false;
 }
 
+/* Will a check of it be compared? */
+static bool can_stand(struct kc_session *session, const struct kc_sym *sym)
+{
+	struct kc_choice choice;
+
+	look_into(session, sym, &choice);
+	return !choice.refused && choice.nr_checks;
+}
+
 /* One function, and what is to stand for it; set: if it is one of a set's. */
 static int add_with_callees(struct kc_session *session, const struct kc_sym *sym, const char *name,
 			    enum callees how, const char *const *set, struct kc_choices *choices)
@@ -183,12 +192,15 @@ static int add_with_callees(struct kc_session *session, const struct kc_sym *sym
 	bool takes_callees = how != CALLEES_NOT && !why_refused(session, sym) &&
 			     kc_plans_of(session->plans, sym)->reason == KC_PLAN_UNGUARDED;
 	struct kc_callee callees[MAX_CALLEES];
-	size_t count = 0, of_set = 0;
+	size_t found = 0, count = 0, of_set = 0;
 	int err = 0;
 
 	if (takes_callees)
-		count = kc_guarded_callees(session->kernel, session->plans, sym, callees,
+		found = kc_guarded_callees(session->kernel, session->plans, sym, callees,
 					   MAX_CALLEES);
+	for (size_t i = 0; i < found; i++)
+		if (how == CALLEES_TOO || can_stand(session, callees[i].sym))
+			callees[count++] = callees[i];
 	for (size_t i = 0; set && i < count; i++)
 		of_set += is_in_set(session, callees[i].sym, set);
 	if (how == CALLEES_OF_SET ? !of_set : how != CALLEES_INSTEAD || !count)

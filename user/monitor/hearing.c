@@ -91,7 +91,7 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	/* Its rules, and what it was proved by, are of the kernel as it was at the last pass. */
 	if ((is_gate || is_sample) && kc_source_is_stale(hearing->with.source))
 		return NOT_KNOWN_CODE;
-	if (is_sample)
+	if (event->flags & KC_EVENT_ANEW)
 		kc_desk_other_call(hearing->with.desk, &event->task, damaged, event->caller);
 	kc_source_now(hearing->with.source, &finding.time);
 	finding.seq = first->number;

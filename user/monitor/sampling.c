@@ -41,11 +41,12 @@
  * two looks can tell.
  */
 struct seen_frame {
-	uint64_t start_ns; /* of the thread; 0: nothing is here */
+	uint64_t start_ns; /* of the thread */
 	uint32_t tid;
-	uint64_t slot, function, returns_to;
-	uint64_t first_ns, last_ns; /* looks at it, boot time */
-	uint64_t told_ns, wait_ns;  /* when it was told last, and after how long it is again */
+	uint64_t slot, function, returns_to; /* slot 0: nothing is here */
+	uint64_t first_ns, last_ns; /* looks at it, boot time; first 0: it was whole at the last */
+	bool told, mended;	    /* by a second look; and seen whole since */
+	uint64_t next_ns, wait_ns;  /* when it is told again, and after how long then */
 	struct kc_record task;
 	char place[160];
 };
@@ -155,7 +156,7 @@ static bool is_same_frame(const struct seen_frame *a, const struct seen_frame *b
 static struct seen_frame *find_waiting(struct kc_sampling *sampling, const struct seen_frame *seen)
 {
 	for (size_t i = 0; i < MAX_WAITING; i++)
-		if (is_same_frame(&sampling->waiting[i], seen))
+		if (sampling->waiting[i].slot && is_same_frame(&sampling->waiting[i], seen))
 			return &sampling->waiting[i];
 	return NULL;
 }
@@ -172,12 +173,12 @@ static int drop(struct kc_sampling *sampling, struct seen_frame *waiting)
 {
 	const struct seen_frame dropped = *waiting;
 
-	if (!dropped.start_ns)
+	if (!dropped.slot)
 		return 0;
 	*waiting = (struct seen_frame){};
 	if (sampling->samples)
 		kc_samples_ask_no_more(sampling->samples, dropped.tid);
-	if (dropped.told_ns)
+	if (dropped.told)
 		return 0;
 	sampling->hearing.unproven++;
 	return kc_tell_unproven(sampling->hearing.with.sinks, &dropped.task, dropped.place,
@@ -185,11 +186,13 @@ static int drop(struct kc_sampling *sampling, struct seen_frame *waiting)
 }
 
 /* Looks that are further apart may be at two calls. */
-static uint64_t longest_gap(const struct kc_sampling *sampling)
+static bool is_too_old(const struct kc_sampling *sampling, const struct seen_frame *waiting,
+		       uint64_t now)
 {
-	uint64_t turns = MAX_TURNS * NSEC_PER_SEC * sampling->every / sampling->hz;
+	uint64_t turns = MAX_TURNS * NSEC_PER_SEC / sampling->hz;
 
-	return turns > NSEC_PER_SEC ? turns : NSEC_PER_SEC;
+	return !waiting->told &&
+	       waiting->last_ns + (turns > NSEC_PER_SEC ? turns : NSEC_PER_SEC) < now;
 }
 
 static int drop_old(struct kc_sampling *sampling, uint64_t now)
@@ -197,7 +200,7 @@ static int drop_old(struct kc_sampling *sampling, uint64_t now)
 	int err = 0;
 
 	for (size_t i = 0; i < MAX_WAITING; i++)
-		if (sampling->waiting[i].last_ns + longest_gap(sampling) < now)
+		if (is_too_old(sampling, &sampling->waiting[i], now))
 			err = kc_first_error(err, drop(sampling, &sampling->waiting[i]));
 	return err;
 }
@@ -220,12 +223,22 @@ static int tell_second(struct kc_sampling *sampling, const struct kc_event *even
 		       struct seen_frame *waiting)
 {
 	const struct kc_first none = {};
+	struct kc_told_counts before, after, by_probes;
+	int err;
 
 	memcpy(&sampling->second, event, event->task.size);
 	sampling->second.event.caller = waiting->first_ns;
-	waiting->wait_ns = waiting->told_ns ? 2 * waiting->wait_ns : NSEC_PER_SEC;
-	waiting->told_ns = event->task.boot_ns;
-	return kc_event_handle(&sampling->hearing, &sampling->second.event, &none);
+	sampling->second.event.flags |= waiting->mended ? KC_EVENT_ANEW : 0;
+	kc_desk_counts(sampling->hearing.with.desk, &before, &by_probes);
+	err = kc_event_handle(&sampling->hearing, &sampling->second.event, &none);
+	kc_desk_counts(sampling->hearing.with.desk, &after, &by_probes);
+	if (after.findings + after.repeated == before.findings + before.repeated)
+		return err;
+	waiting->told = true;
+	waiting->mended = false;
+	waiting->wait_ns = waiting->wait_ns ? 2 * waiting->wait_ns : NSEC_PER_SEC;
+	waiting->next_ns = event->task.boot_ns + waiting->wait_ns;
+	return err;
 }
 
 /* The innermost one that differs: the others of its stack are in the finding's views. */
@@ -233,28 +246,32 @@ static int on_difference(struct kc_sampling *sampling, const struct kc_event *ev
 			 const struct kc_checked_frame *frame)
 {
 	struct seen_frame seen, *waiting;
+	int err;
 
 	if (!identify(event, frame, &seen)) {
 		sampling->hearing.unproven++;
 		return 0;
 	}
 	waiting = find_waiting(sampling, &seen);
+	if (waiting && is_too_old(sampling, waiting, seen.last_ns)) {
+		err = drop(sampling, waiting);
+		return kc_first_error(err, wait_for_second(sampling, event, frame, &seen));
+	}
 	if (!waiting)
 		return wait_for_second(sampling, event, frame, &seen);
 	/* On another CPU its clock may have been first, and its sample is taken last. */
 	if (seen.last_ns <= waiting->last_ns)
 		return 0;
 	waiting->last_ns = seen.last_ns;
-	if (waiting->told_ns && seen.last_ns - waiting->told_ns < waiting->wait_ns) {
-		sampling->counts.sample_again++;
-		return 0;
-	}
+	if (!waiting->first_ns)
+		waiting->first_ns = seen.last_ns;
+	else if (seen.last_ns < waiting->next_ns)
+		sampling->counts.sample_again += waiting->told;
+	else if (event->damage.slot == waiting->slot)
+		return tell_second(sampling, event, waiting);
 	/* It was on its way before we asked, or while we asked for another of the thread's. */
-	if (event->damage.slot != waiting->slot) {
-		ask_for_slot(sampling, waiting);
-		return 0;
-	}
-	return tell_second(sampling, event, waiting);
+	ask_for_slot(sampling, waiting);
+	return 0;
 }
 
 /* What differed in a sample does so no more: whatever it was, it is no damage. */
@@ -266,7 +283,15 @@ static int on_intact(struct kc_sampling *sampling, const struct kc_event *event,
 	if (!identify(event, frame, &seen))
 		return 0;
 	waiting = find_waiting(sampling, &seen);
-	return waiting && waiting->last_ns < seen.last_ns ? drop(sampling, waiting) : 0;
+	if (!waiting || waiting->last_ns >= seen.last_ns)
+		return 0;
+	if (!waiting->told)
+		return drop(sampling, waiting);
+	/* What was told is not what may be met from now on. */
+	waiting->mended = true;
+	waiting->last_ns = seen.last_ns;
+	waiting->first_ns = waiting->next_ns = waiting->wait_ns = 0;
+	return 0;
 }
 
 static int look_at_frames(struct kc_sampling *sampling, const struct kc_event *event)
@@ -419,8 +444,9 @@ int kc_sampling_stop(struct kc_sampling *sampling)
 	if (!sampling->samples)
 		return 0;
 	kc_samples_stop(sampling->samples);
-	while (!err && !sampling->is_empty)
+	do
 		err = kc_sampling_look(sampling);
+	while (!err && !sampling->is_empty);
 	for (size_t i = 0; i < MAX_WAITING; i++)
 		err = kc_first_error(err, drop(sampling, &sampling->waiting[i]));
 	return err;

@@ -28,7 +28,8 @@ struct kc_samples {
 	struct clock {
 		struct bpf_link *link; /* NULL: this CPU is not sampled */
 		int fd;		       /* the link's */
-		uint64_t ns;	       /* that it had counted at the last look */
+		uint64_t ns;	       /* that it had counted at the last look, ... */
+		uint64_t samples;      /* ... and what it had brought */
 	} clocks[KC_MAX_CPUS];
 	unsigned int nr_cpus, hz, refused, follows;
 	int refused_by;
@@ -121,11 +122,13 @@ static void stop_clock(struct clock *clock)
  * (perf_event_exit_cpu() in kernel/events/core.c), which may have been between two looks, as in
  * each suspend.
  */
-static bool has_stopped(struct clock *clock)
+static bool has_stopped(struct clock *clock, const volatile struct kc_sample_count *count)
 {
-	uint64_t before = clock->ns;
+	uint64_t before = clock->ns, samples = clock->samples;
 
-	return read(clock->fd, &clock->ns, sizeof(clock->ns)) == sizeof(clock->ns) &&
+	clock->samples = count->taken + count->skipped;
+	return clock->samples == samples &&
+	       read(clock->fd, &clock->ns, sizeof(clock->ns)) == sizeof(clock->ns) &&
 	       clock->ns == before;
 }
 
@@ -143,7 +146,9 @@ void kc_samples_follow_cpus(struct kc_samples *samples)
 		struct clock *clock = &samples->clocks[cpu];
 		int err = 0;
 
-		if (clock->link && (!online[cpu] || (looks && has_stopped(clock))))
+		if (clock->link &&
+		    (!online[cpu] ||
+		     (looks && has_stopped(clock, &samples->skel->bss->sampled[cpu]))))
 			stop_clock(clock);
 		if (online[cpu] && !clock->link)
 			err = start_clock(samples, cpu);

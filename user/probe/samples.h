@@ -27,7 +27,7 @@ KC_DEFINE_AUTO(samples, struct kc_samples, kc_samples_free)
 /* CPUs come and go: start on those that have come. */
 void kc_samples_follow_cpus(struct kc_samples *samples);
 
-/* Take every nth alone. */
+/* Take every nth alone, and those of threads that something is asked of. */
 void kc_samples_thin(struct kc_samples *samples, unsigned int every);
 
 /* As kc_sweep_set_cgroup(). */

@@ -151,7 +151,8 @@ static size_t find_patch(struct kc_facts *facts, const uint8_t *bytes, size_t le
 		if (!kc_decode(facts->decoder, bytes + at, len - at, addr + at, &insn))
 			return behind ? at - 1 : len;
 		falls = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH ||
-			(insn.flow == KC_FLOW_CALL && !kc_is_short_call(&insn));
+			(insn.flow == KC_FLOW_CALL &&
+			 !(kc_is_short_call(&insn) && insn.target < addr + len));
 		behind = kc_arch()->is_breakpoint(bytes[at]);
 	}
 	return len;

@@ -40,6 +40,7 @@ void kc_keep_memory(void)
 {
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, -1);
+	mallopt(M_ARENA_MAX, 1);
 }
 
 /* With a limit, an allocation that goes beyond it would fail: worse than memory that is swapped. */
