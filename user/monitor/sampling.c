@@ -280,7 +280,7 @@ static int on_intact(struct kc_sampling *sampling, const struct kc_event *event,
 {
 	struct seen_frame seen, *waiting;
 
-	if (!identify(event, frame, &seen))
+	if (!sampling->next /* nothing has ever differed */ || !identify(event, frame, &seen))
 		return 0;
 	waiting = find_waiting(sampling, &seen);
 	if (!waiting || waiting->last_ns >= seen.last_ns)
