@@ -31,8 +31,8 @@ static __always_inline __u32 task_state(struct task_struct *task)
 }
 
 /*
- * From Linux commit 3ca1032ab7ab ("bpf: Introduce bpf_get_current_task_btf() helper"), v5.11, on
- * members of the current task can be loaded without a helper.
+ * From Linux commit 3ca1032ab7ab ("bpf: Implement get_current_task_btf and RET_PTR_TO_BTF_ID"),
+ * v5.11, on members of the current task can be loaded without a helper.
  */
 static __always_inline bool has_current_task_btf(void)
 {

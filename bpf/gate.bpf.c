@@ -81,15 +81,14 @@ static __always_inline bool describe(const struct kc_record *head, __u64 canary,
 	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)walked->slot) || word == canary)
 		return false;
 	__builtin_memset(damage, 0, sizeof(*damage));
-	damage->slot = walked->slot;
-	kc_describe(damage, word, canary,
-		    &(struct kc_places){
-			    .stack = head->top - config.thread_size,
-			    .stack_top = head->top,
-			    .text = config.text_start,
-			    .text_end = config.text_end,
-		    });
-	count_same(damage, word, head->top);
+	describe_found(walked->slot, word, canary,
+		       &(struct kc_places){
+			       .stack = head->top - config.thread_size,
+			       .stack_top = head->top,
+			       .text = config.text_start,
+			       .text_end = config.text_end,
+		       },
+		       damage);
 	return true;
 }
 

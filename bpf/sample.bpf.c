@@ -46,9 +46,7 @@ static __always_inline void compare_asked(const struct here *here, struct kc_dam
 	if (slot < here->sp || slot >= here->top ||
 	    bpf_probe_read_kernel(&word, sizeof(word), (void *)slot) || word == here->canary)
 		return;
-	kc_describe(damage, word, here->canary, &at);
-	damage->slot = slot;
-	count_same(damage, word, here->top);
+	describe_found(slot, word, here->canary, &at, damage);
 }
 
 SEC("perf_event")
@@ -71,12 +69,8 @@ int kc_sample(struct pt_regs *ctx) /* a struct bpf_perf_event_data begins with i
 		return 0;
 	}
 	count->taken++;
+	read_regs(ctx, &here);
 	here.site = interrupted_pc(ctx);
-	here.sp = probed_sp(ctx);
-	here.bp = probed_bp(ctx);
-	barrier_var(here.site);
-	barrier_var(here.sp);
-	barrier_var(here.bp);
 	if (!locate(task, &here)) {
 		count->other_stack++;
 		return 0;

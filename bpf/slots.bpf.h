@@ -91,4 +91,13 @@ static __always_inline void count_same(struct kc_damage *damage, __u64 found, __
 	lose_if(KC_LOSS_BELOW, failed);
 }
 
+/* What may be told of the word that was found in a slot, and of those beside it. */
+static __always_inline void describe_found(__u64 slot, __u64 word, __u64 canary,
+					   const struct kc_places *at, struct kc_damage *damage)
+{
+	damage->slot = slot;
+	kc_describe(damage, word, canary, at);
+	count_same(damage, word, at->stack_top);
+}
+
 #endif

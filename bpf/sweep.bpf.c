@@ -135,15 +135,14 @@ __noinline int describe_slot(__u32 tid, __u32 nth, __u64 canary, __u64 top)
 	slot = top - 8ULL * cached->slot[nth];
 	if (bpf_probe_read_kernel(&word, sizeof(word), (void *)slot))
 		return 1;
-	out->damage[nth].slot = slot;
-	kc_describe(&out->damage[nth], word, canary,
-		    &(struct kc_places){
-			    .stack = top - config.thread_size,
-			    .stack_top = top,
-			    .text = config.text_start,
-			    .text_end = config.text_end,
-		    });
-	count_same(&out->damage[nth], word, top);
+	describe_found(slot, word, canary,
+		       &(struct kc_places){
+			       .stack = top - config.thread_size,
+			       .stack_top = top,
+			       .text = config.text_start,
+			       .text_end = config.text_end,
+		       },
+		       &out->damage[nth]);
 	return 0;
 }
 
