@@ -15,14 +15,14 @@
 
 struct prove_options {
 	struct kc_texts globs;
-	unsigned int sample;
+	unsigned int number;
 	unsigned int duration;
 	unsigned int seed;
 	bool seeded;
 	unsigned int verbose;
 };
 
-static const struct prove_options defaults = { .sample = 64, .duration = 10 };
+static const struct prove_options defaults = { .number = 64, .duration = 10 };
 
 /* Any number is a seed, so that one was given must be known. */
 static int note_seed(const struct kc_option *row, const char *arg, void *given,
@@ -39,7 +39,7 @@ static const struct kc_option rows[] = {
 	{ "function", 'f', "GLOB", KC_TEXTS(struct prove_options, globs),
 	  .help = "choose among these functions", .none = (const char *const[]){ "all", NULL },
 	  .many = "GLOBs" },
-	{ "number", 'N', "COUNT", KC_NUMBER(struct prove_options, sample, 1, KC_MAX_POINTS),
+	{ "number", 'N', "COUNT", KC_NUMBER(struct prove_options, number, 1, KC_MAX_POINTS),
 	  .help = "how many functions to choose at random" },
 	KC_ROW_DURATION(struct prove_options, 1 << 20, "compare for this long"),
 	{ "seed", 0, "NUMBER", KC_NUMBER(struct prove_options, seed, 0, UINT32_MAX),
@@ -153,7 +153,7 @@ static int prove(const struct prove_options *options, struct kc_session *session
 	if (!available)
 		return kc_fail(ret_failure, KC_EXIT_USAGE, -ENOENT,
 			       "no function is named like that");
-	proved = calloc(options->sample, sizeof(*proved));
+	proved = calloc(options->number, sizeof(*proved));
 	if (!proved)
 		return kc_fail_nomem(ret_failure);
 	err = kc_probes_new(&(struct kc_probe_options){ .kernel = session->kernel }, ret_failure,
@@ -161,7 +161,7 @@ static int prove(const struct prove_options *options, struct kc_session *session
 	if (err)
 		return err;
 	/* Refused functions make way for others. */
-	for (size_t i = 0; i < available && chosen < options->sample; i++) {
+	for (size_t i = 0; i < available && chosen < options->number; i++) {
 		const struct kc_plan *plan = kc_plans_of(session->plans, syms[i]);
 		struct kc_points points;
 

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/rights.h"
 #include "monitor/record.h"
+#include "monitor/sampling.h"
 #include "monitor/watch.h"
 #include "source/live.h"
 #include "util/log.h"
@@ -49,7 +50,7 @@ static const struct watch_command defaults = { .watch = {
 						       .period = 1000,
 						       .max_cpu = 5,
 						       .max_probes = 64,
-						       .sample_hz = 11,
+						       .sample_hz = KC_SAMPLE_HZ,
 						       .headroom = 2048,
 						       .hold_off = 50,
 						       .hold_max = 1000,

@@ -153,8 +153,8 @@ void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uin
 	}
 }
 
-void kc_desk_other_call(struct kc_desk *desk, const struct kc_record *task,
-			struct kc_damaged damaged, uint64_t boot_ns)
+void kc_desk_differs_anew(struct kc_desk *desk, const struct kc_record *task,
+			  struct kc_damaged damaged, uint64_t boot_ns)
 {
 	struct victim *victim = find_victim(desk, task);
 

@@ -51,8 +51,8 @@ void kc_desk_seen_intact(struct kc_desk *desk, const struct kc_record *task, uin
  * The thread was seen whole there as it ran, and differs anew since this time, boot time: what was
  * told of it as it ran before is mended.
  */
-void kc_desk_other_call(struct kc_desk *desk, const struct kc_record *task,
-			struct kc_damaged damaged, uint64_t boot_ns);
+void kc_desk_differs_anew(struct kc_desk *desk, const struct kc_record *task,
+			  struct kc_damaged damaged, uint64_t boot_ns);
 
 enum kc_filed {
 	KC_FILED_WRITTEN,  /* to the sinks; kc_sinks_sync() is the caller's */

@@ -193,6 +193,7 @@ static int add_with_callees(struct kc_session *session, const struct kc_sym *sym
 			     kc_plans_of(session->plans, sym)->reason == KC_PLAN_UNGUARDED;
 	struct kc_callee callees[MAX_CALLEES];
 	size_t found = 0, count = 0, of_set = 0;
+	bool replaced;
 	int err = 0;
 
 	if (takes_callees)
@@ -203,7 +204,8 @@ static int add_with_callees(struct kc_session *session, const struct kc_sym *sym
 			callees[count++] = callees[i];
 	for (size_t i = 0; set && i < count; i++)
 		of_set += is_in_set(session, callees[i].sym, set);
-	if (how == CALLEES_OF_SET ? !of_set : how != CALLEES_INSTEAD || !count)
+	replaced = how == CALLEES_OF_SET ? of_set : how == CALLEES_INSTEAD && count;
+	if (!replaced)
 		err = add_as(session, sym, name, choices);
 	for (size_t i = 0; !err && how != CALLEES_OF_SET && i < count; i++)
 		err = add(session, callees[i].sym, sym, choices);

@@ -14,13 +14,12 @@
 #include "monitor/attach.h"
 #include "monitor/lookers.h"
 #include "monitor/pass.h"
+#include "monitor/sampling.h"
 #include "probe/cgroup.h"
 #include "probe/samples.h"
 #include "source/live.h"
 #include "util/log.h"
 #include "util/rights.h"
-
-#define SAMPLE_HZ 11 /* a default watch's */
 
 enum exam {
 	EXAM_KERNEL,
@@ -218,7 +217,7 @@ static void look_at_samples(struct kc_checkup *checkup, const struct kc_kernel *
 	unsigned int refused;
 	int err;
 
-	if (kc_samples_new(kernel, &everybody, SAMPLE_HZ, &failure, &samples)) {
+	if (kc_samples_new(kernel, &everybody, KC_SAMPLE_HZ, &failure, &samples)) {
 		answer(checkup, EXAM_SAMPLES, false, "%s", failure.text);
 		return;
 	}

@@ -92,7 +92,7 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	if ((is_gate || is_sample) && kc_source_is_stale(hearing->with.source))
 		return NOT_KNOWN_CODE;
 	if (event->flags & KC_EVENT_ANEW)
-		kc_desk_other_call(hearing->with.desk, &event->task, damaged, event->caller);
+		kc_desk_differs_anew(hearing->with.desk, &event->task, damaged, event->caller);
 	kc_source_now(hearing->with.source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;
@@ -113,6 +113,7 @@ int kc_event_handle(struct kc_hearing *hearing, const struct kc_event *event,
 
 	kc_source_event(hearing->with.source, event, first);
 	filed = file_event(hearing, event, first, &seq);
+	hearing->is_told = filed == KC_FILED_WRITTEN || filed == KC_FILED_KNOWN;
 	hearing->unproven += filed >= KC_FILED_NOBODYS;
 	err = filed < 0 ? filed : tell_outcome(hearing, first->number, filed, seq);
 	if (!err && filed >= NOT_PROVED && !first->number)

@@ -8,6 +8,7 @@
 struct kc_hearing {
 	struct kc_engine with;
 	unsigned int told; /* notices of events not proved */
+	bool is_told; /* the last one is a finding, or is counted as one seen again or too many */
 	uint64_t unproven; /* events that proved nothing, or that nobody could be found for */
 };
 

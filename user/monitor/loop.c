@@ -172,7 +172,7 @@ static int check_modules(struct kc_loop *loop)
 }
 
 /* Now and then: do the probes still run, and whom are they about? 0 or a sink's error. */
-static int look_after_probes(struct kc_loop *loop)
+static int look_after(struct kc_loop *loop)
 {
 	int err = loop->sampling ? kc_sampling_follow(loop->sampling) : 0;
 
@@ -196,7 +196,7 @@ static int remark(struct kc_loop *loop, struct due *due)
 	if (!err && loop->attach)
 		err = check_modules(loop);
 	if (!err && take_turn(&due->alive, ALIVE_EVERY, coverage.seconds))
-		err = look_after_probes(loop);
+		err = look_after(loop);
 	if (!err && take_turn(&due->stats, STATS_EVERY, coverage.seconds)) {
 		kc_loop_coverage(loop, &coverage);
 		err = kc_sinks_stats(loop->sinks, &coverage);
@@ -240,7 +240,7 @@ static int look(struct kc_loop *loop, struct due *due)
 	return err ?: remark(loop, due);
 }
 
-/* As wait_and_handle(), and look after the probes now and then. */
+/* As wait_and_handle(), and look after probes and samples now and then. */
 static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespec *next)
 {
 	struct timespec until;
@@ -250,10 +250,10 @@ static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespe
 	do {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until = after_ms(until, ALIVE_EVERY * 1000);
-		last = !is_before(&until, next);
+		last = !(loop->attach || loop->sampling) || !is_before(&until, next);
 		err = wait_and_handle(loop, signals, last ? next : &until);
 		if (!err && !last)
-			err = look_after_probes(loop);
+			err = look_after(loop);
 	} while (!err && !last);
 	return err;
 }

@@ -8,6 +8,7 @@
 #include "monitor/hearing.h"
 #include "monitor/unseen.h"
 #include "probe/cgroup.h"
+#include "probe/probes.h"
 #include "probe/samples.h"
 #include "stack/place.h"
 #include "util/array.h"
@@ -27,10 +28,10 @@
 #define MAX_AT_ONCE 2048
 
 /*
- * What samples may take of a CPU, at 1 Hz: 1 % at the default of 11. What is beyond that is left
+ * What samples may take of a CPU, at 1 Hz: 1 % at the default rate. What is beyond that is left
  * out, until they take a third of it.
  */
-#define MAX_SHARE (0.01 / 11)
+#define MAX_SHARE (0.01 / KC_SAMPLE_HZ)
 #define MAX_EVERY 64
 
 /* Whoever waits for samples is not waked up for each. */
@@ -70,20 +71,13 @@ struct kc_sampling {
 	uint64_t looked_ns;	       /* when we did last, boot time */
 	double thinned, spent;	       /* when `every` was last thought of; CPU time since, s */
 	struct kc_sweep_counts stacks; /* what they could tell, and could not */
-	struct kc_watch_counts counts;
+	uint64_t again;		       /* samples of damage that was told before */
 	struct kc_checked_stack checked;
-	struct {
-		struct kc_event event;
-		uint64_t words[KC_STACK_WORDS];
-	} second;
+	struct kc_arrived second;
 	struct deepest deepest[KC_DEEP_THREADS];
 	struct kc_deep_thread deep_threads[2 * KC_DEEP_THREADS];
 	struct kc_depths depths;
 };
-_Static_assert(offsetof(struct kc_sampling, second.words) ==
-		       offsetof(struct kc_sampling, second.event) + sizeof(struct kc_event),
-	       "the words follow the event");
-
 int kc_sampling_new(const struct kc_engine *engine, struct kc_sampling **ret_sampling)
 {
 	struct kc_sampling *sampling = calloc(1, sizeof(*sampling));
@@ -223,16 +217,13 @@ static int tell_second(struct kc_sampling *sampling, const struct kc_event *even
 		       struct seen_frame *waiting)
 {
 	const struct kc_first none = {};
-	struct kc_told_counts before, after, by_probes;
 	int err;
 
 	memcpy(&sampling->second, event, event->task.size);
 	sampling->second.event.caller = waiting->first_ns;
 	sampling->second.event.flags |= waiting->mended ? KC_EVENT_ANEW : 0;
-	kc_desk_counts(sampling->hearing.with.desk, &before, &by_probes);
 	err = kc_event_handle(&sampling->hearing, &sampling->second.event, &none);
-	kc_desk_counts(sampling->hearing.with.desk, &after, &by_probes);
-	if (after.findings + after.repeated == before.findings + before.repeated)
+	if (!sampling->hearing.is_told)
 		return err;
 	waiting->told = true;
 	waiting->mended = false;
@@ -266,7 +257,7 @@ static int on_difference(struct kc_sampling *sampling, const struct kc_event *ev
 	if (!waiting->first_ns)
 		waiting->first_ns = seen.last_ns;
 	else if (seen.last_ns < waiting->next_ns)
-		sampling->counts.sample_again += waiting->told;
+		sampling->again += waiting->told;
 	else if (event->damage.slot == waiting->slot)
 		return tell_second(sampling, event, waiting);
 	/* It was on its way before we asked, or while we asked for another of the thread's. */
@@ -478,7 +469,7 @@ void kc_sampling_counts(const struct kc_sampling *sampling, struct kc_coverage *
 	counts->sample_other_stack = sampled.other_stack;
 	counts->sample_skipped = sampled.skipped;
 	counts->sample_slots = stacks->verified;
-	counts->sample_again = sampling->counts.sample_again;
+	counts->sample_again = sampling->again;
 	counts->sample_unplanned = stacks->blind[KC_BLIND_NO_PLAN];
 	counts->sample_unsure = count_unsure(stacks);
 	for (size_t i = 0; i < KC_UNWIND_NR_ENDS; i++)

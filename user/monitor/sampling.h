@@ -10,6 +10,8 @@
 #include "monitor/engine.h"
 #include "probe/sweep.h"
 
+#define KC_SAMPLE_HZ 11 /* unless another rate is asked for */
+
 struct kc_sampling;
 
 /* Nothing is sampled yet. The engine (copied) is borrowed. 0 or -ENOMEM. */

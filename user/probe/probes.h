@@ -131,6 +131,14 @@ bool kc_probes_missed(const struct kc_probes *probes, uint64_t *ret_missed);
 /* CPUs whose guard is not compared, since its place can't be told. */
 size_t kc_probes_guards_unread(const struct kc_probes *probes);
 
+/* An event with room for its words. */
+struct kc_arrived {
+	struct kc_event event;
+	uint64_t words[KC_STACK_WORDS];
+};
+_Static_assert(sizeof(struct kc_arrived) == sizeof(struct kc_event) + 8 * KC_STACK_WORDS,
+	       "the words follow the event");
+
 /* Is an event's payload what its head says? `size`: bytes that there are. */
 static inline bool kc_event_is_whole(const struct kc_event *event, size_t size)
 {

@@ -7,19 +7,12 @@
 
 #include "kc_record.h"
 
+struct kc_arrived;
 struct kc_filter;
 struct kc_gate;
 struct ring_buffer;
 struct kc_probes;
 struct kc_sweep;
-
-/* The event that was handed out last. */
-struct kc_arrived {
-	struct kc_event event;
-	uint64_t words[KC_STACK_WORDS];
-};
-_Static_assert(sizeof(struct kc_arrived) == sizeof(struct kc_event) + 8 * KC_STACK_WORDS,
-	       "the words follow the event");
 
 /* A ring buffer of events, each into *arrived (borrowed) when it is taken. NULL and errno. */
 struct ring_buffer *kc_ring_new(int map_fd, struct kc_arrived *arrived);
