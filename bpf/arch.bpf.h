@@ -101,11 +101,19 @@ static __always_inline __u32 compat_flag(struct task_struct *task)
 
 #define USER_CS 0x33 /* 64-bit code's */
 
-/* The system call that they ask for. */
+/*
+ * The system call that they ask for. In an interrupt or a fault of user mode it is -1 (idtentry in
+ * arch/x86/entry/entry_64.S), and the registers are the program's own business.
+ */
 static __always_inline void fill_call(const struct pt_regs *regs, struct kc_event *event)
 {
-	if (event->task.flags & KC_RECORD_COMPAT) {
-		event->syscall = (__s32)regs->orig_ax; /* -1: in none */
+	bool compat = event->task.flags & KC_RECORD_COMPAT;
+	__s64 call = compat ? (__s32)regs->orig_ax : (__s64)regs->orig_ax;
+
+	if (call < 0 || (!compat && regs->cs != USER_CS))
+		return;
+	event->syscall = call;
+	if (compat) {
 		event->args[0] = (__u32)regs->bx;
 		event->args[1] = (__u32)regs->cx;
 		event->args[2] = (__u32)regs->dx;
@@ -114,9 +122,6 @@ static __always_inline void fill_call(const struct pt_regs *regs, struct kc_even
 		event->args[5] = (__u32)regs->bp;
 		return;
 	}
-	if (regs->cs != USER_CS)
-		return;
-	event->syscall = regs->orig_ax;
 	event->args[0] = regs->di;
 	event->args[1] = regs->si;
 	event->args[2] = regs->dx;

@@ -11,10 +11,13 @@ until grep -qs '"type":"start"' watch.json; do sleep 0.1; done
 for tid in $(sed -n 's/^a01-[a-z-]* //p' app); do
 	for n in 0 1 2; do echo "canary $tid $n" >$control; done
 done
+secret=a1b2c3d4e5f60700
 # Threads come and go, and so do canaries; on a busy machine it takes longer to see many.
 while [ "$(sort -u canaries 2>/dev/null | wc -l)" -le 150 ]; do
 	load 10 >/dev/null 2>&1 &
 	load=$!
+	# Nor what a program has in its registers while it is in no system call.
+	faulter $secret 10 &
 	while kill -0 $load 2>/dev/null; do
 		cat $control-canaries >>canaries
 		sleep 0.2
@@ -23,12 +26,12 @@ done
 kcanary audit -v >audit.out 2>audit.err
 cat $control-canaries >>canaries
 kill -STOP $watcher
-sort -u canaries >all
+{ sort -u canaries; echo "0 $secret"; } >all
 untape tape >untaped || echo "untape: $?"
 leak all -p $watcher watch.json watch.err audit.out audit.err tape untaped
 echo "leak: status $?"
 # That the search can find one: five bytes of some canary, among other things.
-canary=$(tail -n 1 all | cut -d' ' -f2)
+canary=$(head -n 1 all | cut -d' ' -f2)
 printf 'text' >planted
 for at in 3 5 7 9 11; do printf "\\x$(echo $canary | cut -c$at-$((at + 1)))"; done |
 	od -An -tx1 | tr -d '\n' | awk '{for (i = NF; i; i--) printf "\\x%s", $i}' >escaped
