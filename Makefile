@@ -42,7 +42,7 @@ BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 # they share ring buffer, losses, configuration and scratch (bpf/emit.bpf.h). Who defines a map
 # comes first: libbpf's linker (1.1) leaves one that it has met as an extern before at offset 0 of
 # .maps (linker_append_btf()), and then "map relo failed to find map for section '.maps'".
-BPF_ALONE := kmem sweep gate sample
+BPF_ALONE := kmem sweep gate sample words
 BPF_FIRST := $(B)/bpf/emit.bpf.o
 PROBES_OBJECTS := $(BPF_FIRST) $(filter-out $(BPF_FIRST) $(BPF_ALONE:%=$(B)/bpf/%.bpf.o),$(BPF_OBJECTS))
 SKELETONS := $(BPF_ALONE:%=$(B)/gen/%.skel.h) $(B)/gen/probes.skel.h

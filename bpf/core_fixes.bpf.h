@@ -90,4 +90,100 @@ static __always_inline bool task_in_cgroup(struct task_struct *task, __u64 id, b
 	return false;
 }
 
+/*
+ * A page's books: where its head is, whether it is a slab, and of which cache.
+ *
+ *	v5.17  struct slab has the cache, where struct page had it: Linux commit d122019bf061 ("mm:
+ *	       Split slab into its own type")
+ *	v6.11  PG_slab became a type of page: PGTY_slab, in the upper byte
+ *	v7.1   compound_head became compound_info, which may hold a mask
+ */
+struct page___any {
+	unsigned long compound_head, compound_info;
+	struct kmem_cache *slab_cache;
+	unsigned int page_type;
+} __attribute__((preserve_access_index));
+
+struct page {
+	unsigned long flags;
+} __attribute__((preserve_access_index));
+
+struct slab {
+	struct kmem_cache *slab_cache;
+} __attribute__((preserve_access_index));
+
+enum pageflags { PG_slab = 9 };
+enum pagetype { PGTY_slab = 0xf5 };
+
+static __always_inline __u64 compound_info(struct page___any *page)
+{
+	__u64 info = 0;
+
+	if (bpf_core_field_exists(page->compound_head))
+		bpf_core_read(&info, sizeof(info), &page->compound_head);
+	else if (bpf_core_field_exists(page->compound_info))
+		bpf_core_read(&info, sizeof(info), &page->compound_info);
+	return info;
+}
+
+static __always_inline bool knows_slabs(void)
+{
+	return bpf_core_enum_value_exists(enum pagetype, PGTY_slab) ||
+	       bpf_core_enum_value_exists(enum pageflags, PG_slab);
+}
+
+/* Of the head page. False also if it can't be read. */
+static __always_inline bool is_slab(struct page___any *page)
+{
+	__u64 flags = 0;
+	__u32 type = 0;
+
+	if (bpf_core_enum_value_exists(enum pagetype, PGTY_slab))
+		return !bpf_core_read(&type, sizeof(type), &page->page_type) &&
+		       type >> 24 == bpf_core_enum_value(enum pagetype, PGTY_slab);
+	/* A page's first word. */
+	return !bpf_probe_read_kernel(&flags, sizeof(flags), page) &&
+	       flags >> bpf_core_enum_value(enum pageflags, PG_slab) & 1;
+}
+
+static __always_inline __u64 slab_cache_of(struct page___any *page)
+{
+	struct slab *slab = (void *)page;
+	__u64 cache = 0;
+
+	if (bpf_core_field_exists(slab->slab_cache))
+		bpf_core_read(&cache, sizeof(cache), &slab->slab_cache);
+	else if (bpf_core_field_exists(page->slab_cache))
+		bpf_core_read(&cache, sizeof(cache), &page->slab_cache);
+	return cache;
+}
+
+/*
+ * vmalloc areas are in one tree up to v6.8, and in that of a node each from Linux commit
+ * d093602919ad ("mm: vmalloc: remove global vmap_area_root rb-tree"), v6.9, on.
+ */
+struct rb_root {
+	struct rb_node *rb_node;
+} __attribute__((preserve_access_index));
+
+struct rb_list {
+	struct rb_root root;
+} __attribute__((preserve_access_index));
+
+struct vmap_node {
+	struct rb_list busy;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool has_vmap_nodes(void)
+{
+	return bpf_core_type_exists(struct vmap_node);
+}
+
+/* Where the address of the nth node's tree's root is kept. */
+static __always_inline __u64 vmap_tree(__u64 nodes, __u64 nth)
+{
+	return nodes + nth * bpf_core_type_size(struct vmap_node) +
+	       bpf_core_field_offset(struct vmap_node, busy.root.rb_node);
+}
+
 #endif

@@ -178,16 +178,13 @@ static __always_inline void differs(struct task_struct *prev, struct task_struct
 
 /*
  * Is the stack that this runs on, of who leaves the CPU, all but used up? The context lies on it
- * (bpf_trace_run4() in kernel/trace/bpf_trace.c; our own frame may not: private stacks, v6.13). Its
- * address is read back as a number, which the verifier does not let us make of a pointer.
+ * (bpf_trace_run4() in kernel/trace/bpf_trace.c; our own frame may not: private stacks, v6.13).
  */
 static __always_inline bool is_too_deep(void *ctx, struct task_struct *prev)
 {
-	void *volatile context = ctx;
-	__u64 sp = 0;
+	__u64 sp = as_number(ctx);
 
-	return bpf_probe_read_kernel(&sp, sizeof(sp), (void *)&context) ||
-	       sp - task_stack(prev) < KC_DEEP_LEFT;
+	return !sp || sp - task_stack(prev) < KC_DEEP_LEFT;
 }
 
 SEC("tp_btf/sched_switch")

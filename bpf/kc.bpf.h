@@ -17,6 +17,19 @@
 #define ENOENT 2
 #define EEXIST 17
 
+/*
+ * A pointer that the verifier lets us make no number of: read back from where it was put. 0: it
+ * can't be read.
+ */
+static __always_inline __u64 as_number(void *pointer)
+{
+	void *volatile kept = pointer;
+	__u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), (void *)&kept);
+	return number;
+}
+
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 #endif

@@ -96,6 +96,27 @@ struct task_struct {
 	struct thread_struct thread;
 };
 
+struct rb_node {
+	struct rb_node *rb_right;
+	struct rb_node *rb_left;
+};
+
+struct vm_struct {
+	const void *caller;
+};
+
+struct vmap_area {
+	unsigned long va_start;
+	unsigned long va_end;
+	struct rb_node rb_node;
+	struct vm_struct *vm;
+};
+
+struct kmem_cache {
+	unsigned int size;
+	const char *name;
+};
+
 struct bpf_iter_meta {
 	union {
 		struct seq_file *seq;

@@ -158,7 +158,9 @@ def alien(kernel):
     verdict = findings[0]["verdict"]
     need(findings[0]["code"]["function"] == "stackfault_framed", str(findings[0]["code"]), guest)
     need(verdict["class"] == "alien-frame" and verdict["confidence"] == "high", str(verdict), guest)
-    return verdict["why"][0]
+    words = [word["what"] for word in findings[0]["frame"].get("points_to", ())]
+    need(any(what.startswith("[") for what in words), f"points to {words}", guest)
+    return f"{verdict['why'][0]}; {', '.join(words)}"
 
 
 def afar(kernel):
@@ -961,6 +963,39 @@ def frames(kernel):
             f"slots in {' '.join(functions)}")
 
 
+POINTED = {
+    "slab": r"\[kmalloc-(rnd-\d+-|cg-)?64\]\+0x10",
+    "page": r"a page of memory, no slab's",
+    "percpu": r"cpu_info\+0x8 of CPU 0",
+    "vmalloc": r"vmalloc area of \S+\+0x[0-9a-f]+ \[stackfault\], \+0x1008",
+    "static": r"init_uts_ns\+0x8",
+    "stack": r"stack of thread {shell}, depth 0x100",
+    "task": r"task_struct of thread {shell}, \+0x18",
+    "canary": r"the canary of thread {shell}",
+}
+
+
+def pointed(kernel):
+    """What a kernel address in a damaged slot points to is told, by name and never as it is."""
+    guest = Guest(kernel, "sh /pointed.sh", files=["pointed.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    shell = guest.value(r"^shell: (\d+)$")
+    for kind, what in POINTED.items():
+        what = what.replace("{shell}", shell)
+        findings = guest.events("finding", f"{kind}:out: ")
+        need(findings, f"{kind}: not found", guest)
+        for finding in findings:
+            slots = [word for word in finding["frame"].get("points_to", ())
+                     if re.fullmatch(what, word["what"])]
+            need(slots, f"{kind}: {finding['frame'].get('points_to')}", guest)
+            need((finding["verdict"]["class"] == "wrong-stack") == (kind == "canary"),
+                 f"{kind}: {finding['verdict']}", guest)
+    for told in (r"<- slot, DAMAGED, ", "it points to "):
+        need(re.search(rf"^text: .*{told}{POINTED['slab']}$", guest.output, re.M), told, guest)
+    return f"{len(POINTED)} kinds"
+
+
 def rerouted(kernel):
     """A return address that changes while its thread sleeps is found, though it is one."""
     guest = Guest(kernel, "sh /rerouted.sh", files=["rerouted.sh"])
@@ -1176,7 +1211,7 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
-                  disarmed, recorded, frames, rerouted, misled, compat, prove, doctored, traps, nanosleep, futex, leak,
+                  disarmed, recorded, frames, pointed, rerouted, misled, compat, prove, doctored, traps, nanosleep, futex, leak,
                   quiet, soak, gated, walk, calls, flood, grouped, clean, endures, bombed, modules,
                   patched, foreign, sampled)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]

@@ -21,6 +21,9 @@
  *
  *   canary TID N     turn around the Nth word that holds the thread's canary,
  *                    whether it is a slot or a stale copy
+ *   plant TID N WHAT what `canary` chooses: put there a pointer into slab (kmalloc-64), page,
+ *                    percpu (cpu_info), vmalloc or static (init_uts_ns), stack or task of who
+ *                    writes this, or its canary
  *   return TID N     zero the Nth word that looks like a return address
  *   reroute TID FUNC put the return address of a caller in the place of the first one that
  *                    leads into FUNC and is as it was
@@ -67,9 +70,12 @@
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
+#include <linux/utsname.h>
 #include <linux/version.h>
+#include <linux/vmalloc.h>
 
 #include <asm/unwind.h>
 
@@ -361,6 +367,41 @@ static int poke(const char *what, pid_t tid, unsigned int n)
 	if (!err)
 		*word = what[0] == 'c' ? ~*word : 0;
 	rcu_read_unlock();
+	return err;
+}
+
+/* What pointers are made to; what they lie behind is freed when the module goes. */
+static void *planted_object, *planted_area;
+static unsigned long planted_page;
+
+static unsigned long pointer_to(const char *what)
+{
+	if (!planted_object)
+		planted_object = kmalloc(64, GFP_KERNEL);
+	if (!planted_area)
+		planted_area = vmalloc(2 * PAGE_SIZE);
+	if (!planted_page)
+		planted_page = __get_free_page(GFP_KERNEL);
+	if (!planted_object || !planted_area || !planted_page)
+		return 0;
+	return !strcmp(what, "slab")	  ? (unsigned long)planted_object + 0x10
+	       : !strcmp(what, "page")	  ? planted_page + 0x20
+	       : !strcmp(what, "percpu")  ? (unsigned long)&per_cpu(cpu_info, 0) + 8
+	       : !strcmp(what, "vmalloc") ? (unsigned long)planted_area + 0x1008
+	       : !strcmp(what, "static")  ? (unsigned long)&init_uts_ns + 8
+	       : !strcmp(what, "stack")	  ? (unsigned long)current->stack + THREAD_SIZE - 0x100
+	       : !strcmp(what, "task")	  ? (unsigned long)current + 0x18
+	       : !strcmp(what, "canary")  ? current->stack_canary
+					  : 0;
+}
+
+static int plant(pid_t tid, unsigned int n, const char *what)
+{
+	unsigned long pointer = pointer_to(what);
+	int err = pointer ? poke("canary", tid, n) : -EINVAL;
+
+	if (!err)
+		*(unsigned long *)saved[nr_saved - 1].addr = pointer;
 	return err;
 }
 
@@ -678,6 +719,8 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		err = restore(UINT_MAX);
 	} else if (sscanf(line, "canary %d %u", &tid, &bytes) == 2) {
 		err = poke("canary", tid, bytes);
+	} else if (sscanf(line, "plant %d %u %15s", &tid, &bytes, name) == 3) {
+		err = plant(tid, bytes, name);
 	} else if (sscanf(line, "return %d %u", &tid, &bytes) == 2) {
 		err = poke("return", tid, bytes);
 	} else if (sscanf(line, "reroute %d %47s", &tid, function) == 2) {
@@ -787,6 +830,9 @@ static void __exit stackfault_exit(void)
 	while (nr_saved)
 		put_task_struct(saved[--nr_saved].task);
 	put_chains();
+	kfree(planted_object);
+	vfree(planted_area);
+	free_page(planted_page);
 }
 
 module_init(stackfault_init);

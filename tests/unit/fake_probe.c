@@ -14,6 +14,7 @@
 #include "probe/kmem.h"
 #include "probe/loss.h"
 #include "probe/samples.h"
+#include "probe/words.h"
 
 static struct fake_thread *threads;
 static size_t nr_threads;
@@ -24,6 +25,30 @@ void fake_threads(struct fake_thread *given, size_t count)
 {
 	threads = given;
 	nr_threads = count;
+}
+
+struct kc_pointee fake_pointee;
+
+int kc_words_new(const struct kc_kernel *kernel, struct kc_words **ret_words)
+{
+	(void)kernel;
+	*ret_words = malloc(1);
+	return *ret_words ? 0 : -ENOMEM;
+}
+
+void kc_words_free(struct kc_words *words)
+{
+	free(words);
+}
+
+int kc_words_look(struct kc_words *words, const struct kc_words_at *at,
+		  struct kc_pointee *ret_pointees)
+{
+	(void)words;
+	memset(ret_pointees, 0, at->count * sizeof(*ret_pointees));
+	for (size_t i = 0; i < at->nr_slots; i++)
+		ret_pointees[(at->slots[i] - at->from) / 8] = fake_pointee;
+	return 0;
 }
 
 int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_failure,

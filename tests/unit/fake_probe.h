@@ -8,6 +8,7 @@
 
 #include "probe/probes.h"
 #include "probe/sweep.h"
+#include "probe/words.h"
 
 #define FAKE_WORDS 32 /* up to the end of user mode's registers: see put_to_sleep() */
 
@@ -37,6 +38,9 @@ void fake_send(const struct kc_event *event);
 
 /* The last event that a held CPU was told this of; 0: none. */
 uint64_t fake_held(enum kc_held_state state);
+
+/* What each damaged slot points to. */
+extern struct kc_pointee fake_pointee;
 
 /* For those of kc_probes_*() that are about events: there is nothing in it. */
 struct kc_probes *fake_probes(void);

@@ -64,6 +64,8 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	seen.seqs[seen.findings++] = finding->seq;
 	seen.last = finding->anomaly;
 	seen.intact = finding->seen_intact;
+	seen.pointed = finding->pointed ? *finding->pointed : (struct kc_pointed_words){};
+	seen.class = finding->verdict.class;
 	seen.was = finding->bad_return ? finding->bad_return->was : 0;
 	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
 	seen.unwritten += seen.full;
@@ -293,6 +295,14 @@ static void changing_process(struct kc_source *it, const struct kc_whose *whose,
 	kc_source_process(changing.live, whose, ret_process);
 }
 
+static void changing_words(struct kc_source *it, const struct kc_kernel *kernel,
+			   const struct kc_words_at *at, const uint64_t *copied,
+			   struct kc_pointed_words *ret_words)
+{
+	(void)it;
+	kc_source_words(changing.live, kernel, at, copied, ret_words);
+}
+
 static void changing_host(struct kc_source *it, struct kc_host *ret_host)
 {
 	(void)it;
@@ -327,6 +337,7 @@ static const struct kc_source_ops changing_ops = {
 	.adopted = changing_adopted,
 	.event = changing_event,
 	.process = changing_process,
+	.words = changing_words,
 	.host = changing_host,
 	.now = changing_now,
 	.number = changing_number,

@@ -36,6 +36,8 @@ struct seen {
 	_Atomic size_t evidence;
 	_Atomic bool numbered[1024];	      /* evidence was seen with this number */
 	_Atomic bool gate_waits, gate_waited; /* a gate's evidence is not written yet */
+	struct kc_pointed_words pointed;      /* ... the last finding's */
+	enum kc_class class;
 	void (*on_finding)(void);
 	/* What the main thread is stopped in, owning all that it can own. */
 	_Atomic bool stop, stopped;

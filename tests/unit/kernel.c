@@ -47,6 +47,44 @@ static void ksyms_sizes_and_names(void **state)
 	kc_ksyms_free(ksyms);
 }
 
+static bool has_place(const struct kc_ksyms *ksyms, uint64_t addr, const char *want)
+{
+	char text[40] = "";
+	bool has = kc_ksyms_place(ksyms, addr, text, sizeof(text));
+
+	assert_string_equal(text, want ?: "");
+	return has;
+}
+
+/* Data is found by address, a module's too; functions, and what lies behind the last, are not. */
+static void ksyms_of_data(void **state)
+{
+	struct kc_ksyms *ksyms;
+
+	(void)state;
+	assert_int_equal(fake_ksyms("0000000000000000 A per_cpu_first\n"
+				    "0000000000000040 A per_cpu_last\n"
+				    "0000000000000080 A per_cpu_end\n"
+				    "ffffffff81000000 T _stext\n"
+				    "ffffffff81000200 D some_data\n"
+				    "ffffffff81000200 D same_data\n"
+				    "ffffffff81000280 b more\n"
+				    "ffffffff81000300 T function\n"
+				    "ffffffffc0000000 t init_it\t[mod]\n"
+				    "ffffffffc0000040 d note\t[mod]\n"
+				    "ffffffffc0000048 b last\t[mod]\n",
+				    &ksyms),
+			 0);
+	assert_true(has_place(ksyms, 0x48, "per_cpu_last+0x8"));
+	assert_true(has_place(ksyms, 0xffffffff81000210, "some_data+0x10"));
+	assert_true(has_place(ksyms, 0xffffffff810002ff, "more+0x7f"));
+	assert_false(has_place(ksyms, 0xffffffff81000300, NULL));
+	assert_false(has_place(ksyms, 0xffffffff81000100, NULL));
+	assert_true(has_place(ksyms, 0xffffffffc0000047, "note+0x7 [mod]"));
+	assert_false(has_place(ksyms, 0xffffffffc0000048, NULL));
+	kc_ksyms_free(ksyms);
+}
+
 static const char *name_at(const struct kc_ksyms *ksyms, uint64_t addr)
 {
 	const struct kc_sym *sym = kc_ksyms_find(ksyms, addr);
@@ -407,6 +445,7 @@ int main(void)
 		cmocka_unit_test(overlay_shows_what_was_there),
 		cmocka_unit_test(overlay_forgets_modules),
 		cmocka_unit_test(ksyms_sizes_and_names),
+		cmocka_unit_test(ksyms_of_data),
 		cmocka_unit_test(ksyms_aliases),
 		cmocka_unit_test(ksyms_unnamed_code),
 		cmocka_unit_test(ksyms_bad_input),

@@ -54,6 +54,34 @@ static void damage_is_told_once(void **state)
 	assert_int_equal(covered().sweep.unproven, 0);
 }
 
+/* What lies in the slot is asked of the kernel's books, in the sleep that the finding is about. */
+static void slot_that_points_somewhere(void **state)
+{
+	const struct kc_pointed_word *word = &seen.pointed.word[0];
+
+	(void)state;
+	fake_pointee = (struct kc_pointee){ .kind = KC_POINTED_SLAB, .offset = 0x10 };
+	strcpy(fake_pointee.cache, "kmalloc-64");
+	threads[1].words[SLOT] = KC_HIDDEN_KERNEL;
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(seen.pointed.count, 1);
+	assert_int_equal(word->depth, TOP - (SP + 8 * SLOT));
+	assert_int_equal(word->kind, KC_POINTED_SLAB);
+	assert_string_equal(word->name, "kmalloc-64");
+	assert_int_equal(word->offset, 0x10);
+	assert_int_not_equal(seen.class, KC_CLASS_WRONG_STACK);
+
+	/* Another thread's canary is no address. */
+	fake_pointee = (struct kc_pointee){ .kind = KC_POINTED_CANARY, .pid = 5, .tid = 6 };
+	threads[2].words[SLOT] = KC_HIDDEN_DATA;
+	run(0);
+	assert_int_equal(seen.findings, 2);
+	assert_int_equal(word->kind, KC_POINTED_CANARY);
+	assert_int_equal(word->tid, 6);
+	assert_int_equal(seen.class, KC_CLASS_WRONG_STACK);
+}
+
 extern const char interrupt_call[], interrupt_again[];
 
 #define RETURN (SLOT + 1) /* index of simple()'s return address */
@@ -879,6 +907,7 @@ int main(void)
 		TEST(another_sleep_is_no_other_damage),
 		TEST(mended_and_damaged_again_is_news),
 		TEST(misread_text_proves_nothing),
+		TEST(slot_that_points_somewhere),
 		TEST(misread_text_proves_no_event),
 		TEST(running_thread_proves_nothing),
 		TEST(thread_that_never_rests),

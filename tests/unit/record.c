@@ -114,6 +114,7 @@ static void watch_something(void)
 			 0);
 	events = start_events();
 	run();
+	fake_pointee = (struct kc_pointee){ .kind = KC_POINTED_STACK, .tid = 9, .offset = 64 };
 	threads[1].words[SLOT] = 0x4141414141414141;
 	run();
 	threads[2].words[SLOT + 1] = (uint64_t)interrupt_again + 5;
@@ -196,6 +197,7 @@ static void told_again(void **state)
 	assert_int_equal(changing.reloads, 1);
 	assert_int_equal(count(told, "\"type\":\"finding\""), 6);
 	assert_int_equal(count(told, "\"return_was\":"), 1);
+	assert_int_equal(count(told, "\"what\":\"stack of thread 9, depth 0x40\""), 2);
 	assert_int_equal(count(told, "\"type\":\"evidence\""), 4);
 	assert_int_equal(count(told, "\"type\":\"notice\""), 3);
 	assert_int_equal(count(told, "\"type\":\"stats\""), 2); /* and at the end */
@@ -527,7 +529,7 @@ static void forge(enum kc_tape_kind kind, size_t offset, uint8_t value)
 		kc_auto_free uint8_t *bytes = malloc(entry.len);
 
 		memcpy(bytes, entry.data, entry.len);
-		if (entry.kind == kind) {
+		if (entry.kind == kind && offset < entry.len) {
 			bytes[offset] = value;
 			forged++;
 		}
@@ -575,13 +577,33 @@ static void forged_event(void **state)
 	}
 }
 
+/* What a word points to is told, or nothing of it is. */
+static void forged_words(void **state)
+{
+	struct kc_replayed replayed;
+	size_t len;
+	char *again;
+
+	(void)state;
+	begin_recording();
+	watch_something();
+	end_recording();
+	unlink(told_path);
+	forge(KC_TAPE_WORDS, offsetof(struct kc_pointed_words, word[0].kind), 200);
+	again = replay(&len, &replayed);
+	assert_non_null(again);
+	assert_int_equal(count(again, "\"type\":\"finding\""), 6);
+	assert_int_equal(count(again, "\"points_to\":"), 0);
+	free(again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(told_again),	   TEST(without_a_copy),     TEST(patched_text),
 		TEST(text_of_a_retpoline), TEST(text_in_a_patch),    TEST(text_never_seen_whole),
 		TEST(cut_anywhere),	   TEST(cut_between_blocks), TEST(changed_head),
-		TEST(forged_event),
+		TEST(forged_event),	   TEST(forged_words),
 	};
 
 	return RUN(tests);

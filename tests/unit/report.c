@@ -19,6 +19,7 @@
 #include "report/views.h"
 #include "source/host.h"
 #include "stack/place.h"
+#include "util/array.h"
 
 extern const char simple_call[], last_call[];
 
@@ -470,6 +471,47 @@ static void schema_has_all_names(void **state)
 		assert_in_schema(kc_found_name(i));
 	for (size_t i = 0; i <= KC_BITS_MORE; i++)
 		assert_in_schema(kc_bits_name(i));
+	for (size_t i = KC_POINTED_NOT_KNOWN; i <= KC_POINTED_STATIC; i++)
+		assert_in_schema(kc_pointed_name(i));
+}
+
+static void what_words_point_to(void **state)
+{
+	static const struct {
+		struct kc_pointed_word word;
+		const char *text;
+	} rows[] = {
+		{ { .kind = KC_POINTED_NOT_KNOWN }, "kernel address" },
+		{ { .kind = KC_POINTED_SLAB, .name = "kmalloc-64", .offset = 16 },
+		  "[kmalloc-64]+0x10" },
+		{ { .kind = KC_POINTED_PAGE }, "a page of memory, no slab's" },
+		{ { .kind = KC_POINTED_PERCPU, .name = "runqueues+0x8", .cpu = 3 },
+		  "runqueues+0x8 of CPU 3" },
+		{ { .kind = KC_POINTED_VMALLOC, .name = "f+0x5 [m]", .offset = 16 },
+		  "vmalloc area of f+0x5 [m], +0x10" },
+		{ { .kind = KC_POINTED_STACK, .tid = 7, .offset = 0x5c0 },
+		  "stack of thread 7, depth 0x5c0" },
+		{ { .kind = KC_POINTED_TASK, .tid = 7, .offset = 8 },
+		  "task_struct of thread 7, +0x8" },
+		{ { .kind = KC_POINTED_CANARY, .tid = 7 }, "the canary of thread 7" },
+		{ { .kind = KC_POINTED_STATIC, .name = "init_uts_ns+0x8" }, "init_uts_ns+0x8" },
+	};
+	struct kc_pointed_words pointed = { .count = 1 };
+	char text[160];
+
+	(void)state;
+	/* The slot of the finding: told in its verdict, and only there where it lies. */
+	pointed.word[0] = rows[1].word;
+	pointed.word[0].depth = 0x1200 - 0x1050;
+	finding.pointed = &pointed;
+	judged();
+	assert_true(says("it points to [kmalloc-64]+0x10"));
+	pointed.word[0].depth += 8;
+	judged();
+	assert_false(says("points to"));
+	for (size_t i = 0; i < kc_countof(rows); i++)
+		assert_string_equal(kc_pointed_text(&rows[i].word, text), rows[i].text);
+	assert_int_equal(kc_countof(rows), KC_POINTED_STATIC);
 }
 
 int main(void)
@@ -478,6 +520,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(verdicts, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(words_beside_the_slot, setup, fake_teardown),
 		cmocka_unit_test(schema_has_all_names),
+		cmocka_unit_test_setup_teardown(what_words_point_to, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(advice, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
 		cmocka_unit_test(in_a_cgroup),

@@ -13,7 +13,9 @@ static const char *const kept[] = {
 	/* in strcmp()'s order */
 	"__end_init_stack",
 	"__end_init_task",
+	"__per_cpu_end",
 	"__per_cpu_offset",
+	"__per_cpu_start",
 	"__start___bug_table",
 	"__start___ex_table",
 	"__start___jump_table",
@@ -35,6 +37,13 @@ static const char *const kept[] = {
 	"init_stack",
 	"kprobe_table",
 	"modules",
+	"nr_vmap_nodes",
+	"page_offset_base",
+	"vmalloc_base",
+	"vmap_area_root",
+	"vmap_nodes",
+	"vmap_zone_size",
+	"vmemmap_base",
 };
 #define GUARD kc_countof(kept) /* index of its address: whatever this processor calls it */
 
@@ -43,11 +52,27 @@ struct alias {
 	uint32_t sym; /* index after sorting */
 };
 
+/*
+ * Behind the last symbol of a section lies what has no name; farther into one than this nobody
+ * points with a reason.
+ */
+#define MAX_DATUM (64 * 1024)
+
+/* A symbol that is no function. */
+struct datum {
+	uint64_t addr;
+	uint32_t size; /* to the next symbol */
+	uint32_t name;
+	uint16_t module;
+};
+
 struct kc_ksyms {
 	struct kc_sym *syms;
 	size_t count, capacity;
 	struct alias *by_name; /* sorted by name: every name of every text symbol */
 	size_t nr_names, names_capacity;
+	struct datum *places; /* sorted by address; of several names the first */
+	size_t nr_places, places_capacity;
 	char *pool;
 	size_t pool_len, pool_capacity;
 	uint32_t *modules; /* pool offsets */
@@ -186,6 +211,33 @@ static uint32_t size_of(const struct raw *raw, const struct raw *next)
 	return size > KC_MAX_FUNCTION ? 4096 - raw->addr % 4096 : size;
 }
 
+/* Sorted raw symbols -> what lies between functions. */
+static int build_places(struct kc_ksyms *ksyms, const struct raw *raws, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t end = i + 1;
+		int err;
+
+		while (end < count && raws[end].addr == raws[i].addr)
+			end++;
+		if (!raws[i].ends_only || !raws[i].name || end == count ||
+		    (i && raws[i - 1].addr == raws[i].addr))
+			continue;
+		err = kc_grow(ksyms->places, ksyms->places_capacity, ksyms->nr_places + 1);
+		if (err)
+			return err;
+		ksyms->places[ksyms->nr_places++] = (struct datum){
+			.addr = raws[i].addr,
+			.size = raws[end].addr - raws[i].addr < UINT32_MAX
+					? raws[end].addr - raws[i].addr
+					: 0,
+			.name = raws[i].name,
+			.module = raws[i].module,
+		};
+	}
+	return 0;
+}
+
 /* Sorted raw symbols -> one symbol per address, with sizes, and the name index. */
 static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 {
@@ -197,6 +249,9 @@ static int build(struct kc_ksyms *ksyms, struct raw *raws, size_t count)
 	for (size_t i = 0; i < count; i++)
 		raws[i].ends_only |= !is_in_text(&text, &raws[i]);
 	qsort(raws, count, sizeof(*raws), compare_raw);
+	err = build_places(ksyms, raws, count);
+	if (err)
+		return err;
 	for (size_t i = 0; i < count; i++) {
 		size_t end = i + 1;
 
@@ -270,10 +325,10 @@ static int parse_line(struct kc_ksyms *ksyms, char *line, struct raw *ret_raw)
 	index = module ? GUARD + 1 : kept_index(name);
 	if (index <= GUARD)
 		ksyms->data[index] = ret_raw->addr;
-	if (!strchr("tTwW", ret_raw->type) || !strncmp(name, "__pfx_", 6) || is_mark(name)) {
-		ret_raw->ends_only = true;
+	ret_raw->ends_only = true;
+	if (!strncmp(name, "__pfx_", 6))
 		return 0;
-	}
+	ret_raw->ends_only = !strchr("tTwW", ret_raw->type) || is_mark(name);
 	return intern(ksyms, name, &ret_raw->name);
 }
 
@@ -331,6 +386,7 @@ void kc_ksyms_free(struct kc_ksyms *ksyms)
 		return;
 	free(ksyms->syms);
 	free(ksyms->by_name);
+	free(ksyms->places);
 	free(ksyms->pool);
 	free(ksyms->modules);
 	free(ksyms->found_syms);
@@ -413,6 +469,20 @@ const char *kc_ksyms_name(const struct kc_ksyms *ksyms, size_t index, const stru
 {
 	*ret_sym = &ksyms->syms[ksyms->by_name[index].sym];
 	return ksyms->pool + ksyms->by_name[index].name;
+}
+
+bool kc_ksyms_place(const struct kc_ksyms *ksyms, uint64_t addr, char *text, size_t size)
+{
+	size_t i = kc_last_at_or_below(ksyms->places, ksyms->nr_places, addr, sym_addr);
+	const struct datum *place = i < ksyms->nr_places ? &ksyms->places[i] : NULL;
+	const char *module;
+
+	if (!place || addr - place->addr >= place->size || addr - place->addr >= MAX_DATUM)
+		return false;
+	module = ksyms->pool + ksyms->modules[place->module];
+	snprintf(text, size, "%s+0x%lx%s%s%s", ksyms->pool + place->name, addr - place->addr,
+		 *module ? " [" : "", module, *module ? "]" : "");
+	return true;
 }
 
 const char *kc_sym_name(const struct kc_ksyms *ksyms, const struct kc_sym *sym)

@@ -17,7 +17,7 @@
  * Of several names at one address the first is shown, as the kernel does; the others are
  * aliases by which it can be found.
  *
- * Of the other symbols only the ones in `kept` (ksyms.c) are remembered.
+ * Of the other symbols the ones in `kept` (ksyms.c) can be asked for by name, all by address.
  */
 #ifndef KC_KERNEL_KSYMS_H
 #define KC_KERNEL_KSYMS_H
@@ -81,6 +81,12 @@ void kc_ksyms_end(struct kc_ksyms *ksyms, uint64_t text, uint64_t end);
 
 /* Address of a symbol that is not text, one of ksyms.c's list; 0: not there. */
 uint64_t kc_ksyms_data(const struct kc_ksyms *ksyms, const char *name);
+
+/*
+ * What of vmlinux's or a module's data addr lies in, as "symbol+0x10 [module]"; per-CPU data by its
+ * own addresses. False: no symbol's that is known.
+ */
+bool kc_ksyms_place(const struct kc_ksyms *ksyms, uint64_t addr, char *text, size_t size);
 
 const char *kc_sym_name(const struct kc_ksyms *ksyms, const struct kc_sym *sym);
 /* "" for vmlinux. Generated code has bpf's and ftrace's own names here. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "monitor/pointing.h"
 #include "util/cleanup.h"
 #include "util/error.h"
 
@@ -15,6 +16,7 @@ struct evidence {
 	struct kc_record record;
 	uint64_t words[KC_STACK_WORDS];
 	struct kc_checked_stack checked;
+	struct kc_pointed_words pointed; /* if a later look finds the same sleep */
 	size_t nr_damage;
 	struct kc_damage damage[KC_TASK_SLOTS];
 	bool same_return[KC_TASK_SLOTS + 1], same_end; /* in the second copy */
@@ -92,6 +94,15 @@ static int on_record(const struct kc_record *record, void *arg)
 	return 0;
 }
 
+static struct kc_stack stack_of(const struct evidence *evidence)
+{
+	return (struct kc_stack){
+		.sp = evidence->record.sp,
+		.top = evidence->record.top,
+		.words = evidence->words,
+	};
+}
+
 /* Have the kernel side compare the damaged slots only. */
 static int cache_damaged(const struct evidence *evidence)
 {
@@ -115,6 +126,12 @@ static int look_again(struct evidence *evidence)
 
 	kc_source_uncache(source, tid);
 	err = kc_source_pass(source, tid, on_record, evidence, &pass);
+	if (!err && evidence->copied && (evidence->checked.damaged || evidence->checked.nr_bad)) {
+		struct kc_stack stack = stack_of(evidence);
+
+		kc_point(source, evidence->with->session->kernel, &stack, &evidence->checked, NULL,
+			 &evidence->pointed);
+	}
 	/* What does not fit into the cache is not confirmed, which is counted. */
 	if (!err && evidence->copied && evidence->checked.damaged && !cache_damaged(evidence)) {
 		err = kc_source_pass(source, tid, on_record, evidence, &pass);
@@ -147,12 +164,9 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 		.anomaly = damaged.anomaly,
 		.damage = damage ? *damage : (struct kc_damage){},
 		.bad_return = bad,
-		.stack = {
-			.sp = evidence->record.sp,
-			.top = evidence->record.top,
-			.words = evidence->words,
-		},
+		.stack = stack_of(evidence),
 		.checked = &evidence->checked,
+		.pointed = &evidence->pointed,
 		.frame = frame,
 	};
 	int filed;

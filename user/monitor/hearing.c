@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "monitor/pointing.h"
 #include "monitor/unseen.h"
 #include "stack/place.h"
 #include "verdict/event.h"
@@ -76,6 +77,7 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 		      const struct kc_first *first, uint64_t *ret_seq)
 {
 	struct kc_session *session = hearing->with.session;
+	struct kc_pointed_words pointed;
 	struct kc_checked_stack checked;
 	struct kc_finding finding;
 	bool is_gate = event->kind == KC_EVENT_GATE, is_sample = event->kind == KC_EVENT_SAMPLE;
@@ -93,6 +95,12 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 		return NOT_KNOWN_CODE;
 	if (event->flags & KC_EVENT_ANEW)
 		kc_desk_differs_anew(hearing->with.desk, &event->task, damaged, event->caller);
+	/* A stack that a kernel panics on stays as it is; another is in use again. */
+	if (event->kind == KC_EVENT_PANIC && event->task.count && finding.damage.slot) {
+		kc_point(hearing->with.source, session->kernel, &finding.stack, &checked,
+			 &checked.frames[finding.frame], &pointed);
+		finding.pointed = &pointed;
+	}
 	kc_source_now(hearing->with.source, &finding.time);
 	finding.seq = first->number;
 	finding.had_evidence = first->number;

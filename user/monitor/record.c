@@ -274,6 +274,17 @@ static void record_process(struct kc_source *source, const struct kc_whose *whos
 	note_entry(recorder, KC_TAPE_PROCESS, &process, sizeof(process));
 }
 
+static void record_words(struct kc_source *source, const struct kc_kernel *kernel,
+			 const struct kc_words_at *at, const uint64_t *copied,
+			 struct kc_pointed_words *ret_words)
+{
+	struct kc_recorder *recorder = recorder_of(source);
+
+	kc_source_words(recorder->inner, kernel, at, copied, ret_words);
+	note_entry(recorder, KC_TAPE_WORDS, ret_words,
+		   offsetof(struct kc_pointed_words, word[ret_words->count]));
+}
+
 static void record_host(struct kc_source *source, struct kc_host *ret_host)
 {
 	struct kc_recorder *recorder = recorder_of(source);
@@ -316,6 +327,7 @@ static const struct kc_source_ops source_ops = {
 	.adopted = record_adopted,
 	.event = record_event,
 	.process = record_process,
+	.words = record_words,
 	.host = record_host,
 	.now = record_now,
 	.number = record_number,

@@ -265,6 +265,31 @@ static json *panic_slot_object(const struct kc_finding *finding)
 	return slot;
 }
 
+static json *pointed_object(const struct kc_pointed_word *word)
+{
+	json *object = json_object_new_object();
+	char text[160];
+
+	add_u64(object, "depth", word->depth);
+	add_string(object, "kind", kc_pointed_name(word->kind));
+	add_string(object, "what", kc_pointed_text(word, text));
+	if (word->tid) {
+		add_u64(object, "pid", word->pid);
+		add_u64(object, "tid", word->tid);
+		add_bytes(object, "comm", word->comm, KC_COMM_LEN);
+	}
+	return object;
+}
+
+static json *points_to(const struct kc_pointed_words *words)
+{
+	json *array = json_object_new_array();
+
+	for (size_t i = 0; i < words->count; i++)
+		json_object_array_add(array, pointed_object(&words->word[i]));
+	return array;
+}
+
 static json *frame_object(const struct kc_kernel *kernel, const struct kc_finding *finding)
 {
 	json *object = json_object_new_object();
@@ -290,6 +315,8 @@ static json *frame_object(const struct kc_kernel *kernel, const struct kc_findin
 		add_u64(object, "headroom", finding->headroom);
 	if (finding->frame_bytes)
 		add_u64(object, "own_bytes", finding->frame_bytes);
+	if (finding->pointed && finding->pointed->count)
+		json_object_object_add(object, "points_to", points_to(finding->pointed));
 	return object;
 }
 

@@ -48,11 +48,13 @@ void kc_view_backtrace(const struct kc_kernel *kernel, const struct kc_finding *
 
 /* A stack word told as what it is: a raw address is nobody's business. */
 static void print_word(const struct kc_kernel *kernel, const struct kc_stack *stack, uint64_t word,
-		       FILE *out)
+		       const struct kc_pointed_word *pointed, FILE *out)
 {
 	char place[160];
 
-	if (word == KC_CANARY_MARK)
+	if (pointed)
+		fprintf(out, "(%s)", kc_pointed_text(pointed, place));
+	else if (word == KC_CANARY_MARK)
 		fprintf(out, "(canary)");
 	else if (kc_kernel_is_text(kernel, word))
 		fprintf(out, "%s", kc_place_text(kernel, word, place));
@@ -83,8 +85,10 @@ static const struct kc_frame *returned_to(const struct kc_checked_stack *checked
 }
 
 /* At a panic it may hold the canary: then it was not the slot that changed. */
-static void show_slot(const struct kc_finding *finding, FILE *out)
+static void show_slot(const struct kc_finding *finding, const struct kc_pointed_word *pointed,
+		      FILE *out)
 {
+	char text[160];
 	bool intact = finding->anomaly == KC_ANOMALY_PANIC && finding->compared &&
 		      !finding->damage.changed_bits;
 
@@ -92,6 +96,18 @@ static void show_slot(const struct kc_finding *finding, FILE *out)
 		fprintf(out, "(canary)  <- slot");
 	else
 		fprintf(out, "(%s)  <- slot, DAMAGED", kc_found_name(finding->damage.found));
+	if (pointed)
+		fprintf(out, ", %s", kc_pointed_text(pointed, text));
+}
+
+/* Does the word hold what the slot holds, and all words between them? */
+static bool is_beside_slot(const struct kc_finding *finding, uint64_t addr)
+{
+	const struct kc_damage *damage = &finding->damage;
+
+	return finding->anomaly == KC_ANOMALY_SLOT && addr != damage->slot &&
+	       addr + 8 * damage->same_below >= damage->slot &&
+	       addr <= damage->slot + 8 * damage->same_above;
 }
 
 /* Of each return address that has changed, whichever of them the finding is about. */
@@ -122,17 +138,22 @@ void kc_view_stack(const struct kc_kernel *kernel, const struct kc_finding *find
 		to = damaged->sp + 8 * WORDS_ABOVE;
 	}
 	for (uint64_t addr = from; addr < to; addr += 8) {
+		const struct kc_pointed_word *pointed =
+			kc_pointed_at(finding->pointed, finding->stack.top - addr);
+
 		if (!kc_stack_word(&finding->stack, addr, &word))
 			break;
 		fprintf(out, "depth 0x%-5lx ", finding->stack.top - addr);
 		caller = returned_to(checked, addr);
 		if ((finding->anomaly == KC_ANOMALY_SLOT || finding->anomaly == KC_ANOMALY_PANIC) &&
 		    addr == finding->damage.slot)
-			show_slot(finding, out);
+			show_slot(finding, pointed, out);
 		else if (caller && caller->pc == word)
 			fprintf(out, "%s", kc_frame_text(kernel, caller, place));
 		else
-			print_word(kernel, &finding->stack, word, out);
+			print_word(kernel, &finding->stack, word, pointed, out);
+		if (is_beside_slot(finding, addr))
+			fprintf(out, "  = the slot's");
 		if (addr == damaged->sp)
 			fprintf(out, "  <- SP");
 		if (addr == returns || addr == overwritten)

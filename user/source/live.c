@@ -8,12 +8,15 @@
 #include "kernel/btf.h"
 #include "kernel/overlay.h"
 #include "probe/cgroup.h"
+#include "stack/place.h"
 #include "stack/rule.h"
+#include "util/log.h"
 
 struct live {
 	struct kc_source source; /* first: live_of() */
 	struct kc_sweep *sweep;
-	const char *cgroup; /* the filter's, or NULL */
+	struct kc_words *words; /* NULL: this kernel does not let us */
+	const char *cgroup;	/* the filter's, or NULL */
 	struct kc_mem *mem;
 	uint64_t modules_hash, reloaded_hash; /* of the kernel in use; of the one learned last */
 	uint64_t unfound; /* passes in which nobody could say if the cgroup is there */
@@ -173,6 +176,67 @@ static void live_process(struct kc_source *source, const struct kc_whose *whose,
 	kc_process_read(whose->pid, whose->tid, whose->start_ns, whose->asleep, ret_process);
 }
 
+/* False: it points nowhere, or what it is the copy tells. */
+static bool name_word(const struct kc_kernel *kernel, const struct kc_pointee *pointee,
+		      uint64_t copied, struct kc_pointed_word *ret_word)
+{
+	char *name = ret_word->name;
+	size_t size = sizeof(ret_word->name);
+	char place[160];
+
+	*ret_word = (struct kc_pointed_word){
+		.kind = pointee->kind,
+		.pid = pointee->pid,
+		.tid = pointee->tid,
+		.cpu = pointee->cpu,
+		.offset = pointee->offset,
+	};
+	memcpy(ret_word->comm, pointee->comm, sizeof(ret_word->comm) - 1);
+	switch (pointee->kind) {
+	case KC_POINTED_NOWHERE:
+		ret_word->kind = KC_POINTED_STATIC;
+		return copied >= KC_TEXT_HALF && !kc_kernel_is_text(kernel, copied) &&
+		       kc_ksyms_place(kernel->ksyms, copied, name, size);
+	case KC_POINTED_SLAB:
+		snprintf(name, size, "%.*s", KC_CACHE_LEN, pointee->cache);
+		break;
+	case KC_POINTED_VMALLOC:
+		snprintf(name, size, "%s", kc_place_text(kernel, pointee->caller, place));
+		break;
+	case KC_POINTED_PERCPU:
+		if (!kc_ksyms_place(kernel->ksyms, pointee->offset, name, size))
+			ret_word->kind = KC_POINTED_NOT_KNOWN;
+		break;
+	}
+	return true;
+}
+
+static void live_words(struct kc_source *source, const struct kc_kernel *kernel,
+		       const struct kc_words_at *at, const uint64_t *copied,
+		       struct kc_pointed_words *ret_words)
+{
+	struct live *live = live_of(source);
+	struct kc_pointee pointees[KC_MAX_WORDS];
+	int err;
+
+	ret_words->count = 0;
+	if (!live->words)
+		return;
+	err = kc_words_look(live->words, at, pointees);
+	if (err) {
+		kc_debug("what the words point to is not known: %s", kc_strerror(err));
+		return;
+	}
+	for (size_t i = 0; i < at->count; i++) {
+		struct kc_pointed_word *word = &ret_words->word[ret_words->count];
+
+		if (!name_word(kernel, &pointees[i], copied[i], word))
+			continue;
+		word->depth = at->top - (at->from + 8 * i);
+		ret_words->count++;
+	}
+}
+
 static void live_host(struct kc_source *source, struct kc_host *ret_host)
 {
 	(void)source;
@@ -195,6 +259,7 @@ static void live_free(struct kc_source *source)
 {
 	struct live *live = live_of(source);
 
+	kc_words_free(live->words);
 	kc_sweep_free(live->sweep);
 	free(live);
 }
@@ -213,6 +278,7 @@ static const struct kc_source_ops live_ops = {
 	.adopted = live_adopted,
 	.event = live_event,
 	.process = live_process,
+	.words = live_words,
 	.host = live_host,
 	.now = live_now,
 	.number = live_number,
@@ -257,6 +323,11 @@ int kc_live_new(const struct kc_live_options *options, struct kc_failure *ret_fa
 		live_free(&live->source);
 		return err;
 	}
+	/* Evidence beside what proves a finding: the watch goes on without. */
+	err = kc_words_new(kernel, &live->words);
+	if (err)
+		kc_info("what words of a damaged frame point to will not be told: %s",
+			kc_strerror(err));
 	*ret_source = &live->source;
 	return 0;
 }

@@ -15,7 +15,9 @@
 
 #include "kernel/kernel.h"
 #include "probe/sweep.h"
+#include "probe/words.h"
 #include "source/host.h"
+#include "source/pointed.h"
 #include "source/process.h"
 #include "util/error.h"
 
@@ -54,6 +56,9 @@ struct kc_source_ops {
 		      const struct kc_first *first);
 	void (*process)(struct kc_source *source, const struct kc_whose *whose,
 			struct kc_process *ret_process);
+	void (*words)(struct kc_source *source, const struct kc_kernel *kernel,
+		      const struct kc_words_at *at, const uint64_t *copied,
+		      struct kc_pointed_words *ret_words);
 	void (*host)(struct kc_source *source, struct kc_host *ret_host);
 	void (*now)(struct kc_source *source, struct timespec *ret_time);
 	uint64_t (*number)(struct kc_source *source, uint64_t next);
@@ -151,6 +156,17 @@ static inline void kc_source_process(struct kc_source *source, const struct kc_w
 				     struct kc_process *ret_process)
 {
 	source->ops->process(source, whose, ret_process);
+}
+
+/*
+ * What these words of a stack point to, as they are now; copied: as a record or an event has them.
+ * None if that can't be asked for here.
+ */
+static inline void kc_source_words(struct kc_source *source, const struct kc_kernel *kernel,
+				   const struct kc_words_at *at, const uint64_t *copied,
+				   struct kc_pointed_words *ret_words)
+{
+	source->ops->words(source, kernel, at, copied, ret_words);
 }
 
 static inline void kc_source_host(struct kc_source *source, struct kc_host *ret_host)

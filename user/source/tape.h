@@ -45,7 +45,8 @@ enum kc_tape_kind {
 	KC_TAPE_DEEP = 23,   /* struct kc_tape_deep, function, NUL */
 	KC_TAPE_NUMBER = 24, /* uint64_t: a finding's */
 	KC_TAPE_WATCH = 25,  /* struct kc_watch_counts: of the STATS or STOP that follows */
-	KC_TAPE_NR = 26,
+	KC_TAPE_WORDS = 26,  /* struct kc_pointed_words, as far as it was filled */
+	KC_TAPE_NR = 27,
 };
 
 #define KC_TAPE_VERSION 1

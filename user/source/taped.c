@@ -2,6 +2,7 @@
 #include "source/taped.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,6 +237,41 @@ static void answer_process(struct kc_source *source, const struct kc_whose *whos
 	ret_process->syscall_name = NULL;
 }
 
+static bool is_pointed_word(const struct kc_pointed_word *word)
+{
+	return word->kind > KC_POINTED_NOWHERE && word->kind <= KC_POINTED_STATIC &&
+	       memchr(word->name, '\0', sizeof(word->name)) &&
+	       memchr(word->comm, '\0', sizeof(word->comm));
+}
+
+/* Older recordings have none. */
+static void answer_words(struct kc_source *source, const struct kc_kernel *kernel,
+			 const struct kc_words_at *at, const uint64_t *copied,
+			 struct kc_pointed_words *ret_words)
+{
+	struct kc_taped *taped = taped_of(source);
+	const struct kc_tape_entry *entry = NULL;
+	const struct kc_pointed_words *words;
+
+	(void)kernel;
+	(void)at;
+	(void)copied;
+	ret_words->count = 0;
+	if (find_next(taped, KC_TAPE_WORDS))
+		entry = next_of(taped, KC_TAPE_WORDS, offsetof(struct kc_pointed_words, word));
+	if (!entry)
+		return;
+	words = entry->data;
+	if (words->count > KC_MAX_WORDS ||
+	    entry->len != offsetof(struct kc_pointed_words, word[words->count])) {
+		kc_taped_blame(taped, "an entry makes no sense");
+		return;
+	}
+	for (uint32_t i = 0; i < words->count; i++)
+		if (is_pointed_word(&words->word[i]))
+			ret_words->word[ret_words->count++] = words->word[i];
+}
+
 void kc_taped_host(const struct kc_taped *taped, struct kc_host *ret_host)
 {
 	*ret_host = (struct kc_host){};
@@ -288,6 +324,7 @@ static const struct kc_source_ops answer_ops = {
 	.adopted = answer_nothing,
 	.event = answer_event,
 	.process = answer_process,
+	.words = answer_words,
 	.host = answer_host,
 	.now = answer_now,
 	.number = answer_number,

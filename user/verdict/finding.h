@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "kc_record.h"
+#include "source/pointed.h"
 #include "source/process.h"
 #include "stack/check.h"
 
@@ -35,6 +36,7 @@ enum kc_class {
 	KC_CLASS_RETURN_ADDRESS,
 	KC_CLASS_EXHAUSTED,
 	KC_CLASS_WIDESPREAD,
+	KC_CLASS_WRONG_STACK,
 	KC_CLASS_NR,
 };
 
@@ -80,6 +82,8 @@ struct kc_finding {
 	uint64_t seen_intact;  /* KC_ANOMALY_SLOT: the same slot, in other frames of its function */
 	struct kc_stack stack; /* borrowed */
 	const struct kc_checked_stack *checked; /* borrowed */
+	const struct kc_pointed_words
+		*pointed; /* what words of the stack point to; borrowed; or NULL */
 	const struct kc_bad_return *bad_return; /* KC_ANOMALY_RETURN, asleep; borrowed */
 	uint64_t headroom;			/* KC_ANOMALY_HEADROOM: bytes, ... */
 	uint32_t frame_bytes;	/* ... and what the function's own frame takes; 0: not known */

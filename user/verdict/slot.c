@@ -35,6 +35,7 @@ enum clue {
 
 	BAD_RETURN = 1 << 18, /* the frame's return address is none, or not what it was */
 	RUNNING = 1 << 19,    /* at its check */
+	OTHERS = 1 << 20,     /* it holds another thread's canary */
 };
 
 /*
@@ -196,6 +197,9 @@ static const struct rule of_frame[] = {
 	{ KC_CLASS_ALIEN_FRAME, "low", TWO_DEPTHS, 0, tell_depths,
 	  "which of the two is wrong can't be told" },
 
+	{ KC_CLASS_WRONG_STACK, "high", OTHERS, 0, NULL,
+	  "the slot holds the canary of another thread: its stack or its guard was in use here" },
+
 	{ KC_CLASS_UNKNOWN, "low", NOT_COMPARED, 0, NULL,
 	  "the kernel's own check failed; which of the slot's bits changed is not known at "
 	  "panic()" },
@@ -267,8 +271,15 @@ static unsigned int clues_of_frame(const struct kc_finding *finding)
 	       (finding->frame + 1 < finding->checked->count ? BP_RETURNS : 0);
 }
 
+/* What the word in the slot points to, or NULL. */
+static const struct kc_pointed_word *pointed_slot(const struct kc_finding *finding)
+{
+	return kc_pointed_at(finding->pointed, finding->stack.top - finding->damage.slot);
+}
+
 static unsigned int clues_of_slot(const struct kc_finding *finding)
 {
+	const struct kc_pointed_word *pointed = pointed_slot(finding);
 	const struct kc_damage *damage = &finding->damage;
 	unsigned int prefix = changed_prefix(damage->changed_bytes), clues = 0;
 	struct run run = find_run(finding);
@@ -283,6 +294,7 @@ static unsigned int clues_of_slot(const struct kc_finding *finding)
 	clues |= run.to_return ? WHOLE : 0;
 	clues |= run.text ? AS_TEXT : 0;
 	clues |= zero ? ZERO : 0;
+	clues |= pointed && pointed->kind == KC_POINTED_CANARY ? OTHERS : 0;
 	return clues | (damage->found == KC_FOUND_ASCII ? TEXT : 0);
 }
 
@@ -305,7 +317,8 @@ void kc_judge_slot(struct kc_finding *finding)
 	unsigned int clues =
 		clues_of_panic(finding) | clues_of_frame(finding) | clues_of_slot(finding);
 	const struct rule *rule = FIND(of_frame, clues, KC_CLASS_NR), *also = NULL;
-	char args[32];
+	const struct kc_pointed_word *pointed;
+	char args[32], text[160];
 
 	if (!rule) {
 		rule = FIND(of_words, clues, KC_CLASS_NR);
@@ -334,6 +347,10 @@ void kc_judge_slot(struct kc_finding *finding)
 	if (clues & (NO_SLOT | INTACT))
 		return;
 	kc_because(verdict, "found in the slot: %s", kc_found_name(finding->damage.found));
+	pointed = pointed_slot(finding);
+	if (pointed && pointed->kind != KC_POINTED_NOT_KNOWN)
+		kc_because(verdict, "%s %s", clues & OTHERS ? "that is" : "it points to",
+			   kc_pointed_text(pointed, text));
 	if (clues & BAD_RETURN && !(clues & (WHOLE | NOT_COMPARED)))
 		kc_because(verdict, "%s",
 			   has_changed_return(finding)

@@ -16,6 +16,7 @@ static const char *const class_names[] = {
 	[KC_CLASS_ALIEN_FRAME] = "alien-frame",
 	[KC_CLASS_EXHAUSTED] = "exhausted",
 	[KC_CLASS_WIDESPREAD] = "widespread",
+	[KC_CLASS_WRONG_STACK] = "wrong-stack",
 };
 _Static_assert(kc_countof(class_names) == KC_CLASS_NR, "a name for each class");
 
@@ -147,7 +148,9 @@ static void judge_spread(struct kc_finding *finding, size_t damaged_tasks)
 
 	if (damaged_tasks < 2 && !others)
 		return;
-	finding->verdict.class = KC_CLASS_WIDESPREAD;
+	/* All frames of a stack that another thread was on hold its canary. */
+	if (finding->verdict.class != KC_CLASS_WRONG_STACK)
+		finding->verdict.class = KC_CLASS_WIDESPREAD;
 	kc_because(
 		&finding->verdict,
 		"%zu other frames of this stack are damaged, and since the start %zu other tasks",
