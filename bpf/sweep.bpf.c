@@ -204,6 +204,7 @@ static __always_inline enum outcome check_slots(struct seq_file *seq, struct tas
 		pass.damaged++;
 	} else {
 		pass.cached_slots += slots_of(cached);
+		cached->intact_ns = head->boot_ns;
 	}
 	pass.cached++;
 	return SAID;
@@ -225,6 +226,7 @@ static __always_inline void keep_met(const struct kc_record *head, struct kc_tas
 	met->start_ns = head->start_ns;
 	met->switches = head->switches;
 	met->sp = head->sp;
+	met->intact_ns = head->boot_ns;
 	met->pass = config.pass;
 	met->epoch = config.epoch;
 	if (bpf_map_update_elem(&slots, &head->tid, met, BPF_ANY))
@@ -432,6 +434,8 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	    entered->sp == head.sp) {
 		known = entered;
 		known->pass = config.pass;
+		if (!config.high_water)
+			head.intact_ns = known->intact_ns;
 	}
 	copied = config.follows && bpf_map_lookup_elem(&followed, &head.tid);
 	if (copied && !config.only_tid)

@@ -100,14 +100,21 @@ struct kc_record {
 	__kc_u16 count; /* words or damages that follow */
 	__kc_u32 pid;	/* process (thread group) */
 	__kc_u32 tid;
-	__kc_u64 start_ns;   /* thread's start, boot time */
-	__kc_u64 switches;   /* nvcsw + nivcsw */
-	__kc_u64 sp;	     /* thread.sp: struct inactive_task_frame is here */
-	__kc_u64 top;	     /* end of the stack: task->stack + THREAD_SIZE */
-	__kc_u64 boot_ns;    /* when it was read */
-	__kc_u32 state;	     /* task->__state */
-	__kc_u32 flags;	     /* enum kc_record_flag */
-	__kc_u64 high_water; /* lowest word that is not zero; 0: was not looked for */
+	__kc_u64 start_ns; /* thread's start, boot time */
+	__kc_u64 switches; /* nvcsw + nivcsw */
+	__kc_u64 sp;	   /* thread.sp: struct inactive_task_frame is here */
+	__kc_u64 top;	   /* end of the stack: task->stack + THREAD_SIZE */
+	__kc_u64 boot_ns;  /* when it was read */
+	__kc_u32 state;	   /* task->__state */
+	__kc_u32 flags;	   /* enum kc_record_flag */
+	union {
+		__kc_u64 high_water; /* if asked for: lowest word that is not zero; 0: not known */
+		/*
+		 * Else, boot time: when all slots and return addresses were last seen to be as
+		 * they must, in this sleep; 0: not before.
+		 */
+		__kc_u64 intact_ns;
+	};
 	char comm[KC_COMM_LEN];
 	char leader_comm[KC_COMM_LEN];
 };
@@ -185,6 +192,7 @@ struct kc_task_slots {
 	__kc_u32 epoch; /* as in struct kc_sweep_config; 0: the slots are not to be relied on */
 	__kc_u32 nr_slots;
 	__kc_u32 pad;
+	__kc_u64 intact_ns;	      /* as in struct kc_record */
 	__kc_u16 slot[KC_TASK_SLOTS]; /* words below the stack's top */
 	struct kc_returns returns;
 };
@@ -564,7 +572,7 @@ static inline int kc_hidden_near(__kc_u64 word, struct kc_damage *damage)
 _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
 _Static_assert(sizeof(struct kc_returns) == 8 + 6 * KC_TASK_SLOTS, "kc_returns layout");
-_Static_assert(sizeof(struct kc_task_slots) == 48 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
+_Static_assert(sizeof(struct kc_task_slots) == 56 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
 _Static_assert(sizeof(struct kc_rule) == 20, "kc_rule layout");
 _Static_assert(sizeof(struct kc_walk_config) == 40, "kc_walk_config layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");

@@ -991,6 +991,10 @@ def pointed(kernel):
             need(slots, f"{kind}: {finding['frame'].get('points_to')}", guest)
             need((finding["verdict"]["class"] == "wrong-stack") == (kind == "canary"),
                  f"{kind}: {finding['verdict']}", guest)
+    piped = guest.events("finding", "slab:out: ")[0]
+    need(piped["syscall"]["name"] == "read" and piped["process"]["uid"] == 0 and
+         re.fullmatch(r"pipe:\[\d+\]", piped["syscall"].get("file", "")), str(piped["syscall"]), guest)
+    need(re.search(r"^text: +file descriptor \d+ is pipe:\[\d+\]$", guest.output, re.M), "text", guest)
     for told in (r"<- slot, DAMAGED, ", "it points to "):
         need(re.search(rf"^text: .*{told}{POINTED['slab']}$", guest.output, re.M), told, guest)
     return f"{len(POINTED)} kinds"

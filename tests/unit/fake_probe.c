@@ -47,7 +47,8 @@ int kc_words_look(struct kc_words *words, const struct kc_words_at *at,
 	(void)words;
 	memset(ret_pointees, 0, at->count * sizeof(*ret_pointees));
 	for (size_t i = 0; i < at->nr_slots; i++)
-		ret_pointees[(at->slots[i] - at->from) / 8] = fake_pointee;
+		if ((at->slots[i] - at->from) / 8 < at->count)
+			ret_pointees[(at->slots[i] - at->from) / 8] = fake_pointee;
 	return 0;
 }
 
@@ -86,6 +87,7 @@ static int copy(struct fake_thread *thread, kc_record_fn fn, void *arg, struct k
 	} out = { .record = thread->record, .returns = thread->returns };
 	bool known = is_known(thread) && thread->returns.count;
 
+	out.record.intact_ns = is_known(thread) ? thread->intact_ns : 0;
 	out.record.kind = KC_RECORD_STACK;
 	out.record.count = FAKE_WORDS;
 	out.record.size = sizeof(out) - (known ? 0 : sizeof(out.returns));
@@ -113,6 +115,7 @@ static int compare(struct fake_thread *thread, kc_record_fn fn, void *arg, struc
 	} out = { .record = thread->record };
 	bool differs = thread->record.flags & KC_RECORD_END_GONE;
 
+	out.record.intact_ns = thread->intact_ns;
 	for (size_t i = 0; i < thread->nr_slots; i++) {
 		uint64_t word = thread->words[(thread->slots[i] - thread->record.sp) / 8];
 
@@ -126,6 +129,7 @@ static int compare(struct fake_thread *thread, kc_record_fn fn, void *arg, struc
 	pass->cached++;
 	if (!differs) {
 		pass->cached_slots += thread->nr_slots;
+		thread->intact_ns = thread->record.boot_ns;
 		return 0;
 	}
 	pass->damaged++;
@@ -198,6 +202,7 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 	thread->known = thread->cached = true;
 	thread->cached_as = *record;
 	thread->nr_slots = facts->nr_slots;
+	thread->intact_ns = facts->intact ? record->boot_ns : 0;
 	memcpy(thread->slots, facts->slots, facts->nr_slots * sizeof(facts->slots[0]));
 	return 0;
 }

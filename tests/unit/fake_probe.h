@@ -22,6 +22,7 @@ struct fake_thread {
 	uint64_t slots[KC_TASK_SLOTS];
 	size_t nr_slots;
 	struct kc_returns returns;
+	uint64_t intact_ns; /* as in struct kc_task_slots */
 };
 
 /* Swept from the next pass on; the test owns them. */

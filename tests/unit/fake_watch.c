@@ -66,6 +66,8 @@ static int see(struct kc_sink *sink, const struct kc_kernel *kernel,
 	seen.intact = finding->seen_intact;
 	seen.pointed = finding->pointed ? *finding->pointed : (struct kc_pointed_words){};
 	seen.class = finding->verdict.class;
+	seen.boot_ns = finding->boot_ns;
+	seen.intact_ns = finding->intact_ns;
 	seen.was = finding->bad_return ? finding->bad_return->was : 0;
 	snprintf(seen.place, sizeof(seen.place), "%s", sym ? kc_sym_name(kernel->ksyms, sym) : "");
 	seen.unwritten += seen.full;

@@ -38,6 +38,7 @@ struct seen {
 	_Atomic bool gate_waits, gate_waited; /* a gate's evidence is not written yet */
 	struct kc_pointed_words pointed;      /* ... the last finding's */
 	enum kc_class class;
+	uint64_t boot_ns, intact_ns;
 	void (*on_finding)(void);
 	/* What the main thread is stopped in, owning all that it can own. */
 	_Atomic bool stop, stopped;

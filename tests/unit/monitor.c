@@ -54,6 +54,32 @@ static void damage_is_told_once(void **state)
 	assert_int_equal(covered().sweep.unproven, 0);
 }
 
+/* Since when: the last look at which all of that sleep's stack was intact. */
+static void when_it_was_last_intact(void **state)
+{
+	(void)state;
+	threads[1].words[SLOT] = 0; /* at first sight */
+	run(0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(seen.intact_ns, 0);
+	for (int i = 1; i <= 3; i++) {
+		threads[2].record.boot_ns = 1000 * i;
+		run(0);
+	}
+	threads[2].words[SLOT] = 0;
+	threads[2].record.boot_ns = 4000;
+	run(0);
+	assert_int_equal(seen.findings, 2);
+	assert_int_equal(seen.boot_ns, 4000);
+	assert_int_equal(seen.intact_ns, 3000);
+	/* In another sleep nobody has looked yet. */
+	threads[0].record.switches++;
+	threads[0].words[SLOT] = 0;
+	run(0);
+	assert_int_equal(seen.findings, 3);
+	assert_int_equal(seen.intact_ns, 0);
+}
+
 /* What lies in the slot is asked of the kernel's books, in the sleep that the finding is about. */
 static void slot_that_points_somewhere(void **state)
 {
@@ -907,6 +933,7 @@ int main(void)
 		TEST(another_sleep_is_no_other_damage),
 		TEST(mended_and_damaged_again_is_news),
 		TEST(misread_text_proves_nothing),
+		TEST(when_it_was_last_intact),
 		TEST(slot_that_points_somewhere),
 		TEST(misread_text_proves_no_event),
 		TEST(running_thread_proves_nothing),

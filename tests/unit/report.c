@@ -189,6 +189,22 @@ static void cgroups(void **state)
 	kc_process_parse_cgroup(path, &process);
 	assert_string_equal(process.container_id, id);
 	assert_string_equal(process.cgroup, path);
+	assert_string_equal(process.runtime, "docker");
+	assert_string_equal(process.pod_uid, "");
+	snprintf(path, sizeof(path),
+		 "/kubepods.slice/kubepods-pod01234567_89ab_cdef_0123_456789abcdef.slice/"
+		 "cri-containerd-%s.scope",
+		 id);
+	kc_process_parse_cgroup(path, &process);
+	assert_string_equal(process.pod_uid, "01234567-89ab-cdef-0123-456789abcdef");
+	assert_string_equal(process.runtime, "cri-containerd");
+	snprintf(path, sizeof(path), "/kubepods/pod01234567-89ab-cdef-0123-456789abcdef/%s", id);
+	kc_process_parse_cgroup(path, &process);
+	assert_string_equal(process.pod_uid, "01234567-89ab-cdef-0123-456789abcdef");
+	assert_string_equal(process.runtime, "");
+	kc_process_parse_cgroup("/pod01234567-89ab-cdef-0123-456789abcde/x", &process);
+	assert_string_equal(process.pod_uid, "");
+	assert_string_equal(process.container_id, "");
 	kc_process_parse_cgroup("/", &process);
 	assert_string_equal(process.unit, "");
 	/* Below an outer unit, deeper than 256 bytes: the inner one is told. */
@@ -286,10 +302,16 @@ static void process_of_any_name(void **state)
 	fclose(file);
 	assert_true(kc_process_parse_stat(text, &stat));
 	kc_process_read(getpid(), getpid(), stat.start_ticks * (1000000000 / sysconf(_SC_CLK_TCK)),
-			false, &process);
+			false, false, &process);
 	prctl(PR_SET_NAME, "report");
 	assert_string_not_equal(process.executable, "");
 	assert_false(process.in_syscall);
+	assert_true(process.has_uid);
+	assert_int_equal(process.uid, getuid());
+	assert_true(kc_process_takes_fd("accept"));
+	assert_true(kc_process_takes_fd("writev"));
+	assert_false(kc_process_takes_fd("futex"));
+	assert_false(kc_process_takes_fd(NULL));
 }
 
 /* A call may be a function's last instruction: the frame is not the next function's. */
@@ -421,6 +443,40 @@ static void advice(void **state)
 	free(text);
 }
 
+/* What its arguments mean, and since when it is damaged. */
+static void arguments(void **state)
+{
+	char *text;
+
+	(void)state;
+	finding.process = (struct kc_process){
+		.in_syscall = true,
+		.syscall_nr = 202,
+		.syscall_name = "futex",
+		.args = { 0x7f00, 0x80 | 9, 0xffffffff00000002 },
+	};
+	finding.boot_ns = 3000000000;
+	finding.intact_ns = 2188000000;
+	text = text_of_finding();
+	assert_non_null(strstr(text,
+			       "\n           FUTEX_WAIT_BITSET of the word at 0x7f00, private, "
+			       "value 0x2\n"));
+	assert_non_null(strstr(text, "\n  since    812 ms at most: "));
+	free(text);
+	/* An operation that nobody knows is not named. */
+	finding.process.args[1] = 77;
+	finding.intact_ns = 0;
+	text = text_of_finding();
+	assert_null(strstr(text, "of the word at"));
+	assert_null(strstr(text, "\n  since "));
+	free(text);
+	finding.process.syscall_name = "read";
+	strcpy(finding.process.fd_target, "/a\nb");
+	text = text_of_finding();
+	assert_non_null(strstr(text, "\n           file descriptor 32512 is /a?b\n"));
+	free(text);
+}
+
 static void output_that_fails(void **state)
 {
 	const struct kc_filter filter = {};
@@ -522,6 +578,7 @@ int main(void)
 		cmocka_unit_test(schema_has_all_names),
 		cmocka_unit_test_setup_teardown(what_words_point_to, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(advice, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(arguments, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
 		cmocka_unit_test(in_a_cgroup),
 		cmocka_unit_test(proc_stat),

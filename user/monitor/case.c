@@ -196,7 +196,8 @@ static void read_process(const struct kc_desk *desk, const struct kc_event *even
 
 	kc_source_process(desk->source,
 			  &(struct kc_whose){ finding->task.pid, finding->task.tid,
-					      finding->task.start_ns, !event },
+					      finding->task.start_ns, !event,
+					      finding->task.flags & KC_RECORD_COMPAT },
 			  process);
 	if (event) {
 		/* Where user mode leaves its registers lie none of a kernel thread. */

@@ -94,7 +94,7 @@ static int on_record(const struct kc_record *record, void *arg)
 	return 0;
 }
 
-static struct kc_stack stack_of(const struct evidence *evidence)
+static struct kc_stack copied_stack(const struct evidence *evidence)
 {
 	return (struct kc_stack){
 		.sp = evidence->record.sp,
@@ -127,7 +127,7 @@ static int look_again(struct evidence *evidence)
 	kc_source_uncache(source, tid);
 	err = kc_source_pass(source, tid, on_record, evidence, &pass);
 	if (!err && evidence->copied && (evidence->checked.damaged || evidence->checked.nr_bad)) {
-		struct kc_stack stack = stack_of(evidence);
+		struct kc_stack stack = copied_stack(evidence);
 
 		kc_point(source, evidence->with->session->kernel, &stack, &evidence->checked, NULL,
 			 &evidence->pointed);
@@ -159,12 +159,13 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 	const struct kc_engine *with = evidence->with;
 	struct kc_finding finding = {
 		.boot_ns = evidence->record.boot_ns,
+		.intact_ns = evidence->sleep.intact_ns,
 		.engine = "sweep",
 		.task = evidence->record,
 		.anomaly = damaged.anomaly,
 		.damage = damage ? *damage : (struct kc_damage){},
 		.bad_return = bad,
-		.stack = stack_of(evidence),
+		.stack = copied_stack(evidence),
 		.checked = &evidence->checked,
 		.pointed = &evidence->pointed,
 		.frame = frame,

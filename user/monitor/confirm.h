@@ -19,11 +19,13 @@ struct kc_sleep {
 	uint64_t start_ns;
 	uint64_t switches;
 	uint64_t sp;
+	uint64_t intact_ns; /* as in struct kc_record */
 };
 
 static inline struct kc_sleep kc_sleep_of(const struct kc_record *record)
 {
-	return (struct kc_sleep){ record->tid, record->start_ns, record->switches, record->sp };
+	return (struct kc_sleep){ record->tid, record->start_ns, record->switches, record->sp,
+				  record->intact_ns };
 }
 
 /*

@@ -93,8 +93,6 @@ static void move_record(const struct moving *moving, struct kc_record *record)
 {
 	record->sp = move_word(moving, record->sp);
 	record->top = move_word(moving, record->top);
-	if (record->high_water)
-		record->high_water = move_word(moving, record->high_water);
 }
 
 static void move_words(const struct moving *moving, uint64_t *words, size_t count)

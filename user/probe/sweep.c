@@ -318,6 +318,7 @@ int kc_sweep_cache(struct kc_sweep *sweep, const struct kc_record *record,
 	entry.pass = sweep->pass;
 	entry.epoch = sweep->skel->bss->config.epoch;
 	entry.nr_slots = facts->nr_slots;
+	entry.intact_ns = facts->intact ? record->boot_ns : 0;
 	for (size_t i = 0; i < facts->nr_slots; i++)
 		entry.slot[i] = (record->top - facts->slots[i]) / sizeof(uint64_t);
 	if (facts->nr_returns) {

@@ -100,6 +100,7 @@ uint64_t kc_sweep_loss(const struct kc_sweep *sweep, enum kc_loss loss);
 struct kc_sleep_facts {
 	const uint64_t *slots; /* each holds the canary */
 	size_t nr_slots;
+	bool intact; /* it does, and so it is with all of the stack: kc_record.intact_ns */
 	const uint64_t *returns; /* each holds a return address, from the innermost outwards: ... */
 	const uint64_t *words;	 /* ... this one */
 	size_t nr_returns;

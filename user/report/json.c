@@ -173,6 +173,12 @@ static json *process_object(const struct kc_finding *finding)
 		add_bytes(object, "unit", process->unit, sizeof(process->unit));
 	else
 		add_string(object, "unit", NULL);
+	if (process->runtime[0])
+		add_string(object, "container_runtime", process->runtime);
+	if (process->pod_uid[0])
+		add_string(object, "pod_uid", process->pod_uid);
+	if (process->has_uid)
+		add_u64(object, "uid", process->uid);
 	add_u64(object, "start_time", finding->task.start_ns);
 	json_object_object_add(object, "kernel_thread",
 			       json_object_new_boolean(finding->task.flags & KC_RECORD_KTHREAD));
@@ -195,6 +201,8 @@ static json *syscall_object(const struct kc_finding *finding)
 	for (size_t i = 0; i < KC_SYSCALL_ARGS; i++)
 		json_object_array_add(args, hex(process->args[i]));
 	json_object_object_add(object, "args", args);
+	if (process->fd_target[0])
+		add_bytes(object, "file", process->fd_target, sizeof(process->fd_target));
 	return object;
 }
 
@@ -371,6 +379,8 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	if (finding->by_gate)
 		json_object_object_add(event, "switched_from",
 				       switched_from_object(finding->switched_from));
+	if (finding->intact_ns)
+		add_u64(event, "intact_boot_ns", finding->intact_ns);
 	if (finding->by_sample)
 		add_u64(event, "differed_boot_ns", finding->differed_ns);
 	json_object_object_add(views, "host", host_view(&report->host));

@@ -204,11 +204,44 @@ static void print_view(FILE *out, const struct kc_kernel *kernel, const struct k
 	}
 }
 
+static const char *futex_op_name(uint64_t op)
+{
+	/* include/uapi/linux/futex.h */
+	static const char *const names[] = {
+		"FUTEX_WAIT",		"FUTEX_WAKE",	     "FUTEX_FD",
+		"FUTEX_REQUEUE",	"FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP",
+		"FUTEX_LOCK_PI",	"FUTEX_UNLOCK_PI",   "FUTEX_TRYLOCK_PI",
+		"FUTEX_WAIT_BITSET",	"FUTEX_WAKE_BITSET", "FUTEX_WAIT_REQUEUE_PI",
+		"FUTEX_CMP_REQUEUE_PI", "FUTEX_LOCK_PI2",
+	};
+	const uint64_t command = op & 0xffffffff & ~(128ULL | 256); /* private, realtime clock */
+
+	return command < kc_countof(names) ? names[command] : NULL;
+}
+
 /* Names are arbitrary bytes: one of a line's end is no end of a line here. */
 static void print_bytes(FILE *out, const char *bytes, size_t max)
 {
 	for (size_t i = 0; i < max && bytes[i]; i++)
 		fputc(bytes[i] < ' ' ? '?' : bytes[i], out);
+}
+
+/* What the first arguments of the calls say that threads sleep in most. */
+static void print_arguments(FILE *out, const struct kc_process *process)
+{
+	const char *name = process->syscall_name ?: "", *op;
+
+	if (process->fd_target[0]) {
+		fprintf(out, "           file descriptor %d is ", (int)process->args[0]);
+		print_bytes(out, process->fd_target, sizeof(process->fd_target));
+		fprintf(out, "\n");
+	}
+	op = strcmp(name, "futex") != 0 ? NULL : futex_op_name(process->args[1]);
+	if (op)
+		fprintf(out,
+			"           %s of the word at 0x%" PRIx64 ", %s, value 0x%" PRIx64 "\n", op,
+			process->args[0], process->args[1] & 128 ? "private" : "shared",
+			process->args[2] & 0xffffffff);
 }
 
 static void print_task(FILE *out, const struct kc_finding *finding)
@@ -231,7 +264,11 @@ static void print_task(FILE *out, const struct kc_finding *finding)
 		print_bytes(out, process->unit, sizeof(process->unit));
 	}
 	if (process->container_id[0])
-		fprintf(out, ", container %.12s", process->container_id);
+		fprintf(out, ", %s container %.12s", process->runtime, process->container_id);
+	if (process->pod_uid[0])
+		fprintf(out, ", pod %s", process->pod_uid);
+	if (process->has_uid)
+		fprintf(out, ", uid %u", process->uid);
 	fprintf(out, "\n");
 	if (process->in_syscall) {
 		fprintf(out, "  syscall  ");
@@ -243,6 +280,7 @@ static void print_task(FILE *out, const struct kc_finding *finding)
 			fprintf(out, "%s0x%" PRIx64, i ? ", " : "", process->args[i]);
 		fprintf(out, ")%s\n",
 			finding->task.flags & KC_RECORD_COMPAT ? ", a 32-bit call" : "");
+		print_arguments(out, process);
 	}
 }
 
@@ -338,6 +376,10 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 	if (finding->bad_return && finding->bad_return->was)
 		fprintf(out, "  before   at an earlier pass in this sleep it led to %s\n",
 			kc_place_text(kernel, finding->bad_return->was, place));
+	if (finding->intact_ns)
+		fprintf(out,
+			"  since    %.0f ms at most: then all of this sleep's stack was intact\n",
+			(finding->boot_ns - finding->intact_ns) / 1e6);
 	print_ahead(out, kernel, finding);
 	print_advice(out, finding);
 	print_view(out, kernel, finding, "backtrace", kc_view_backtrace);

@@ -173,7 +173,8 @@ static void live_process(struct kc_source *source, const struct kc_whose *whose,
 			 struct kc_process *ret_process)
 {
 	(void)source;
-	kc_process_read(whose->pid, whose->tid, whose->start_ns, whose->asleep, ret_process);
+	kc_process_read(whose->pid, whose->tid, whose->start_ns, whose->asleep, whose->compat,
+			ret_process);
 }
 
 /* False: it points nowhere, or what it is the copy tells. */

@@ -50,6 +50,40 @@ static bool ends_with(const char *text, size_t len, const char *end)
 	return len > strlen(end) && !memcmp(text + len - strlen(end), end, strlen(end));
 }
 
+/* "docker-", "cri-containerd-": a scope's name before its container's number. */
+static void copy_runtime(const char *part, size_t len, struct kc_process *process)
+{
+	bool named = len > 1 && part[len - 1] == '-' && len <= sizeof(process->runtime);
+
+	for (size_t i = 0; named && i + 1 < len; i++)
+		named = isalnum((unsigned char)part[i]) || part[i] == '-';
+	process->runtime[0] = '\0';
+	if (named)
+		snprintf(process->runtime, sizeof(process->runtime), "%.*s", (int)len - 1, part);
+}
+
+/* "pod", and a UUID, whose dashes are underscores where systemd has made the name. */
+static void find_pod(const char *part, size_t len, struct kc_process *process)
+{
+	const size_t size = sizeof(process->pod_uid) - 1;
+
+	for (size_t start = 0; start + 3 + size <= len; start++) {
+		const char *uid = part + start + 3;
+		bool is_uid = !memcmp(part + start, "pod", 3);
+
+		for (size_t i = 0; is_uid && i < size; i++)
+			is_uid = i == 8 || i == 13 || i == 18 || i == 23
+					 ? uid[i] == '-' || uid[i] == '_'
+					 : isxdigit((unsigned char)uid[i]);
+		if (!is_uid)
+			continue;
+		for (size_t i = 0; i < size; i++)
+			process->pod_uid[i] = uid[i] == '_' ? '-' : uid[i];
+		process->pod_uid[size] = '\0';
+		return;
+	}
+}
+
 static void find_container_id(const char *part, size_t len, struct kc_process *process)
 {
 	for (size_t start = 0; start + 64 <= len; start++) {
@@ -60,6 +94,7 @@ static void find_container_id(const char *part, size_t len, struct kc_process *p
 		if (digits == 64) {
 			memcpy(process->container_id, part + start, 64);
 			process->container_id[64] = '\0';
+			copy_runtime(part, start, process);
 			return;
 		}
 		start += digits;
@@ -72,6 +107,8 @@ void kc_process_parse_cgroup(const char *path, struct kc_process *process)
 
 	process->unit[0] = '\0';
 	process->container_id[0] = '\0';
+	process->runtime[0] = '\0';
+	process->pod_uid[0] = '\0';
 	if ((size_t)snprintf(process->cgroup, size, "%s", path) >= size) {
 		memcpy(process->cgroup + size - sizeof("..."), "...", sizeof("..."));
 		return;
@@ -86,6 +123,7 @@ void kc_process_parse_cgroup(const char *path, struct kc_process *process)
 			process->unit[len] = '\0';
 		}
 		find_container_id(path, len, process);
+		find_pod(path, len, process);
 		path += len + (path[len] == '/');
 	}
 }
@@ -125,6 +163,51 @@ bool kc_process_parse_stat(const char *text, struct kc_process_stat *ret_stat)
 	return true;
 }
 
+bool kc_process_parse_uid(const char *text, uint32_t *ret_uid)
+{
+	/* A name's newline is written as an escape there. */
+	const char *line = strstr(text, "\nUid:");
+
+	return line && sscanf(line, "\nUid: %" SCNu32, ret_uid) == 1;
+}
+
+bool kc_process_takes_fd(const char *syscall)
+{
+	static const char *const names[] = {
+		"accept",      "accept4",      "bind",	     "connect",
+		"epoll_pwait", "epoll_pwait2", "epoll_wait", "fallocate",
+		"fcntl",       "fdatasync",    "flock",	     "fsync",
+		"ftruncate",   "getdents",     "getdents64", "io_uring_enter",
+		"ioctl",       "listen",       "lseek",	     "pread64",
+		"preadv",      "preadv2",      "pwrite64",   "pwritev",
+		"pwritev2",    "read",	       "readv",	     "recvfrom",
+		"recvmmsg",    "recvmsg",      "sendmmsg",   "sendmsg",
+		"sendto",      "shutdown",     "splice",     "sync_file_range",
+		"syncfs",      "write",	       "writev",
+	};
+
+	for (size_t i = 0; syscall && i < kc_countof(names); i++)
+		if (!strcmp(syscall, names[i]))
+			return true;
+	return false;
+}
+
+static void read_link(const char *path, char *buf, size_t size)
+{
+	ssize_t len = readlink(path, buf, size - 1);
+
+	buf[len < 0 ? 0 : len] = '\0';
+}
+
+static void read_fd(uint32_t pid, struct kc_process *process)
+{
+	char path[64];
+
+	/* Descriptors are ints, whatever the upper half of the register holds. */
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, (int)process->args[0]);
+	read_link(path, process->fd_target, sizeof(process->fd_target));
+}
+
 void kc_process_parse_syscall(const char *text, struct kc_process *process)
 {
 	uint64_t args[KC_SYSCALL_ARGS], sp, pc;
@@ -143,22 +226,25 @@ void kc_process_parse_syscall(const char *text, struct kc_process *process)
 	memcpy(process->args, args, sizeof(args));
 }
 
-void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
+void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep, bool compat,
 		     struct kc_process *ret_process)
 {
 	struct kc_process_stat stat;
-	char path[64], text[1024];
-	ssize_t len;
+	char path[64], text[4096];
 
 	*ret_process = (struct kc_process){};
 	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	len = readlink(path, ret_process->executable, sizeof(ret_process->executable) - 1);
-	ret_process->executable[len < 0 ? 0 : len] = '\0';
+	read_link(path, ret_process->executable, sizeof(ret_process->executable));
 	read_cgroup(pid, tid, ret_process);
 	if (asleep) {
 		read_file(pid, tid, "syscall", text, sizeof(text));
 		kc_process_parse_syscall(text, ret_process);
+		if (ret_process->in_syscall && !compat &&
+		    kc_process_takes_fd(kc_arch()->syscall_name(ret_process->syscall_nr, false)))
+			read_fd(pid, ret_process);
 	}
+	read_file(pid, tid, "status", text, sizeof(text));
+	ret_process->has_uid = kc_process_parse_uid(text, &ret_process->uid);
 	/* Asked last: if the number was given to another meanwhile, nothing of it stays. */
 	read_file(pid, tid, "stat", text, sizeof(text));
 	if (!kc_process_parse_stat(text, &stat) ||

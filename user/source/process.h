@@ -13,7 +13,12 @@ struct kc_process {
 	char executable[256];
 	char cgroup[4096];     /* ends with "..." if it was cut: no unit and no id are told then */
 	char unit[256];	       /* systemd unit, the last *.service or *.scope in the cgroup */
-	char container_id[65]; /* 64 hex digits in the cgroup's path */
+	char container_id[65]; /* 64 hex digits in the cgroup's path ... */
+	char runtime[24];      /* ... and what stands before them: "docker", "cri-containerd" */
+	char pod_uid[37];      /* Kubernetes': of the pod */
+	char fd_target[256];   /* what the call's file descriptor is: a path, "socket:[7]" */
+	uint32_t uid;	       /* the thread's, real */
+	bool has_uid;
 	bool in_syscall;
 	long syscall_nr;
 	const char *syscall_name; /* NULL: not known; whoever knows what calls it makes says it */
@@ -22,9 +27,10 @@ struct kc_process {
 
 /*
  * start_ns (boot time) tells the thread from a later one of the same number. The system
- * call is read of a thread that is asleep; of another, /proc might wait until it is.
+ * call is read of a thread that is asleep; of another, /proc might wait until it is. Nothing is
+ * asked that takes the process's mmap lock, which the thread may hold: no command line.
  */
-void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
+void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep, bool compat,
 		     struct kc_process *ret_process);
 
 /* Is it in the cgroup of this path, from the hierarchy's root on, or below it? */
@@ -41,6 +47,12 @@ struct kc_process_stat {
 
 /* text is the whole file: the name in it may hold anything, newlines too. */
 bool kc_process_parse_stat(const char *text, struct kc_process_stat *ret_stat);
+
+/* Of /proc/PID/task/TID/status, the real one. */
+bool kc_process_parse_uid(const char *text, uint32_t *ret_uid);
+
+/* Is the first argument of the system call of this name a file descriptor? */
+bool kc_process_takes_fd(const char *syscall);
 
 /*
  * Of the whole /proc/PID/task/TID/syscall: is it in a system call? Threads that never

@@ -25,7 +25,8 @@
 struct kc_whose {
 	uint32_t pid, tid;
 	uint64_t start_ns;
-	bool asleep; /* its system call can be asked for */
+	bool asleep; /* its system call can be asked for ... */
+	bool compat; /* ... and is a 32-bit one */
 };
 
 /* The first record of an event that a CPU was held for; number 0: there is none. */

@@ -229,10 +229,14 @@ static void answer_process(struct kc_source *source, const struct kc_whose *whos
 		return;
 	}
 	*ret_process = process->process;
-	ret_process->executable[sizeof(ret_process->executable) - 1] = '\0';
-	ret_process->cgroup[sizeof(ret_process->cgroup) - 1] = '\0';
-	ret_process->unit[sizeof(ret_process->unit) - 1] = '\0';
-	ret_process->container_id[sizeof(ret_process->container_id) - 1] = '\0';
+	terminate(ret_process->executable, sizeof(ret_process->executable));
+	terminate(ret_process->cgroup, sizeof(ret_process->cgroup));
+	terminate(ret_process->unit, sizeof(ret_process->unit));
+	terminate(ret_process->container_id, sizeof(ret_process->container_id));
+	terminate(ret_process->runtime, sizeof(ret_process->runtime));
+	terminate(ret_process->pod_uid, sizeof(ret_process->pod_uid));
+	terminate(ret_process->fd_target, sizeof(ret_process->fd_target));
+	ret_process->has_uid = *(const uint8_t *)&process->process.has_uid == 1;
 	ret_process->in_syscall = *(const uint8_t *)&process->process.in_syscall == 1;
 	ret_process->syscall_name = NULL;
 }

@@ -57,6 +57,7 @@ struct kc_finding {
 	uint64_t seq;
 	struct timespec time; /* CLOCK_REALTIME, when it was confirmed */
 	uint64_t boot_ns;     /* when the damage was read */
+	uint64_t intact_ns;   /* asleep: when, in this sleep, all was as it must be; 0: not seen */
 	const char *engine;
 	uint64_t lost_before; /* events of live probes that found no room until then */
 	bool had_evidence;    /* a first record was written, while a CPU was held */
