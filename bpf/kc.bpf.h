@@ -30,6 +30,7 @@ static __always_inline __u64 as_number(void *pointer)
 	return number;
 }
 
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+#define PF_KTHREAD	0x00200000 /* include/linux/sched.h */
+#define PF_FREEZER_SKIP 0x40000000 /* ... up to v6.0; says nothing after */
 
 #endif

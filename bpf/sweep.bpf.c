@@ -426,6 +426,8 @@ int kc_sweep(struct bpf_iter__task *ctx)
 	}
 	if (task->flags & PF_KTHREAD)
 		head.flags |= KC_RECORD_KTHREAD;
+	if (task->flags & PF_FREEZER_SKIP)
+		head.flags |= KC_RECORD_FREEZER_SKIPS;
 	if (end_gone(stack))
 		head.flags |= KC_RECORD_END_GONE;
 

@@ -124,10 +124,11 @@ enum kc_record_flag {
 	KC_RECORD_END_GONE = 2, /* the stack's lowest word is not KC_STACK_END_MAGIC */
 	KC_RECORD_RUNNING = 4,	/* RAN: on a CPU when the pass came to it */
 	KC_RECORD_WALKED = 8,	/* STACK, of a comparison: the walk by rules was complete ... */
-	KC_RECORD_WALK_DIFFERS = 16, /* ... and a slot on its way differed */
-	KC_RECORD_RETURNS = 32,	     /* STACK: struct kc_returns follows the words */
-	KC_RECORD_DIFFERED = 128,    /* STACK: a return address was seen not to be as it was */
-	KC_RECORD_COMPAT = 64,	     /* it is in a 32-bit system call, whatever its code is */
+	KC_RECORD_WALK_DIFFERS = 16,   /* ... and a slot on its way differed */
+	KC_RECORD_RETURNS = 32,	       /* STACK: struct kc_returns follows the words */
+	KC_RECORD_DIFFERED = 128,      /* STACK: a return address was seen not to be as it was */
+	KC_RECORD_FREEZER_SKIPS = 256, /* before v6.1: the freezer does not wake it */
+	KC_RECORD_COMPAT = 64,	       /* it is in a 32-bit system call, whatever its code is */
 };
 
 /*

@@ -7,7 +7,7 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 
-COMMANDS := watch audit record replay functions explain prove doctor schema
+COMMANDS := watch audit record replay functions explain prove doctor held release schema
 PAGES := $(B)/man/kcanary.1 $(COMMANDS:%=$(B)/man/kcanary-%.1) $(B)/man/kcanary-json.5
 
 man: $(PAGES) ## manual pages, under build/man (needs help2man)

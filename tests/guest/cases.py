@@ -963,6 +963,37 @@ def frames(kernel):
             f"slots in {' '.join(functions)}")
 
 
+def hold(kernel, seconds=5):
+    """Threads with damaged frames are held where they sleep, and the host lives; what freezing
+    would wake is left alone, and that is said."""
+    guest = Guest(kernel, f"sh /hold.sh {seconds}", files=["hold.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    tids = dict(re.findall(r"(sleeper|waiter|poller) (\d+)", guest.output))
+    notices = [n["text"] for n in guest.events("notice", "out: ")]
+    for who in ("sleeper", "waiter"):
+        need(any(re.match(rf"thread {tids[who]} of process \d+ \(finding \d+\) is held in place: ", text)
+                 for text in notices), f"{who}: {notices}", guest)
+    # Each with its finding before it.
+    found = [e["process"]["tid"] for e in guest.events("finding", "out: ")]
+    need(sorted(found) == sorted(int(tids[who]) for who in ("sleeper", "waiter")), str(found), guest)
+    refused = [n["text"] for n in guest.events("notice", "polled: ")]
+    need(guest.events("finding", "polled: ") and refused and
+         all("is not held: where it sleeps, freezing would wake it" in text for text in refused),
+         str(refused), guest)
+    listed = re.findall(r"^ +(\d+) +\d+ \S+ \S+ +\d+  damaged in (\S+)\+0x", guest.output, re.M)
+    need(sorted(tid for tid, _ in listed) == sorted((tids["sleeper"], tids["waiter"])), str(listed), guest)
+    need(dict(listed)[tids["sleeper"]] == "hrtimer_nanosleep", str(listed), guest)
+    need(guest.output.count("nothing is held\n") == 2, "held, before and after", guest)
+    need("gone" not in guest.output, "one of them went", guest)
+    for what, status in (("release 1", "2"), ("release of what is damaged", "1"),
+                         ("release of what is whole", "0")):
+        statuses = re.findall(rf"^{what}: status (\d+)$", guest.output, re.M)
+        need(statuses and set(statuses) == {status}, f"{what}: {statuses}", guest)
+    need(guest.value(r"^app: status (\d+)$") == "137", "App01 was not killed in the end", guest)
+    return f"held for {seconds} s after SIGKILL, in {', '.join(sorted(set(f for _, f in listed)))}"
+
+
 POINTED = {
     "slab": r"\[kmalloc-(rnd-\d+-|cg-)?64\]\+0x10",
     "page": r"a page of memory, no slab's",
@@ -1215,7 +1246,7 @@ def spied(kernel, times=2):
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
-                  disarmed, recorded, frames, pointed, rerouted, misled, compat, prove, doctored, traps, nanosleep, futex, leak,
+                  disarmed, recorded, frames, pointed, hold, rerouted, misled, compat, prove, doctored, traps, nanosleep, futex, leak,
                   quiet, soak, gated, walk, calls, flood, grouped, clean, endures, bombed, modules,
                   patched, foreign, sampled)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
@@ -1232,5 +1263,5 @@ ONLY_LONG = [(kernel, case) for case in (corrupted, exhausted) for kernel in TAB
             [(kernel, spied) for kernel in TABLE if has(kernel, "lkdtm-canary")]
 
 # What --long asks of some of them: times, or seconds.
-LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), sampled: (20,), calls: (60,), traps: (60,), soak: (60,), walk: (120,), gated: (120,),
+LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), sampled: (20,), hold: (60,), calls: (60,), traps: (60,), soak: (60,), walk: (120,), gated: (120,),
         corrupted: (20,), exhausted: (20,), spied: (20,)}

@@ -378,6 +378,8 @@ static void wrong_usage(void **state)
 		  { "f", "--vmlinux", "x" },
 		  "f: --vmlinux and --kallsyms go together\n" },
 		{ &kc_cmd_explain, { "e" }, "e: which FUNCTION?\n" },
+		{ &kc_cmd_release, { "r" }, "r: which TID?\n" },
+		{ &kc_cmd_release, { "r", "7x" }, "r: TID must be a thread's number, not '7x'\n" },
 		{ &kc_cmd_explain,
 		  { "e", "f", "--kallsyms", "x" },
 		  "e: --vmlinux and --kallsyms go together\n" },

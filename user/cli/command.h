@@ -22,7 +22,8 @@ struct kc_command {
 };
 
 extern const struct kc_command kc_cmd_watch, kc_cmd_audit, kc_cmd_functions, kc_cmd_explain,
-	kc_cmd_prove, kc_cmd_record, kc_cmd_replay, kc_cmd_doctor, kc_cmd_schema;
+	kc_cmd_prove, kc_cmd_record, kc_cmd_replay, kc_cmd_doctor, kc_cmd_schema, kc_cmd_held,
+	kc_cmd_release;
 
 /* All of them, NULL behind the last. */
 extern const struct kc_command *const kc_commands[];

@@ -12,6 +12,7 @@
 #include "monitor/record.h"
 #include "monitor/sampling.h"
 #include "monitor/watch.h"
+#include "respond/holder.h"
 #include "source/live.h"
 #include "util/log.h"
 #include "util/rights.h"
@@ -29,6 +30,8 @@ struct watch_options {
 	unsigned int verbose;
 	bool json;
 	bool no_probes, dry_run, compare_walks, gate;
+	bool hold_victim;
+	unsigned int max_held;	/* threads */
 	unsigned int sample_hz; /* on each CPU; 0: no samples */
 	struct kc_texts functions;
 	const char *preset;
@@ -54,6 +57,7 @@ static const struct watch_command defaults = { .watch = {
 						       .headroom = 2048,
 						       .hold_off = 50,
 						       .hold_max = 1000,
+						       .max_held = 8,
 						       .max_size = 256,
 					       } };
 
@@ -99,6 +103,11 @@ static const struct kc_option shared_rows[] = {
 	{ "hold-off-max", 0, "MS",
 	  KC_NUMBER(struct watch_options, hold_max, MIN_HOLD_OFF, MAX_HOLD_OFF),
 	  .help = "... and this long for that first record, once it was seen" },
+	{ "hold-victim", 0, NULL, KC_FLAG(struct watch_options, hold_victim),
+	  .help = "freeze a sleeping thread in place as soon as a damaged frame of it is proved, "
+		  "until 'kcanary release': the panic does not come" },
+	{ "max-held", 0, "COUNT", KC_NUMBER(struct watch_options, max_held, 1, 64),
+	  .help = "threads that may be held at a time, those of earlier watches among them" },
 	{ "kmsg", 0, NULL, KC_FLAG(struct watch_options, kmsg),
 	  .help = "a line to the kernel's log for findings of live probes" },
 	{ "max-size", 0, "MB", KC_NUMBER(struct watch_options, max_size, 1, 4095),
@@ -240,6 +249,22 @@ struct signals {
 	sigset_t end, reopen;
 };
 
+/* Those that are held already are told. */
+static int hold_victims(const struct watch_options *options, struct kc_sinks *sinks,
+			struct kc_failure *ret_failure)
+{
+	struct kc_freezer *freezer;
+	int err = kc_freezer_open(true, ret_failure, &freezer), held;
+
+	if (err)
+		return err;
+	held = kc_freezer_held(freezer, NULL, 0);
+	if (held > 0)
+		kc_info("%d threads are held already: see 'kcanary held'", held);
+	kc_sinks_add(sinks, kc_holder_new(freezer, options->max_held, sinks));
+	return 0;
+}
+
 static int watch(const struct watch_options *options, const struct signals *signals,
 		 struct kc_session *session, struct kc_recorder *recorder,
 		 const struct kc_choices *choices, struct kc_failure *ret_failure,
@@ -268,6 +293,9 @@ static int watch(const struct watch_options *options, const struct signals *sign
 		return err;
 	if (recorder)
 		kc_sinks_add(&sinks, kc_recorder_sink(recorder));
+	err = options->hold_victim ? hold_victims(options, &sinks, ret_failure) : 0;
+	if (err)
+		return err;
 	return kc_watch(
 		&(struct kc_watch_options){
 			.session = session,
@@ -379,6 +407,7 @@ const struct kc_command kc_cmd_watch = {
 	       "  kcanary watch -n App01 --sweep 100      one application, ten times a second\n"
 	       "  kcanary watch -c /system.slice/app.service  one systemd unit\n"
 	       "  kcanary watch --preset futex --dry-run  only show what would be probed\n"
+	       "  kcanary watch -n App01 --hold-victim    keep a damaged sleeper from waking up\n"
 	       "  kcanary watch -j -o /var/log/kc.json -d 3600  for an hour, into a file",
 	.rows = watch_rows,
 	.defaults = &defaults,

@@ -171,6 +171,8 @@ static int load_symbols(struct kc_kernel *kernel, const char *path, struct kc_fa
 	kernel->text = kc_ksyms_data(kernel->ksyms, "_stext");
 	kernel->text_end = kc_ksyms_data(kernel->ksyms, "_etext");
 	kernel->kprobes.addr = kc_ksyms_data(kernel->ksyms, "kprobe_table");
+	/* Came with the freezer's rewrite, Linux commit f5d39b020809. */
+	kernel->freezes_in_place = kc_ksyms_data(kernel->ksyms, "freezer_active");
 	kernel->modules_start = kc_modules_start(kernel->ksyms);
 	if (!kernel->text || kernel->text_end <= kernel->text)
 		return fail(ret_failure, -ENOENT, "%s does not say where kernel text is", path);

@@ -76,6 +76,7 @@ struct kc_kernel {
 	struct kc_pt_regs pt_regs;
 	struct kc_probe_facts probes;
 	struct kc_kprobe_table kprobes;
+	bool freezes_in_place;	       /* the freezer, v6.1: see user/respond/holder.c */
 	struct kc_bug_entry bug_entry; /* size 0: not known */
 	uint32_t thread_size;	       /* bytes */
 	uint64_t text, text_end;

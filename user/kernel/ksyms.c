@@ -34,6 +34,7 @@ static const char *const kept[] = {
 	"_etext",
 	"_sinittext",
 	"_stext",
+	"freezer_active",
 	"init_stack",
 	"kprobe_table",
 	"modules",

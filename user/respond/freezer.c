@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "respond/freezer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/array.h"
+#include "util/io.h"
+#include "util/log.h"
+
+#define GROUP "kcanary"
+
+struct kc_freezer {
+	int root;  /* the hierarchy's */
+	int tasks; /* of the group; -1: there is none */
+};
+
+/*
+ * -EBUSY also means that somebody's mount has just gone, and the hierarchy with it: a moment
+ * (cgroup1_get_tree() in kernel/cgroup/cgroup-v1.c waits for that, but in a context that was used
+ * up).
+ */
+#define TRIES	 40
+#define PAUSE_US 50000
+
+/* A mount of the hierarchy that is nowhere: -errno, or where it begins. */
+static int try_to_mount(void)
+{
+	kc_auto_fd int context = fsopen("cgroup", FSOPEN_CLOEXEC);
+	int root;
+
+	if (context < 0 || fsconfig(context, FSCONFIG_SET_FLAG, "freezer", NULL, 0) ||
+	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -errno;
+	root = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	return root < 0 ? -errno : root;
+}
+
+static int mount_hierarchy(void)
+{
+	int root = try_to_mount();
+
+	for (int i = 1; i < TRIES && root == -EBUSY; i++) {
+		usleep(PAUSE_US);
+		root = try_to_mount();
+	}
+	return root;
+}
+
+static int write_at(int folder, const char *path, const char *text)
+{
+	kc_auto_fd int fd = openat(folder, path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : kc_write_all(fd, text, strlen(text), NULL);
+}
+
+static int make_group(int root)
+{
+	if (mkdirat(root, GROUP, 0755) && errno != EEXIST)
+		return -errno;
+	return write_at(root, GROUP "/freezer.state", "FROZEN");
+}
+
+int kc_freezer_open(bool make, struct kc_failure *ret_failure, struct kc_freezer **ret_freezer)
+{
+	struct kc_freezer *freezer kc_auto(kc_cleanup_freezer) = malloc(sizeof(*freezer));
+	int err;
+
+	if (!freezer)
+		return kc_fail_nomem(ret_failure);
+	*freezer = (struct kc_freezer){ .root = mount_hierarchy(), .tasks = -1 };
+	if (freezer->root < 0) {
+		err = freezer->root;
+		if (err == -EINVAL || err == -ENODEV || err == -ENOENT || err == -ENOSYS)
+			return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -ENOTSUP,
+				       "this kernel has no freezer of cgroup v1, and nothing else "
+				       "holds a thread without waking it");
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
+			       "the freezer of cgroup v1 can't be used: %s",
+			       err == -EBUSY ? "another controller shares its hierarchy"
+					     : kc_strerror(err));
+	}
+	err = make ? make_group(freezer->root) : 0;
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
+			       "cannot make a frozen group in the freezer of cgroup v1: %s",
+			       kc_strerror(err));
+	freezer->tasks = openat(freezer->root, GROUP "/tasks", O_RDWR | O_CLOEXEC);
+	if (make && freezer->tasks < 0)
+		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -errno,
+			       "cannot open the frozen group: %s", kc_strerror(errno));
+	*ret_freezer = kc_take(freezer);
+	return 0;
+}
+
+void kc_freezer_close(struct kc_freezer *freezer)
+{
+	if (!freezer)
+		return;
+	if (freezer->tasks >= 0)
+		close(freezer->tasks);
+	if (freezer->root >= 0)
+		close(freezer->root);
+	free(freezer);
+}
+
+/* "7:freezer:/docker/abc": the group of the hierarchy that the thread is in. */
+static void find_group(const struct kc_held *held, char *group, size_t size)
+{
+	kc_auto_file FILE *file = NULL;
+	kc_auto_free char *line = NULL;
+	size_t line_size = 0;
+	char path[96];
+
+	snprintf(group, size, "/");
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/cgroup", held->pid, held->tid);
+	file = fopen(path, "re");
+	while (file && getline(&line, &line_size, file) > 0) {
+		const char *name = strchr(line, ':');
+
+		line[strcspn(line, "\n")] = '\0';
+		if (name && !strncmp(name, ":freezer:/", strlen(":freezer:/")))
+			snprintf(group, size, "%s", name + strlen(":freezer:"));
+	}
+}
+
+static void held_path(uint32_t tid, char path[static 64])
+{
+	snprintf(path, 64, KC_HELD_FOLDER "/%u", tid);
+}
+
+/* If that fails, who lists it says that nothing is known of why. */
+static void write_why(const struct kc_held *held)
+{
+	kc_auto_fd int fd = -1;
+	char path[64], text[640];
+	int len = snprintf(text, sizeof(text),
+			   "pid %u\nstart %" PRIu64 "\nfinding %" PRIu64 "\nsince %" PRId64
+			   "\ngroup %s\nplace %s\n",
+			   held->pid, held->start_ns, held->finding, held->since, held->group,
+			   held->place);
+
+	mkdir("/run/kcanary", 0700);
+	mkdir(KC_HELD_FOLDER, 0700);
+	held_path(held->tid, path);
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		kc_write_all(fd, text, len, NULL);
+}
+
+int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held)
+{
+	struct kc_held kept = *held;
+	char tid[16];
+	int len = snprintf(tid, sizeof(tid), "%u\n", held->tid), err;
+
+	find_group(held, kept.group, sizeof(kept.group));
+	err = kc_write_all(freezer->tasks, tid, len, NULL);
+	if (err)
+		return err;
+	write_why(&kept);
+	return 0;
+}
+
+int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid)
+{
+	char path[sizeof(((struct kc_held *)0)->group) + 16], text[16];
+	struct kc_held held;
+	int err;
+
+	if (!kc_freezer_holds(freezer, tid))
+		return -ESRCH;
+	snprintf(text, sizeof(text), "%u\n", tid);
+	if (!kc_freezer_why(tid, &held))
+		held.group[0] = '\0';
+	snprintf(path, sizeof(path), ".%s/tasks", held.group);
+	err = write_at(freezer->root, path, text);
+	/* Its group may be gone, or frozen itself. */
+	if (err == -ENOENT)
+		err = write_at(freezer->root, "tasks", text);
+	if (!err) {
+		held_path(tid, path);
+		unlink(path);
+	}
+	return err;
+}
+
+int kc_freezer_held(const struct kc_freezer *freezer, uint32_t *ret_tids, int max)
+{
+	kc_auto_file FILE *file = NULL;
+	unsigned int tid;
+	int count = 0, fd;
+
+	fd = openat(freezer->root, GROUP "/tasks", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (fscanf(file, "%u", &tid) == 1) {
+		if (count < max)
+			ret_tids[count] = tid;
+		count++;
+	}
+	return count;
+}
+
+bool kc_freezer_holds(const struct kc_freezer *freezer, uint32_t tid)
+{
+	uint32_t tids[1024];
+	int count = kc_freezer_held(freezer, tids, kc_countof(tids));
+
+	for (int i = 0; i < count && i < (int)kc_countof(tids); i++)
+		if (tids[i] == tid)
+			return true;
+	return false;
+}
+
+bool kc_freezer_is_frozen(const struct kc_freezer *freezer)
+{
+	kc_auto_fd int fd = openat(freezer->root, GROUP "/freezer.state", O_RDONLY | O_CLOEXEC);
+	char text[16] = "";
+
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && !strncmp(text, "FROZEN", 6);
+}
+
+bool kc_freezer_why(uint32_t tid, struct kc_held *ret_held)
+{
+	kc_auto_file FILE *file = NULL;
+	char path[64];
+
+	held_path(tid, path);
+	*ret_held = (struct kc_held){ .tid = tid };
+	file = fopen(path, "re");
+	return file && fscanf(file,
+			      "pid %" SCNu32 "\nstart %" SCNu64 "\nfinding %" SCNu64
+			      "\nsince %" SCNd64 "\ngroup %255[^\n]\nplace %159[^\n]",
+			      &ret_held->pid, &ret_held->start_ns, &ret_held->finding,
+			      &ret_held->since, ret_held->group, ret_held->place) == 6;
+}
