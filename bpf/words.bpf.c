@@ -214,9 +214,13 @@ static __always_inline void compare_owner(struct task_struct *task, __u64 self, 
 	} else if (stack && word - stack < config.thread_size) {
 		to->kind = KC_POINTED_STACK;
 		to->offset = stack + config.thread_size - word;
-	} else if (self && word - self < bpf_core_type_size(struct task_struct)) {
+	} else if (self && word - self == to->offset &&
+		   (to->kind == KC_POINTED_SLAB || to->kind == KC_POINTED_TASK)) {
+		/*
+		 * Not by the type's size: fewer bytes are allocated of it (arch_task_struct_size),
+		 * and the next task's may lie within.
+		 */
 		to->kind = KC_POINTED_TASK;
-		to->offset = word - self;
 	} else {
 		return;
 	}
