@@ -12,6 +12,7 @@
 #include "monitor/record.h"
 #include "monitor/sampling.h"
 #include "monitor/watch.h"
+#include "report/metrics.h"
 #include "respond/holder.h"
 #include "source/live.h"
 #include "util/log.h"
@@ -30,6 +31,7 @@ struct watch_options {
 	unsigned int verbose;
 	bool json;
 	bool no_probes, dry_run, compare_walks, gate;
+	const char *metrics; /* a file, or NULL */
 	bool hold_victim;
 	unsigned int max_held;	/* threads */
 	unsigned int sample_hz; /* on each CPU; 0: no samples */
@@ -74,6 +76,19 @@ static int check_hold_off(const struct kc_option *row, const char *arg, void *gi
 		       MIN_HOLD_OFF);
 }
 
+static int check_metrics(const struct kc_option *row, const char *arg, void *given,
+			 struct kc_failure *ret_failure)
+{
+	size_t len = strlen(arg), end = strlen(".prom");
+
+	(void)given;
+	if (len > end && !strcmp(arg + len - end, ".prom"))
+		return 0;
+	return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+		       "%s must end in .prom, not '%s': node exporter reads no other", row->arg,
+		       arg);
+}
+
 static const struct kc_option shared_rows[] = {
 	{ KC_ROWS(struct watch_options, filter, struct kc_filter, kc_filter_rows) },
 	{ "function", 'f', "FUNC|GLOB", KC_TEXTS(struct watch_options, functions),
@@ -110,6 +125,10 @@ static const struct kc_option shared_rows[] = {
 	  .help = "threads that may be held at a time, those of earlier watches among them" },
 	{ "kmsg", 0, NULL, KC_FLAG(struct watch_options, kmsg),
 	  .help = "a line to the kernel's log for findings of live probes" },
+	{ "metrics", 0, "FILE", KC_TEXT(struct watch_options, metrics),
+	  .help = "counters and findings by class for node exporter's textfile collector, written "
+		  "every 10 s and after findings; ends in .prom",
+	  .then = check_metrics },
 	{ "max-size", 0, "MB", KC_NUMBER(struct watch_options, max_size, 1, 4095),
 	  .help = "end a recording, and not the watch, before its file is larger" },
 	KC_ROW_DURATION(struct watch_options, 1 << 30, "end after this time"),
@@ -249,6 +268,18 @@ struct signals {
 	sigset_t end, reopen;
 };
 
+static int add_metrics(const char *path, struct kc_sinks *sinks, struct kc_failure *ret_failure)
+{
+	struct kc_sink *sink;
+	int err = kc_metrics_new(path, &sink);
+
+	if (err)
+		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write %s: %s", path,
+			       kc_strerror(err));
+	kc_sinks_add(sinks, sink);
+	return 0;
+}
+
 /* Those that are held already are told. */
 static int hold_victims(const struct watch_options *options, struct kc_sinks *sinks,
 			struct kc_failure *ret_failure)
@@ -293,6 +324,9 @@ static int watch(const struct watch_options *options, const struct signals *sign
 		return err;
 	if (recorder)
 		kc_sinks_add(&sinks, kc_recorder_sink(recorder));
+	err = options->metrics ? add_metrics(options->metrics, &sinks, ret_failure) : 0;
+	if (err)
+		return err;
 	err = options->hold_victim ? hold_victims(options, &sinks, ret_failure) : 0;
 	if (err)
 		return err;

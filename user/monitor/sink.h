@@ -129,7 +129,7 @@ struct kc_sink {
 	const struct kc_sink_ops *ops;
 };
 
-#define KC_MAX_SINKS 5
+#define KC_MAX_SINKS 6
 
 /* In the order in which they are written to. Owned. */
 struct kc_sinks {
