@@ -11,6 +11,7 @@
 
 #include "cli/command.h"
 #include "cli/common.h"
+#include "cli/output.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 
@@ -285,17 +286,16 @@ static void parsed(void **state)
 	struct all {
 		struct kc_texts functions;
 		unsigned int period, verbose;
-		const char *output, *glob;
-		bool json;
+		const char *glob;
+		struct kc_output output;
 		struct kc_filter filter; /* not at offset 0 */
 	};
-	static const struct all defaults = { .period = 1000 };
+	static const struct all defaults = { .period = 1000, .output = KC_OUTPUT_DEFAULTS };
 	const struct kc_option rows[] = {
 		{ KC_ROWS(struct all, filter, struct kc_filter, kc_filter_rows) },
 		{ "function", 'f', "F", KC_TEXTS(struct all, functions), .help = "h" },
 		{ "sweep", 0, "MS", KC_NUMBER(struct all, period, 10, 100), .help = "h" },
-		KC_ROW_JSON(struct all, "text"),
-		KC_ROW_OUTPUT(struct all, ""),
+		{ KC_ROWS(struct all, output, struct kc_output, kc_output_rows) },
 		KC_ROW_VERBOSE(struct all, "h"),
 		{ .arg = "GLOB", KC_TEXT(struct all, glob) },
 		{},
@@ -319,9 +319,9 @@ static void parsed(void **state)
 	assert_string_equal(all->functions.items[1], "b");
 	assert_int_equal(all->period, 50);
 	assert_int_equal(all->verbose, 2);
-	assert_string_equal(all->output, "file");
+	assert_string_equal(all->output.path, "file");
 	assert_string_equal(all->glob, "glob");
-	assert_true(all->json);
+	assert_true(all->output.json);
 	assert_int_equal(defaults.period, 1000);
 }
 
@@ -378,6 +378,12 @@ static void wrong_usage(void **state)
 		  { "f", "--vmlinux", "x" },
 		  "f: --vmlinux and --kallsyms go together\n" },
 		{ &kc_cmd_explain, { "e" }, "e: which FUNCTION?\n" },
+		{ &kc_cmd_replay,
+		  { "y", "f", "--views=most" },
+		  "y: HOW must be full, brief or none, not 'most'\n" },
+		{ &kc_cmd_watch,
+		  { "w", "--metrics=/x.txt" },
+		  "w: FILE must end in .prom, not '/x.txt': node exporter reads no other\n" },
 		{ &kc_cmd_release, { "r" }, "r: which TID?\n" },
 		{ &kc_cmd_release, { "r", "7x" }, "r: TID must be a thread's number, not '7x'\n" },
 		{ &kc_cmd_explain,

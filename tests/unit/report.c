@@ -404,6 +404,8 @@ static void json_lines(void **state)
 }
 
 /* Of a finding, as text; the caller's. */
+static enum kc_views views;
+
 static char *text_of_finding(void)
 {
 	char path[] = "/tmp/kcanary-text.XXXXXX", *text = calloc(1, 65536);
@@ -414,6 +416,7 @@ static char *text_of_finding(void)
 
 	close(mkstemp(path));
 	assert_int_equal(kc_report_new(path, false, &host, &report), 0);
+	kc_report_show(report, views);
 	kc_sinks_add(&sinks, kc_report_sink(report));
 	kc_judge(&finding, 0);
 	assert_int_equal(kc_sinks_finding(&sinks, &fake->kernel, &finding), 0);
@@ -423,6 +426,29 @@ static char *text_of_finding(void)
 	fclose(file);
 	unlink(path);
 	return text;
+}
+
+/* As much as was asked for; what is said of the finding stays. */
+static void more_or_less(void **state)
+{
+	static const struct {
+		enum kc_views views;
+		int backtrace, rest;
+	} rows[] = { { KC_VIEWS_FULL, 1, 1 }, { KC_VIEWS_BRIEF, 1, 0 }, { KC_VIEWS_NONE, 0, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < kc_countof(rows); i++) {
+		char *text;
+
+		views = rows[i].views;
+		text = text_of_finding();
+		assert_non_null(strstr(text, "\n  verdict  "));
+		assert_int_equal(!!strstr(text, "\n  backtrace\n"), rows[i].backtrace);
+		assert_int_equal(!!strstr(text, "\n  stack\n"), rows[i].rest);
+		assert_int_equal(!!strstr(text, "\n  disassembly\n"), rows[i].rest);
+		free(text);
+	}
+	views = KC_VIEWS_FULL;
 }
 
 /* What not to do is said while it can still be left undone. */
@@ -578,6 +604,7 @@ int main(void)
 		cmocka_unit_test(schema_has_all_names),
 		cmocka_unit_test_setup_teardown(what_words_point_to, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(advice, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(more_or_less, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(arguments, setup, fake_teardown),
 		cmocka_unit_test(cgroups),
 		cmocka_unit_test(in_a_cgroup),

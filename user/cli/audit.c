@@ -15,12 +15,12 @@
 struct audit_options {
 	struct kc_filter filter;
 	const char *sort;
-	const char *output;
+	struct kc_output output;
 	unsigned int verbose;
-	bool high_water, json;
+	bool high_water;
 };
 
-static const struct audit_options defaults = { .sort = "tid" };
+static const struct audit_options defaults = { .sort = "tid", .output = KC_OUTPUT_DEFAULTS };
 
 typedef int (*compare_fn)(const void *, const void *);
 
@@ -80,8 +80,7 @@ static const struct kc_option rows[] = {
 	  .help = "tell how deep each stack has ever been: its lowest word that is not zero" },
 	{ "sort", 0, "KEY", KC_TEXT(struct audit_options, sort),
 	  .help = "by tid, depth or high-water, deepest first", .then = check_sort },
-	KC_ROW_JSON(struct audit_options, "a table"),
-	KC_ROW_OUTPUT(struct audit_options, ""),
+	{ KC_ROWS(struct audit_options, output, struct kc_output, kc_output_rows) },
 	KC_ROW_VERBOSE(struct audit_options,
 		       "name each frame that could not be verified, on stderr"),
 	{},
@@ -124,7 +123,7 @@ static int audit(const struct audit_options *options, struct kc_session *session
 	if (err)
 		return err;
 	kc_source_host(source, &host);
-	err = kc_open_report(options->output, options->json, &host, ret_failure, &report);
+	err = kc_open_report(&options->output, &host, ret_failure, &report);
 	if (err)
 		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));
@@ -147,7 +146,7 @@ static int audit(const struct audit_options *options, struct kc_session *session
 					      .pass = kc_passes_last(passes),
 					      .coverage = &coverage,
 				      });
-	if (!err && options->json)
+	if (!err && options->output.json)
 		err = kc_sinks_stop(&sinks, &coverage, NULL, "done");
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "the audit failed: %s",

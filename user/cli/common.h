@@ -24,11 +24,6 @@ int kc_origin_check(const struct kc_origin *origin, struct kc_failure *ret_failu
 	{                                                                                      \
 		"json", 'j', NULL, KC_FLAG(type, json), .help = "JSON lines instead of " what, \
 	}
-#define KC_ROW_OUTPUT(type, more)                                                 \
-	{                                                                         \
-		"output", 'o', "FILE", KC_TEXT(type, output),                     \
-			.help = "append there instead of writing to stdout" more, \
-	}
 #define KC_ROW_DURATION(type, most, what)                                                     \
 	{                                                                                     \
 		"duration", 'd', "SECONDS", KC_NUMBER(type, duration, 1, most), .help = what, \

@@ -10,17 +10,16 @@
 #include "util/log.h"
 
 struct replay_options {
-	const char *file, *output;
+	const char *file;
+	struct kc_output output;
 	unsigned int verbose;
-	bool json;
 };
 
-static const struct replay_options defaults;
+static const struct replay_options defaults = { .output = KC_OUTPUT_DEFAULTS };
 
 static const struct kc_option rows[] = {
 	{ .arg = "FILE", KC_TEXT(struct replay_options, file), .required = true },
-	KC_ROW_JSON(struct replay_options, "text"),
-	KC_ROW_OUTPUT(struct replay_options, ""),
+	{ KC_ROWS(struct replay_options, output, struct kc_output, kc_output_rows) },
 	KC_ROW_VERBOSE(struct replay_options, "say more on stderr"),
 	{},
 };
@@ -35,7 +34,7 @@ static int tell_again(const struct replay_options *options, struct kc_replay *re
 	int err;
 
 	kc_replay_host(replay, &host);
-	err = kc_open_report(options->output, options->json, &host, ret_failure, &report);
+	err = kc_open_report(&options->output, &host, ret_failure, &report);
 	if (err)
 		return err;
 	kc_sinks_add(&sinks, kc_report_sink(report));

@@ -24,12 +24,11 @@
 
 struct watch_options {
 	struct kc_filter filter;
-	const char *output;
+	struct kc_output output;
 	unsigned int duration; /* s; 0: until a signal */
 	unsigned int period;   /* ms */
 	unsigned int max_cpu;  /* percent of one CPU that passes may take */
 	unsigned int verbose;
-	bool json;
 	bool no_probes, dry_run, compare_walks, gate;
 	const char *metrics; /* a file, or NULL */
 	bool hold_victim;
@@ -52,6 +51,7 @@ struct watch_command {
 };
 
 static const struct watch_command defaults = { .watch = {
+						       .output = KC_OUTPUT_DEFAULTS,
 						       .period = 1000,
 						       .max_cpu = 5,
 						       .max_probes = 64,
@@ -138,8 +138,7 @@ static const struct kc_option shared_rows[] = {
 	  .help = "copy each stack, and compare what the kernel side makes of it; for tests" },
 	{ "max-cpu", 0, "PERCENT", KC_NUMBER(struct watch_options, max_cpu, 1, 100),
 	  .help = "of one CPU that passes may take before they are made less often" },
-	KC_ROW_JSON(struct watch_options, "text"),
-	KC_ROW_OUTPUT(struct watch_options, "; findings are synced"),
+	{ KC_ROWS(struct watch_options, output, struct kc_output, kc_output_rows) },
 	KC_ROW_VERBOSE(struct watch_options, "say more on stderr; twice: libbpf's words too"),
 	{},
 };
@@ -178,7 +177,8 @@ static int check_watch(void *given, struct kc_failure *ret_failure)
 		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
 			       "--hold-off-max %u is shorter than --hold-off %u", options->hold_max,
 			       options->hold_off);
-	if (options->record && options->output && !strcmp(options->record, options->output))
+	if (options->record && options->output.path &&
+	    !strcmp(options->record, options->output.path))
 		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
 			       "the recording and the report can't be one file");
 	return 0;
@@ -235,7 +235,7 @@ static void block_reopening(const struct watch_options *options)
 
 	sigemptyset(&hangup);
 	sigaddset(&hangup, SIGHUP);
-	if (options->output)
+	if (options->output.path)
 		sigprocmask(SIG_BLOCK, &hangup, NULL);
 }
 
@@ -254,7 +254,7 @@ static void block_signals(const struct watch_options *options, sigset_t *ret_end
 	sigaddset(ret_end, SIGINT);
 	sigaddset(ret_end, SIGTERM);
 	sigaction(SIGHUP, NULL, &hangup);
-	if (options->output)
+	if (options->output.path)
 		sigaddset(ret_reopen, SIGHUP);
 	else if (hangup.sa_handler != SIG_IGN)
 		sigaddset(ret_end, SIGHUP);
@@ -318,8 +318,7 @@ static int watch(const struct watch_options *options, const struct signals *sign
 	if (err)
 		return err;
 	source = recorder ? kc_recorder_source(recorder, live) : live;
-	err = kc_open_sinks(options->output, options->json, options->kmsg, source, ret_failure,
-			    &sinks);
+	err = kc_open_sinks(&options->output, options->kmsg, source, ret_failure, &sinks);
 	if (err)
 		return err;
 	if (recorder)

@@ -18,6 +18,7 @@ struct kc_report {
 	char *text;
 	size_t len;
 	struct kc_outlet outlet;
+	enum kc_views views;
 	bool opened;		       /* the outlet is */
 	bool endures;		       /* a full disk */
 	bool reopening;		       /* it could not be opened again, and will be tried */

@@ -384,10 +384,14 @@ static void json_finding(struct kc_report *report, const struct kc_kernel *kerne
 	if (finding->by_sample)
 		add_u64(event, "differed_boot_ns", finding->differed_ns);
 	json_object_object_add(views, "host", host_view(&report->host));
-	json_object_object_add(views, "backtrace", view_lines(kernel, finding, kc_view_backtrace));
-	json_object_object_add(views, "stack", view_lines(kernel, finding, kc_view_stack));
-	json_object_object_add(views, "disassembly",
-			       view_lines(kernel, finding, kc_view_disassembly));
+	if (report->views != KC_VIEWS_NONE)
+		json_object_object_add(views, "backtrace",
+				       view_lines(kernel, finding, kc_view_backtrace));
+	if (report->views == KC_VIEWS_FULL) {
+		json_object_object_add(views, "stack", view_lines(kernel, finding, kc_view_stack));
+		json_object_object_add(views, "disassembly",
+				       view_lines(kernel, finding, kc_view_disassembly));
+	}
 	json_object_object_add(event, "views", views);
 	emit(report, event);
 }

@@ -238,6 +238,11 @@ static int report_fd(struct kc_sink *sink)
 	return kc_outlet_fd(&report_of(sink)->outlet);
 }
 
+void kc_report_show(struct kc_report *report, enum kc_views views)
+{
+	report->views = views;
+}
+
 void kc_report_endure(struct kc_report *report)
 {
 	report->endures = true;

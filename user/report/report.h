@@ -32,6 +32,16 @@ struct kc_audit {
 int kc_report_new(const char *path, bool json, const struct kc_host *host,
 		  struct kc_report **ret_report);
 
+/* How much of a finding is shown beside what is said of it. */
+enum kc_views {
+	KC_VIEWS_FULL,	/* backtrace, stack, disassembly */
+	KC_VIEWS_BRIEF, /* the backtrace alone */
+	KC_VIEWS_NONE,
+};
+
+/* KC_VIEWS_FULL before. */
+void kc_report_show(struct kc_report *report, enum kc_views views);
+
 /*
  * From here to its stop it goes on when it can't be written for now, as on a full disk: told on
  * stderr once, counted, and told when it can be written again.

@@ -382,9 +382,12 @@ static void text_finding(struct kc_report *report, const struct kc_kernel *kerne
 			(finding->boot_ns - finding->intact_ns) / 1e6);
 	print_ahead(out, kernel, finding);
 	print_advice(out, finding);
-	print_view(out, kernel, finding, "backtrace", kc_view_backtrace);
-	print_view(out, kernel, finding, "stack", kc_view_stack);
-	print_view(out, kernel, finding, "disassembly", kc_view_disassembly);
+	if (report->views != KC_VIEWS_NONE)
+		print_view(out, kernel, finding, "backtrace", kc_view_backtrace);
+	if (report->views == KC_VIEWS_FULL) {
+		print_view(out, kernel, finding, "stack", kc_view_stack);
+		print_view(out, kernel, finding, "disassembly", kc_view_disassembly);
+	}
 	fprintf(out, "\n");
 }
 
