@@ -986,6 +986,7 @@ def hold(kernel, seconds=5):
     need(dict(listed)[tids["sleeper"]] == "hrtimer_nanosleep", str(listed), guest)
     need(guest.output.count("nothing is held\n") == 2, "held, before and after", guest)
     need("gone" not in guest.output, "one of them went", guest)
+    need(guest.value(r"^oom while held: (\S+)$") == "-1000", "the OOM killer may choose it", guest)
     for what, status in (("release 1", "2"), ("release of what is damaged", "1"),
                          ("release of what is whole", "0")):
         statuses = re.findall(rf"^{what}: status (\d+)$", guest.output, re.M)

@@ -26,6 +26,7 @@ until grep -qs '"type":"start"' out; do sleep 0.1; done
 echo "overflow nanosleep $sleeper 16" >$control || echo "guest: sleeper not damaged"
 echo "overflow futex $waiter 16" >$control || echo "guest: waiter not damaged"
 until [ "$(grep -c '"type":"notice"' out)" -ge 2 ]; do sleep 0.1; done
+echo "oom while held: $(cat /proc/$app/oom_score_adj)"
 kill -9 $watcher
 wait $watcher
 # The slot of a frame that a poll goes back through; turned around again before it does.

@@ -91,7 +91,7 @@ stopped_reader() {
 run stopped-reader stopped_reader
 # CAP_BPF, CAP_PERFMON, CAP_SYSLOG alone; then few files, and no right to more.
 run rights only 39,38,34 kcanary watch -n App01 -d 1
-run few-files only 39,38,34,21,23,14,19 sh -c 'ulimit -n 45; kcanary watch -n App01 -d 1 --preset futex'
+run few-files only 39,38,34,21,23,14,19 sh -c 'ulimit -n 51; kcanary watch -n App01 -d 1 --preset futex'
 run more-files sh -c 'ulimit -S -n 45; kcanary watch -n App01 -d 1'
 [ "$1" != words ] || words
 echo "guest: done"

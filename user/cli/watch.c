@@ -120,7 +120,7 @@ static const struct kc_option shared_rows[] = {
 	  .help = "... and this long for that first record, once it was seen" },
 	{ "hold-victim", 0, NULL, KC_FLAG(struct watch_options, hold_victim),
 	  .help = "freeze a sleeping thread in place as soon as a damaged frame of it is proved, "
-		  "until 'kcanary release': the panic does not come" },
+		  "until 'kcanary release'; experimental, and never on a host that suspends" },
 	{ "max-held", 0, "COUNT", KC_NUMBER(struct watch_options, max_held, 1, 64),
 	  .help = "threads that may be held at a time, those of earlier watches among them" },
 	{ "kmsg", 0, NULL, KC_FLAG(struct watch_options, kmsg),

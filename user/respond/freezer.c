@@ -131,6 +131,26 @@ static void find_group(const struct kc_held *held, char *group, size_t size)
 	}
 }
 
+/* OOM_SCORE_ADJ_MIN: never chosen. */
+#define NEVER_OOM -1000
+
+/* What the process's was; it becomes `set`. */
+static int swap_oom_score_adj(uint32_t pid, int set)
+{
+	kc_auto_fd int fd = -1;
+	char path[64], text[16] = "0";
+	int old;
+
+	snprintf(path, sizeof(path), "/proc/%u/oom_score_adj", pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return 0;
+	old = atoi(text);
+	snprintf(text, sizeof(text), "%d", set);
+	kc_write_all(fd, text, strlen(text), NULL);
+	return old;
+}
+
 static void held_path(uint32_t tid, char path[static 64])
 {
 	snprintf(path, 64, KC_HELD_FOLDER "/%u", tid);
@@ -143,9 +163,9 @@ static void write_why(const struct kc_held *held)
 	char path[64], text[640];
 	int len = snprintf(text, sizeof(text),
 			   "pid %u\nstart %" PRIu64 "\nfinding %" PRIu64 "\nsince %" PRId64
-			   "\ngroup %s\nplace %s\n",
-			   held->pid, held->start_ns, held->finding, held->since, held->group,
-			   held->place);
+			   "\noom %d\ngroup %s\nplace %s\n",
+			   held->pid, held->start_ns, held->finding, held->since,
+			   held->oom_score_adj, held->group, held->place);
 
 	mkdir("/run/kcanary", 0700);
 	mkdir(KC_HELD_FOLDER, 0700);
@@ -156,9 +176,22 @@ static void write_why(const struct kc_held *held)
 		kc_write_all(fd, text, len, NULL);
 }
 
+/* What is written down of another thread of the same process that is held; false: none is. */
+static bool find_sibling(const struct kc_freezer *freezer, uint32_t pid, uint32_t tid,
+			 struct kc_held *ret_held)
+{
+	uint32_t tids[1024];
+	int count = kc_freezer_held(freezer, tids, kc_countof(tids));
+
+	for (int i = 0; i < count && i < (int)kc_countof(tids); i++)
+		if (tids[i] != tid && kc_freezer_why(tids[i], ret_held) && ret_held->pid == pid)
+			return true;
+	return false;
+}
+
 int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held)
 {
-	struct kc_held kept = *held;
+	struct kc_held kept = *held, sibling;
 	char tid[16];
 	int len = snprintf(tid, sizeof(tid), "%u\n", held->tid), err;
 
@@ -166,6 +199,9 @@ int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held)
 	err = kc_write_all(freezer->tasks, tid, len, NULL);
 	if (err)
 		return err;
+	kept.oom_score_adj = swap_oom_score_adj(held->pid, NEVER_OOM);
+	if (find_sibling(freezer, held->pid, held->tid, &sibling))
+		kept.oom_score_adj = sibling.oom_score_adj;
 	write_why(&kept);
 	return 0;
 }
@@ -173,7 +209,7 @@ int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held)
 int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid)
 {
 	char path[sizeof(((struct kc_held *)0)->group) + 16], text[16];
-	struct kc_held held;
+	struct kc_held held, sibling;
 	int err;
 
 	if (!kc_freezer_holds(freezer, tid))
@@ -181,6 +217,8 @@ int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid)
 	snprintf(text, sizeof(text), "%u\n", tid);
 	if (!kc_freezer_why(tid, &held))
 		held.group[0] = '\0';
+	else if (!find_sibling(freezer, held.pid, tid, &sibling))
+		swap_oom_score_adj(held.pid, held.oom_score_adj);
 	snprintf(path, sizeof(path), ".%s/tasks", held.group);
 	err = write_at(freezer->root, path, text);
 	/* Its group may be gone, or frozen itself. */
@@ -242,9 +280,10 @@ bool kc_freezer_why(uint32_t tid, struct kc_held *ret_held)
 	held_path(tid, path);
 	*ret_held = (struct kc_held){ .tid = tid };
 	file = fopen(path, "re");
-	return file && fscanf(file,
-			      "pid %" SCNu32 "\nstart %" SCNu64 "\nfinding %" SCNu64
-			      "\nsince %" SCNd64 "\ngroup %255[^\n]\nplace %159[^\n]",
-			      &ret_held->pid, &ret_held->start_ns, &ret_held->finding,
-			      &ret_held->since, ret_held->group, ret_held->place) == 6;
+	return file &&
+	       fscanf(file,
+		      "pid %" SCNu32 "\nstart %" SCNu64 "\nfinding %" SCNu64 "\nsince %" SCNd64
+		      "\noom %d\ngroup %255[^\n]\nplace %159[^\n]",
+		      &ret_held->pid, &ret_held->start_ns, &ret_held->finding, &ret_held->since,
+		      &ret_held->oom_score_adj, ret_held->group, ret_held->place) == 7;
 }

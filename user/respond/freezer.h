@@ -2,7 +2,9 @@
 /*
  * Threads held where they sleep, by the freezer of cgroup v1: a group of our own, whose state is
  * FROZEN. What sleeps freezably is frozen in place the moment it is moved there, and neither the
- * end of its sleep nor SIGKILL moves it. (SIGSTOP and cgroup v2's freezer wake it.)
+ * end of its sleep nor SIGKILL moves it. (SIGSTOP and cgroup v2's freezer wake it.) Two do: whom
+ * the OOM killer chooses is thawed, so the process is made one that it does not choose; and
+ * a suspend, even one that fails, thaws all (thaw_processes() in kernel/power/process.c).
  *
  * The hierarchy is reached by a mount that nobody else sees. The group stays, with all that is in
  * it, whatever becomes of us: who ends a monitor must not panic the host.
@@ -33,6 +35,7 @@ struct kc_held {
 	uint64_t start_ns; /* boot time */
 	uint64_t finding;  /* its number in that watch */
 	int64_t since;	   /* CLOCK_REALTIME, seconds */
+	int oom_score_adj; /* of its process, before */
 	char place[160];   /* where the damaged frame goes on */
 	char group[256];   /* of the freezer's hierarchy, that it was in */
 };

@@ -87,7 +87,7 @@ const char *kc_not_holdable(const struct kc_kernel *kernel, const struct kc_find
 /* A policy that the host relies on to be on time. */
 static bool is_realtime(uint32_t tid)
 {
-	int policy = sched_getscheduler(tid);
+	int policy = sched_getscheduler(tid) & ~SCHED_RESET_ON_FORK;
 
 	return policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_DEADLINE;
 }
@@ -157,9 +157,9 @@ static void hold(struct holder *holder, const struct kc_kernel *kernel,
 		       "held'");
 	else
 		say_of(holder, finding,
-		       "is held in place: its frames are as they were, and the panic will not come "
-		       "unless it is released (kcanary release %u); its process goes on without it, "
-		       "and so does what waits for it%s",
+		       "is held in place: its frames are as they were, and it does not return "
+		       "through them unless it is released (kcanary release %u) or this host "
+		       "suspends; who waits for it waits on%s",
 		       task->tid,
 		       kc_freezer_is_frozen(holder->freezer)
 			       ? ""

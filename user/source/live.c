@@ -207,6 +207,8 @@ static bool name_word(const struct kc_kernel *kernel, const struct kc_pointee *p
 	case KC_POINTED_PERCPU:
 		if (!kc_ksyms_place(kernel->ksyms, pointee->offset, name, size))
 			ret_word->kind = KC_POINTED_NOT_KNOWN;
+		/* From v6.15 on it is an address: which tells where this kernel lies. */
+		ret_word->offset = 0;
 		break;
 	}
 	return true;
