@@ -155,15 +155,16 @@ static void hold(struct holder *holder, const struct kc_kernel *kernel,
 		say_of(holder, finding,
 		       "ran as it was about to be held: it may be held somewhere else now; see 'kcanary "
 		       "held'");
+	else if (!kc_freezer_is_frozen(holder->freezer))
+		say_of(holder, finding,
+		       "is about to be held, and not all that is in the frozen group is frozen: it may "
+		       "still go on");
 	else
 		say_of(holder, finding,
-		       "is held in place: its frames are as they were, and it does not return "
-		       "through them unless it is released (kcanary release %u) or this host "
-		       "suspends; who waits for it waits on%s",
-		       task->tid,
-		       kc_freezer_is_frozen(holder->freezer)
-			       ? ""
-			       : ". Not all that is held is frozen yet");
+		       "is held in place: its frames are as they were, and it does not return through "
+		       "them unless it is released (kcanary release %u) or this host suspends; who waits "
+		       "for it waits on",
+		       task->tid);
 }
 
 static int holder_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
