@@ -20,7 +20,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define MAX_DEPTH  64	     /* of the tree of vmalloc areas */
 #define MAX_NODES  256	     /* that those are spread over */
 #define MAX_OBJECT (1 << 22) /* bytes; slabs are no larger */
-#define MAX_CPUS   KC_MAX_CPUS
 
 struct kc_words_config config;
 struct kc_pointee pointees[KC_MAX_WORDS];
@@ -43,15 +42,14 @@ static __always_inline __u64 head_of(__u64 page)
 	return inverse & (inverse + 1) ? info - 1 : page & info;
 }
 
-static __always_inline void tell_page(struct kc_pointee *to, __u64 word, __u64 direct)
+static __always_inline void tell_page(struct kc_pointee *to, __u64 word, __u64 direct, __u64 books)
 {
-	__u64 books = read_u64(config.vmemmap_base), each = bpf_core_type_size(struct page), head,
-	      base;
+	__u64 each = bpf_core_type_size(struct page), head, base;
 	struct kmem_cache *cache;
 	__u64 name = 0;
 	__u32 size = 0;
 
-	if (!books || !each)
+	if (!each)
 		return;
 	head = head_of(books + ((word - direct) >> PAGE_SHIFT) * each);
 	if (head < books || !knows_slabs() || !read_u64(head))
@@ -143,7 +141,7 @@ static __always_inline bool tell_percpu(struct kc_pointee *to, __u64 word)
 {
 	__u64 start = config.per_cpu_start, size = config.per_cpu_end - start;
 
-	for (__u32 cpu = 0; cpu < MAX_CPUS; cpu++) {
+	for (__u32 cpu = 0; cpu < KC_MAX_CPUS; cpu++) {
 		__u64 offset;
 
 		if (cpu >= config.cpus)
@@ -183,7 +181,7 @@ __noinline int look_at(__u32 nth)
 	if (!direct || !areas || !books)
 		return 0;
 	if (word >= direct && word < areas)
-		tell_page(to, word, direct);
+		tell_page(to, word, direct, books);
 	else if (word >= areas && word < books)
 		tell_vmalloc(nth, word);
 	return 0;

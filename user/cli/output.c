@@ -50,10 +50,10 @@ int kc_open_report(const struct kc_output *output, const struct kc_host *host,
 {
 	int err = kc_report_new(output->path, output->json, host, ret_report);
 
-	if (!err)
+	if (!err) {
 		kc_report_show(*ret_report, views_of(output->views));
-	if (!err)
 		return 0;
+	}
 	return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot write to %s: %s",
 		       output->path ?: "stdout",
 		       err == -ELOOP ? "it is a symbolic link" : kc_strerror(err));

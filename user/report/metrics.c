@@ -15,9 +15,9 @@
 #include "util/log.h"
 
 struct metrics {
-	struct kc_sink sink; /* first: metrics_of() */
-	char *path, *next;   /* the file, and what becomes it */
-	bool watching;
+	struct kc_sink sink;  /* first: metrics_of() */
+	char *path, *next;    /* the file, and what becomes it */
+	bool watching, stale; /* stale: a finding is not in the file yet */
 	uint64_t by_class[KC_CLASS_NR];
 	struct kc_coverage coverage; /* the last that was told */
 	uint64_t unwritten;	     /* times */
@@ -171,6 +171,7 @@ static void write_anew(struct metrics *metrics)
 	if (err && !metrics->unwritten)
 		kc_warn("cannot write %s: %s", metrics->path, kc_strerror(err));
 	metrics->unwritten += err != 0;
+	metrics->stale &= err != 0;
 }
 
 static int metrics_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
@@ -180,13 +181,15 @@ static int metrics_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 
 	(void)kernel;
 	metrics->by_class[finding->verdict.class]++;
+	metrics->stale = true;
 	return 0;
 }
 
 /* After a finding, which is on the disk by now. */
 static int metrics_sync(struct kc_sink *sink)
 {
-	write_anew(metrics_of(sink));
+	if (metrics_of(sink)->stale)
+		write_anew(metrics_of(sink));
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "util/array.h"
+#include "source/process.h"
 #include "util/io.h"
 #include "util/log.h"
 
@@ -111,26 +111,6 @@ void kc_freezer_close(struct kc_freezer *freezer)
 	free(freezer);
 }
 
-/* "7:freezer:/docker/abc": the group of the hierarchy that the thread is in. */
-static void find_group(const struct kc_held *held, char *group, size_t size)
-{
-	kc_auto_file FILE *file = NULL;
-	kc_auto_free char *line = NULL;
-	size_t line_size = 0;
-	char path[96];
-
-	snprintf(group, size, "/");
-	snprintf(path, sizeof(path), "/proc/%u/task/%u/cgroup", held->pid, held->tid);
-	file = fopen(path, "re");
-	while (file && getline(&line, &line_size, file) > 0) {
-		const char *name = strchr(line, ':');
-
-		line[strcspn(line, "\n")] = '\0';
-		if (name && !strncmp(name, ":freezer:/", strlen(":freezer:/")))
-			snprintf(group, size, "%s", name + strlen(":freezer:"));
-	}
-}
-
 /* OOM_SCORE_ADJ_MIN: never chosen. */
 #define NEVER_OOM -1000
 
@@ -176,14 +156,24 @@ static void write_why(const struct kc_held *held)
 		kc_write_all(fd, text, len, NULL);
 }
 
+#define MAX_LISTED 1024
+
+/* How many are in tids; none if that can't be told. */
+static int list_held(const struct kc_freezer *freezer, uint32_t tids[static MAX_LISTED])
+{
+	int count = kc_freezer_held(freezer, tids, MAX_LISTED);
+
+	return count < 0 ? 0 : count < MAX_LISTED ? count : MAX_LISTED;
+}
+
 /* What is written down of another thread of the same process that is held; false: none is. */
 static bool find_sibling(const struct kc_freezer *freezer, uint32_t pid, uint32_t tid,
 			 struct kc_held *ret_held)
 {
-	uint32_t tids[1024];
-	int count = kc_freezer_held(freezer, tids, kc_countof(tids));
+	uint32_t tids[MAX_LISTED];
+	int count = list_held(freezer, tids);
 
-	for (int i = 0; i < count && i < (int)kc_countof(tids); i++)
+	for (int i = 0; i < count; i++)
 		if (tids[i] != tid && kc_freezer_why(tids[i], ret_held) && ret_held->pid == pid)
 			return true;
 	return false;
@@ -191,11 +181,12 @@ static bool find_sibling(const struct kc_freezer *freezer, uint32_t pid, uint32_
 
 int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held)
 {
+	kc_auto_free char *group = kc_process_cgroup(held->pid, held->tid, "freezer");
 	struct kc_held kept = *held, sibling;
 	char tid[16];
 	int len = snprintf(tid, sizeof(tid), "%u\n", held->tid), err;
 
-	find_group(held, kept.group, sizeof(kept.group));
+	snprintf(kept.group, sizeof(kept.group), "%s", group ?: "/");
 	err = kc_write_all(freezer->tasks, tid, len, NULL);
 	if (err)
 		return err;
@@ -255,10 +246,10 @@ int kc_freezer_held(const struct kc_freezer *freezer, uint32_t *ret_tids, int ma
 
 bool kc_freezer_holds(const struct kc_freezer *freezer, uint32_t tid)
 {
-	uint32_t tids[1024];
-	int count = kc_freezer_held(freezer, tids, kc_countof(tids));
+	uint32_t tids[MAX_LISTED];
+	int count = list_held(freezer, tids);
 
-	for (int i = 0; i < count && i < (int)kc_countof(tids); i++)
+	for (int i = 0; i < count; i++)
 		if (tids[i] == tid)
 			return true;
 	return false;

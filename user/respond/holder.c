@@ -46,6 +46,15 @@ static bool is_sleeper(const struct kc_kernel *kernel, const struct kc_checked_s
 	return false;
 }
 
+/* Where it sleeps, does the freezer leave it asleep? */
+static bool is_freezable(const struct kc_kernel *kernel, const struct kc_finding *finding)
+{
+	if (kernel->freezes_in_place)
+		return finding->task.state & FREEZABLE;
+	return finding->task.flags & KC_RECORD_FREEZER_SKIPS &&
+	       is_sleeper(kernel, finding->checked);
+}
+
 /* The innermost frame that is returned through wrongly. */
 static size_t innermost_damaged(const struct kc_finding *finding)
 {
@@ -71,13 +80,10 @@ const char *kc_not_holdable(const struct kc_kernel *kernel, const struct kc_find
 		return "it is init";
 	if (finding->task.flags & KC_RECORD_KTHREAD)
 		return "it is a kernel thread, which others may wait for";
-	if (kernel->freezes_in_place)
-		return finding->task.state & FREEZABLE
-			       ? NULL
-			       : "where it sleeps, freezing would wake it, and that is what it must not do";
-	if (!(finding->task.flags & KC_RECORD_FREEZER_SKIPS) ||
-	    !is_sleeper(kernel, finding->checked))
+	if (!is_freezable(kernel, finding))
 		return "where it sleeps, freezing would wake it, and that is what it must not do";
+	if (kernel->freezes_in_place)
+		return NULL;
 	if (kc_finding_of_switch(finding) || innermost_damaged(finding) < LEFT_BEHIND)
 		return "before 6.1 a thread is frozen after the scheduler has returned, and a frame of that "
 		       "is what is damaged";
@@ -171,7 +177,7 @@ static int holder_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 			  const struct kc_finding *finding)
 {
 	struct holder *holder = (struct holder *)sink;
-	const char *why_not = kc_not_holdable(kernel, finding);
+	const char *why_not;
 	int count;
 
 	/* What is no frame of a sleeper's is told elsewhere. */
@@ -181,6 +187,7 @@ static int holder_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 	if (kc_freezer_holds(holder->freezer, finding->task.tid))
 		return 0;
 	count = kc_freezer_held(holder->freezer, NULL, 0);
+	why_not = kc_not_holdable(kernel, finding);
 	if (!why_not && is_realtime(finding->task.tid))
 		why_not = "it has a real-time policy: somebody relies on it";
 	if (why_not)

@@ -128,22 +128,24 @@ void kc_process_parse_cgroup(const char *path, struct kc_process *process)
 	}
 }
 
-/* The unified hierarchy's line is "0::/path", beside others on a hybrid host. */
-static void read_cgroup(uint32_t pid, uint32_t tid, struct kc_process *process)
+/* Lines are "7:freezer:/path"; the unified hierarchy's is "0::/path". */
+char *kc_process_cgroup(uint32_t pid, uint32_t tid, const char *controllers)
 {
 	kc_auto_free char *line = NULL;
 	kc_auto_file FILE *file = NULL;
-	size_t line_size = 0;
+	size_t line_size = 0, len = strlen(controllers);
 	char path[96];
 
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/cgroup", pid, tid);
 	file = fopen(path, "re");
 	while (file && getline(&line, &line_size, file) > 0) {
-		if (strncmp(line, "0::", 3) != 0)
-			continue;
+		const char *names = strchr(line, ':');
+
 		line[strcspn(line, "\n")] = '\0';
-		kc_process_parse_cgroup(line + 3, process);
+		if (names && !strncmp(names + 1, controllers, len) && names[1 + len] == ':')
+			return strdup(names + 1 + len + 1);
 	}
+	return NULL;
 }
 
 bool kc_process_parse_stat(const char *text, struct kc_process_stat *ret_stat)
@@ -229,13 +231,16 @@ void kc_process_parse_syscall(const char *text, struct kc_process *process)
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep, bool compat,
 		     struct kc_process *ret_process)
 {
+	kc_auto_free char *cgroup = NULL;
 	struct kc_process_stat stat;
 	char path[64], text[4096];
 
 	*ret_process = (struct kc_process){};
 	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
 	read_link(path, ret_process->executable, sizeof(ret_process->executable));
-	read_cgroup(pid, tid, ret_process);
+	cgroup = kc_process_cgroup(pid, tid, "");
+	if (cgroup)
+		kc_process_parse_cgroup(cgroup, ret_process);
 	if (asleep) {
 		read_file(pid, tid, "syscall", text, sizeof(text));
 		kc_process_parse_syscall(text, ret_process);

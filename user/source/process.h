@@ -33,6 +33,12 @@ struct kc_process {
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep, bool compat,
 		     struct kc_process *ret_process);
 
+/*
+ * The thread's cgroup in the hierarchy of these controllers ("" is the unified one); the caller's
+ * to free. NULL: there is none, or the thread is gone.
+ */
+char *kc_process_cgroup(uint32_t pid, uint32_t tid, const char *controllers);
+
 /* Is it in the cgroup of this path, from the hierarchy's root on, or below it? */
 bool kc_process_in_cgroup(const struct kc_process *process, const char *path);
 
