@@ -338,8 +338,10 @@ static __always_inline enum outcome copy_stack(struct seq_file *seq, struct task
 		lose(KC_LOSS_SCRATCH);
 		return SAID;
 	}
-	if (config.high_water)
+	if (config.high_water) {
+		head->flags |= KC_RECORD_HIGH_WATER;
 		head->high_water = find_high_water(out, canary, stack, head->sp);
+	}
 	bytes = read_stack(out, head->sp, head->top);
 	/* Also if it is not handed out: the scratch must not keep a canary. */
 	if (scrub_all(bytes, canary, stack, config.thread_size))

@@ -128,6 +128,7 @@ enum kc_record_flag {
 	KC_RECORD_RETURNS = 32,	       /* STACK: struct kc_returns follows the words */
 	KC_RECORD_DIFFERED = 128,      /* STACK: a return address was seen not to be as it was */
 	KC_RECORD_FREEZER_SKIPS = 256, /* before v6.1: the freezer does not wake it */
+	KC_RECORD_HIGH_WATER = 512,    /* it has high_water, and no intact_ns */
 	KC_RECORD_COMPAT = 64,	       /* it is in a 32-bit system call, whatever its code is */
 };
 

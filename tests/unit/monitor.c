@@ -72,11 +72,21 @@ static void when_it_was_last_intact(void **state)
 	assert_int_equal(seen.findings, 2);
 	assert_int_equal(seen.boot_ns, 4000);
 	assert_int_equal(seen.intact_ns, 3000);
+	/* What an audit asks for instead is an address, and no time. */
+	threads[0].intact_ns = 5000;
+	threads[0].record.flags |= KC_RECORD_HIGH_WATER;
+	threads[0].words[SLOT] = 0;
+	run(0);
+	assert_int_equal(seen.findings, 3);
+	assert_int_equal(seen.intact_ns, 0);
+	threads[0].record.flags = 0;
+	threads[0].words[SLOT] = KC_CANARY_MARK;
+	run(0);
 	/* In another sleep nobody has looked yet. */
 	threads[0].record.switches++;
 	threads[0].words[SLOT] = 0;
 	run(0);
-	assert_int_equal(seen.findings, 3);
+	assert_int_equal(seen.findings, 4);
 	assert_int_equal(seen.intact_ns, 0);
 }
 

@@ -385,6 +385,9 @@ static void wrong_usage(void **state)
 		  { "w", "--metrics=/x.txt" },
 		  "w: FILE must end in .prom, not '/x.txt': node exporter reads no other\n" },
 		{ &kc_cmd_release, { "r" }, "r: which TID?\n" },
+		{ &kc_cmd_release,
+		  { "r", "4294967525" }, /* 229, if it were cut to 32 bits */
+		  "r: TID must be a thread's number, not '4294967525'\n" },
 		{ &kc_cmd_release, { "r", "7x" }, "r: TID must be a thread's number, not '7x'\n" },
 		{ &kc_cmd_explain,
 		  { "e", "f", "--kallsyms", "x" },

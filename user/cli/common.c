@@ -6,12 +6,10 @@
 #include "probe/cgroup.h"
 #include "util/log.h"
 
-#define MAX_PID 4194304 /* PID_MAX_LIMIT of 64-bit kernels */
-
 const struct kc_option kc_filter_rows[] = {
-	{ "pid", 'p', "PID", KC_NUMBER(struct kc_filter, pid, 1, MAX_PID),
+	{ "pid", 'p', "PID", KC_NUMBER(struct kc_filter, pid, 1, KC_MAX_PID),
 	  .help = "this process only", .group = 1 },
-	{ "tid", 't', "TID", KC_NUMBER(struct kc_filter, tid, 1, MAX_PID),
+	{ "tid", 't', "TID", KC_NUMBER(struct kc_filter, tid, 1, KC_MAX_PID),
 	  .help = "this thread only" },
 	{ "comm", 'n', "COMM", KC_TEXT(struct kc_filter, comm),
 	  .help = "threads of this name, and processes of this name", .then = kc_option_not_empty },

@@ -7,6 +7,8 @@
 #include "monitor/session.h"
 #include "probe/sweep.h"
 
+#define KC_MAX_PID 4194304 /* PID_MAX_LIMIT of 64-bit kernels */
+
 /* Which tasks: -p -t -n -c. */
 extern const struct kc_option kc_filter_rows[];
 

@@ -137,20 +137,27 @@ int kc_options_bind(const struct kc_option *rows, const void *defaults, struct k
 	return 0;
 }
 
-static int set_number(const struct kc_option *row, const char *arg, unsigned int *field,
-		      struct kc_failure *ret_failure)
+bool kc_option_number(const char *text, unsigned int min, unsigned int max, unsigned int *ret_value)
 {
 	unsigned long value;
 	char *end;
 
 	errno = 0;
-	value = strtoul(arg, &end, 10);
-	if (errno || end == arg || *end || *arg == '-' || value < row->min || value > row->max)
-		return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
-			       "%s must be a number from %u to %u, not '%s'", row->arg, row->min,
-			       row->max, arg);
-	*field = value;
-	return 0;
+	value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || value < min || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static int set_number(const struct kc_option *row, const char *arg, unsigned int *field,
+		      struct kc_failure *ret_failure)
+{
+	if (kc_option_number(arg, row->min, row->max, field))
+		return 0;
+	return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
+		       "%s must be a number from %u to %u, not '%s'", row->arg, row->min, row->max,
+		       arg);
 }
 
 static int add_text(const struct kc_option *row, const char *arg, struct kc_texts *texts,

@@ -88,6 +88,10 @@ int kc_options_bind(const struct kc_option *rows, const void *defaults, struct k
 int kc_option_set(const struct kc_bound *bound, const char *arg, void *options,
 		  struct kc_failure *ret_failure);
 
+/* Decimal, of the whole text, and not out of range; else false. */
+bool kc_option_number(const char *text, unsigned int min, unsigned int max,
+		      unsigned int *ret_value);
+
 /* For `then`. */
 int kc_option_not_empty(const struct kc_option *row, const char *arg, void *options,
 			struct kc_failure *ret_failure);

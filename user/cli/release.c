@@ -12,7 +12,7 @@
 
 struct release_options {
 	const char *thread;
-	uint32_t tid; /* the same */
+	unsigned int tid; /* the same */
 	bool forced;
 	unsigned int verbose;
 };
@@ -30,25 +30,24 @@ static const struct kc_option rows[] = {
 static int check_release(void *given, struct kc_failure *ret_failure)
 {
 	struct release_options *options = given;
-	char *end;
 
-	errno = 0;
-	options->tid = strtoul(options->thread, &end, 10);
-	if (!errno && end != options->thread && !*end && options->tid)
+	if (kc_option_number(options->thread, 1, KC_MAX_PID, &options->tid))
 		return 0;
 	return kc_fail(ret_failure, KC_EXIT_USAGE, -EINVAL,
 		       "TID must be a thread's number, not '%s'", options->thread);
 }
 
-/* One look at the thread; no row: it is not asleep. */
-static int look_at_thread(uint32_t tid, struct kc_failure *ret_failure, struct kc_tasks *tasks,
-			  struct kc_session *session)
+/* One look at the thread. 0: *ret_status is an audit's of it; *ret_why_not: what was in the way. */
+static int look_at_thread(uint32_t tid, struct kc_session *session, struct kc_failure *ret_failure,
+			  enum kc_exit *ret_status, const char **ret_why_not)
 {
 	const struct kc_filter filter = { .tid = tid };
 	struct kc_source *source kc_auto(kc_cleanup_source) = NULL;
 	struct kc_sinks sinks kc_auto(kc_sinks_free) = {};
 	struct kc_desk *desk kc_auto(kc_cleanup_desk) = NULL;
 	struct kc_passes *passes kc_auto(kc_cleanup_passes) = NULL;
+	struct kc_tasks tasks kc_auto(kc_tasks_free) = { .session = session };
+	struct kc_coverage coverage = {};
 	int err = kc_live_new(&(struct kc_live_options){ .filter = filter,
 							 .mem = session->mem,
 							 .kernel = session->kernel,
@@ -60,10 +59,13 @@ static int look_at_thread(uint32_t tid, struct kc_failure *ret_failure, struct k
 	if (kc_desk_new(&filter, source, &sinks, &desk) ||
 	    kc_passes_new(&(struct kc_engine){ session, source, desk, &sinks }, &passes))
 		return kc_fail_nomem(ret_failure);
-	err = kc_tasks_look(tasks, passes, desk);
+	err = kc_tasks_look(&tasks, passes, desk);
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_FAILED, err, "cannot look at thread %u: %s",
 			       tid, kc_strerror(err));
+	kc_passes_coverage(passes, &coverage);
+	*ret_status = kc_tasks_exit(&tasks, kc_passes_last(passes), &coverage);
+	*ret_why_not = tasks.count ? tasks.rows->why_not : "it could not be looked at";
 	return 0;
 }
 
@@ -71,28 +73,24 @@ static int look_at_thread(uint32_t tid, struct kc_failure *ret_failure, struct k
 static int check_thread(uint32_t tid, struct kc_failure *ret_failure)
 {
 	struct kc_session session = {};
+	const char *why_not = NULL;
+	enum kc_exit status;
 	int err = kc_session_open(&(struct kc_origin){}, ret_failure, &session);
-	struct kc_tasks tasks kc_auto(kc_tasks_free) = { .session = &session };
-	const struct kc_task_row *row;
 
 	if (err)
 		return err;
-	err = look_at_thread(tid, ret_failure, &tasks, &session);
-	row = tasks.rows;
-	if (!err && !tasks.count)
-		err = kc_fail(ret_failure, KC_EXIT_BLIND, -EAGAIN,
-			      "thread %u could not be looked at: it is not released", tid);
-	else if (!err && row->findings)
+	err = look_at_thread(tid, &session, ret_failure, &status, &why_not);
+	if (!err && status == KC_EXIT_FINDINGS)
 		err = kc_fail(
-			ret_failure, KC_EXIT_FINDINGS, -EBUSY,
+			ret_failure, status, -EBUSY,
 			"thread %u is not released: its stack is still damaged, and this kernel "
 			"panics when it goes on (--i-know-it-may-panic)",
 			tid);
-	else if (!err && row->not_verifiable)
-		err = kc_fail(ret_failure, KC_EXIT_BLIND, -EBUSY,
+	else if (!err && status != KC_EXIT_CLEAN)
+		err = kc_fail(ret_failure, status, -EBUSY,
 			      "thread %u is not released: not all of its stack can be verified: %s "
 			      "(--i-know-it-may-panic)",
-			      tid, row->why_not);
+			      tid, why_not ?: "what differed once was not confirmed");
 	kc_session_close(&session);
 	return err;
 }

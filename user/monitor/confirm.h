@@ -24,8 +24,13 @@ struct kc_sleep {
 
 static inline struct kc_sleep kc_sleep_of(const struct kc_record *record)
 {
-	return (struct kc_sleep){ record->tid, record->start_ns, record->switches, record->sp,
-				  record->intact_ns };
+	return (struct kc_sleep){
+		record->tid,
+		record->start_ns,
+		record->switches,
+		record->sp,
+		record->flags & KC_RECORD_HIGH_WATER ? 0 : record->intact_ns,
+	};
 }
 
 /*
