@@ -13,7 +13,7 @@ disp=$((0x$(echo "$load" | sed 's/.* 0x\([0-9a-f]*\)(%rsp).*/\1/')))
 called() {
 	echo "hook slot $offset $disp" >$control
 	rm -f out
-	kcanary watch -c /watched -f stackfault_checked -j >out 2>err &
+	kcanary watch -c /watched -f stackfault_checked --sample 0 -j >out 2>err &
 	watcher=$!
 	until grep -qs '"type":"start"' out; do sleep 0.1; done
 	echo "hook slot $offset $disp" >$control
