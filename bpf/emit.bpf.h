@@ -52,6 +52,7 @@ static __always_inline struct scratch *new_event(enum kc_event_kind kind, enum w
 	}
 	__builtin_memset(&out->event, 0, sizeof(out->event));
 	out->event.kind = kind;
+	out->event.flags = how == WANTED ? KC_EVENT_WANTED : 0;
 	out->event.index = point->index;
 	return out;
 }

@@ -473,6 +473,7 @@ enum kc_event_flag {
 	KC_EVENT_HELD = 2,	    /* the CPU waits: struct kc_hold */
 	KC_EVENT_COMPARED = 4,	    /* hidden words tell more: see KC_HIDDEN_NEAR */
 	KC_EVENT_ANEW = 8,	    /* SAMPLE, by user space: it was told, and seen whole since */
+	KC_EVENT_WANTED = 16,	    /* of a thread that is watched, as the kernel side knows */
 };
 
 /*

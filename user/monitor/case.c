@@ -229,13 +229,15 @@ static const struct told *find_false_lead(const struct victim *victim,
 	return NULL;
 }
 
-/* Of a thread that was asleep the kernel side has asked already. */
-static enum kc_filed filter(const struct kc_desk *desk, const struct kc_finding *finding)
+/* The kernel side has asked already, of whom it can; who ran may be gone by now. */
+static enum kc_filed filter(const struct kc_desk *desk, const struct kc_event *event,
+			    const struct kc_finding *finding)
 {
 	const struct kc_filter *wanted = desk->filter;
 	const struct kc_record *task = &finding->task;
 
-	if (!finding->running || finding->anomaly == KC_ANOMALY_PANIC)
+	if (!finding->running || finding->anomaly == KC_ANOMALY_PANIC ||
+	    (event && event->flags & KC_EVENT_WANTED))
 		return KC_FILED_WRITTEN;
 	if (wanted->tid && wanted->tid != task->tid)
 		return KC_FILED_UNWANTED;
@@ -308,7 +310,7 @@ int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const str
 		filed = KC_FILED_KNOWN;
 	} else {
 		read_process(desk, event, finding);
-		filed = filter(desk, finding);
+		filed = filter(desk, event, finding);
 	}
 	count(desk, event && event->kind != KC_EVENT_SAMPLE, filed);
 	if (filed != KC_FILED_WRITTEN)
