@@ -23,7 +23,7 @@ struct kc_passes *passes;
 struct fake_thread threads[3];
 struct kc_kernel *(*fake_watch_kernel)(void) = fake_kernel;
 
-static const struct kc_filter no_filter;
+struct kc_filter fake_filter;
 
 void nap(void)
 {
@@ -366,7 +366,7 @@ void put_to_sleep(struct fake_thread *thread, uint32_t tid)
 
 static void start_engine(struct kc_source *from)
 {
-	assert_int_equal(kc_desk_new(&no_filter, from, &sinks, &desk), 0);
+	assert_int_equal(kc_desk_new(&fake_filter, from, &sinks, &desk), 0);
 	assert_int_equal(
 		kc_passes_new(&(struct kc_engine){ &session, from, desk, &sinks }, &passes), 0);
 }
@@ -398,6 +398,7 @@ int fake_watch_setup(void **state)
 	memset(&seen, 0, sizeof(seen));
 	seen.sink.ops = &sink_ops;
 	seen.fd = -1;
+	fake_filter = (struct kc_filter){};
 	fake_probing = (struct fake_probing){};
 	fake_on_pass = NULL;
 	fake_on_read = NULL;

@@ -57,6 +57,7 @@ struct changing {
 /* Makes the session's kernel, for kc_kernel_free(); from the next fake_watch_setup() on. */
 extern struct kc_kernel *(*fake_watch_kernel)(void);
 
+extern struct kc_filter fake_filter; /* the desk's: none when a test begins */
 extern struct seen seen;
 extern struct changing changing;
 extern struct kc_session session;

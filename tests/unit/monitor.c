@@ -343,6 +343,27 @@ static void misread_text_proves_no_event(void **state)
 	assert_int_equal(fake_rules(), 0);
 }
 
+/* Gone before its cgroup could be looked up: told if the kernel side knows that it was in it. */
+static void thread_that_is_gone(void **state)
+{
+	struct kc_event *event = new_event(4194303, 7);
+	struct kc_events *events;
+
+	(void)state;
+	fake_filter.cgroup = "/watched";
+	kc_events_free(hear_in_vain(event));
+	event->flags |= KC_EVENT_WANTED;
+	event->id = 8;
+	events = start_events();
+	fake_send(event);
+	while (seen.evidence < 2)
+		nap();
+	assert_int_equal(kc_events_stop(events), 0);
+	assert_int_equal(seen.findings, 1);
+	assert_int_equal(counts_of(events).unproven, 0);
+	kc_events_free(events);
+}
+
 /* A thread that runs between the looks proves nothing; it is counted, and no status 0. */
 static void running_thread_proves_nothing(void **state)
 {
@@ -946,6 +967,7 @@ int main(void)
 		TEST(when_it_was_last_intact),
 		TEST(slot_that_points_somewhere),
 		TEST(misread_text_proves_no_event),
+		TEST(thread_that_is_gone),
 		TEST(running_thread_proves_nothing),
 		TEST(thread_that_never_rests),
 		TEST(thread_that_never_rested),
