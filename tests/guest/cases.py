@@ -1264,5 +1264,5 @@ ONLY_LONG = [(kernel, case) for case in (corrupted, exhausted) for kernel in TAB
             [(kernel, spied) for kernel in TABLE if has(kernel, "lkdtm-canary")]
 
 # What --long asks of some of them: times, or seconds.
-LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), sampled: (20,), hold: (60,), calls: (60,), traps: (60,), soak: (60,), walk: (120,), gated: (120,),
+LONG = {prove: (250,), watched: (20,), tripwire: (20,), frozen: (20,), gate: (20,), sampled: (20,), hold: (60,), calls: (60,), traps: (60,), soak: (60,), walk: (240,), gated: (120,),
         corrupted: (20,), exhausted: (20,), spied: (20,)}

@@ -143,6 +143,24 @@ static int see_stop(struct kc_sink *sink, const struct kc_when *when,
 	return seen.stop_err;
 }
 
+static bool see_wants_again(struct kc_sink *sink, const struct kc_record *task)
+{
+	(void)sink;
+	(void)task;
+	return seen.wants_again;
+}
+
+static int see_again(struct kc_sink *sink, const struct kc_kernel *kernel,
+		     const struct kc_finding *finding)
+{
+	(void)sink;
+	(void)kernel;
+	assert_false(finding->running);
+	seen.again++;
+	seen.again_seq = finding->seq;
+	return 0;
+}
+
 static int see_sync(struct kc_sink *sink)
 {
 	(void)sink;
@@ -189,6 +207,8 @@ static const struct kc_sink_ops sink_ops = {
 	.start = see_start,
 	.stop = see_stop,
 	.finding = see,
+	.wants_again = see_wants_again,
+	.again = see_again,
 	.word_evidence = word_evidence,
 	.write_evidence = write_evidence,
 	.notice = see_notice,
@@ -283,6 +303,12 @@ static uint64_t changing_number(struct kc_source *it, uint64_t next)
 	return kc_source_number(changing.live, next);
 }
 
+static bool changing_again(struct kc_source *it, bool wanted)
+{
+	(void)it;
+	return kc_source_again(changing.live, wanted);
+}
+
 static void changing_event(struct kc_source *it, const struct kc_event *event,
 			   const struct kc_first *first)
 {
@@ -343,6 +369,7 @@ static const struct kc_source_ops changing_ops = {
 	.host = changing_host,
 	.now = changing_now,
 	.number = changing_number,
+	.again = changing_again,
 	.free = changing_free,
 };
 

@@ -23,9 +23,12 @@ struct seen {
 	size_t unopened;    /* so many more times it can't be opened again */
 	uint64_t unwritten; /* lines; one more for each finding if the disk is full */
 	bool full;
-	double waited; /* for this output, seconds */
-	int fd;	       /* of it; -1: none */
-	int next_fd;   /* ... when it is opened again; 0: the same */
+	double waited;	  /* for this output, seconds */
+	bool wants_again; /* what is known already is to be proved once more */
+	size_t again;	  /* how often it was */
+	uint64_t again_seq;
+	int fd;	     /* of it; -1: none */
+	int next_fd; /* ... when it is opened again; 0: the same */
 	uint64_t seqs[8192];
 	enum kc_anomaly last;
 	uint64_t was;	 /* what the last one's return address was before, or 0 */

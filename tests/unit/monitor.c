@@ -54,6 +54,25 @@ static void damage_is_told_once(void **state)
 	assert_int_equal(covered().sweep.unproven, 0);
 }
 
+/* What a sink wants to have proved once more is, under its old number, and told by nobody else. */
+static void damage_is_proved_again(void **state)
+{
+	(void)state;
+	threads[1].words[SLOT] = 0x4141414141414141;
+	run(0);
+	run(0);
+	assert_int_equal(seen.again, 0);
+	seen.wants_again = true;
+	run(0);
+	assert_int_equal(seen.again, 1);
+	assert_int_equal(seen.again_seq, seen.seqs[0]);
+	/* It has gone on between the looks. */
+	threads[1].restless = true;
+	run(0);
+	assert_int_equal(seen.again, 1);
+	assert_int_equal(seen.findings, 1);
+}
+
 /* Since when: the last look at which all of that sleep's stack was intact. */
 static void when_it_was_last_intact(void **state)
 {
@@ -954,6 +973,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(intact_is_silent),
 		TEST(damage_is_told_once),
+		TEST(damage_is_proved_again),
 		TEST(another_return_address_in_one_sleep),
 		TEST(another_sleep_returns_elsewhere),
 		TEST(return_address_that_differed_once),

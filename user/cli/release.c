@@ -99,6 +99,7 @@ static int run_release(const void *given, struct kc_failure *ret_failure, enum k
 {
 	const struct release_options *options = given;
 	struct kc_freezer *freezer kc_auto(kc_cleanup_freezer) = NULL;
+	bool frozen;
 	int err;
 
 	kc_set_verbosity(options->verbose);
@@ -110,12 +111,15 @@ static int run_release(const void *given, struct kc_failure *ret_failure, enum k
 		err = check_thread(options->tid, ret_failure);
 	if (err)
 		return err;
-	err = kc_freezer_release(freezer, options->tid);
+	err = kc_freezer_release(freezer, options->tid, &frozen);
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_FAILED, err,
 			       "thread %u could not be released: %s", options->tid,
 			       kc_strerror(err));
-	printf("thread %u goes on\n", options->tid);
+	printf(frozen ? "thread %u is released, and its own group in the freezer is frozen: it goes on "
+			"when that is thawed\n"
+		      : "thread %u goes on\n",
+	       options->tid);
 	*ret_status = KC_EXIT_CLEAN;
 	return 0;
 }

@@ -183,7 +183,9 @@ static int on_damaged(struct kc_passes *passes, const struct kc_record *record, 
 {
 	if (count)
 		kc_source_follow(passes->with.source, record->tid);
-	if (is_news(passes, record, damaged, count))
+	if (is_news(passes, record, damaged, count) ||
+	    (count &&
+	     kc_source_again(passes->with.source, kc_sinks_want_again(passes->with.sinks, record))))
 		return suspect(passes, record, place);
 	if (count)
 		kc_desk_count_repeated(passes->with.desk);

@@ -305,6 +305,14 @@ static uint64_t record_number(struct kc_source *source, uint64_t next)
 	return next;
 }
 
+static bool record_again(struct kc_source *source, bool wanted)
+{
+	const uint8_t again = wanted;
+
+	note_entry(recorder_of(source), KC_TAPE_AGAIN, &again, sizeof(again));
+	return wanted;
+}
+
 /* The recorder is its maker's; the source that it asks, too. */
 static void record_free(struct kc_source *source)
 {
@@ -329,6 +337,7 @@ static const struct kc_source_ops source_ops = {
 	.host = record_host,
 	.now = record_now,
 	.number = record_number,
+	.again = record_again,
 	.free = record_free,
 };
 

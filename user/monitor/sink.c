@@ -66,6 +66,23 @@ int kc_sinks_finding(struct kc_sinks *sinks, const struct kc_kernel *kernel,
 	return tell(sinks, finding, kernel, finding);
 }
 
+bool kc_sinks_want_again(struct kc_sinks *sinks, const struct kc_record *task)
+{
+	for (size_t i = 0; i < sinks->count; i++) {
+		struct kc_sink *sink = sinks->sinks[i];
+
+		if (sink->ops->wants_again && sink->ops->wants_again(sink, task))
+			return true;
+	}
+	return false;
+}
+
+int kc_sinks_again(struct kc_sinks *sinks, const struct kc_kernel *kernel,
+		   const struct kc_finding *finding)
+{
+	return each(sinks, again, kernel, finding);
+}
+
 static bool is_reached(const struct kc_sink *sink, unsigned int reach)
 {
 	return reach & (sink->ops->is_prompt ? KC_EVIDENCE_PROMPT : KC_EVIDENCE_DISK);

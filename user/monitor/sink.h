@@ -93,6 +93,13 @@ struct kc_sink_ops {
 	int (*finding)(struct kc_sink *sink, const struct kc_kernel *kernel,
 		       const struct kc_finding *finding);
 	/*
+	 * Of a sleeper whose damage is known: is it to be proved once more? And that it was, with
+	 * the number that it was told with.
+	 */
+	bool (*wants_again)(struct kc_sink *sink, const struct kc_record *task);
+	int (*again)(struct kc_sink *sink, const struct kc_kernel *kernel,
+		     const struct kc_finding *finding);
+	/*
 	 * Worded with the kernel's symbols; then, without them, written and synced. The lookers
 	 * and the scribe call, maybe all at once, whatever the main thread is at: takes no lock
 	 * that it may own, and allocates nothing, which is one.
@@ -150,6 +157,9 @@ struct kc_when kc_sinks_now(const struct kc_sinks *sinks);
 int kc_sinks_start(struct kc_sinks *sinks, const struct kc_start *start);
 int kc_sinks_finding(struct kc_sinks *sinks, const struct kc_kernel *kernel,
 		     const struct kc_finding *finding);
+bool kc_sinks_want_again(struct kc_sinks *sinks, const struct kc_record *task);
+int kc_sinks_again(struct kc_sinks *sinks, const struct kc_kernel *kernel,
+		   const struct kc_finding *finding);
 
 /*
  * Evidence to those that `reach` says (enum kc_reach_of_evidence); to the first one, which is the

@@ -15,11 +15,11 @@
 #include "util/io.h"
 #include "util/log.h"
 
-#define GROUP "kcanary"
+#define GROUP "kcanary-held"
 
 struct kc_freezer {
-	int root;  /* the hierarchy's */
-	int tasks; /* of the group; -1: there is none */
+	int root;    /* the hierarchy's */
+	bool tidies; /* leaves no empty group */
 };
 
 /*
@@ -61,11 +61,26 @@ static int write_at(int folder, const char *path, const char *text)
 	return fd < 0 ? -errno : kc_write_all(fd, text, strlen(text), NULL);
 }
 
-static int make_group(int root)
+/* Has it this state? THAWED, FREEZING or FROZEN; the root of the hierarchy has none. */
+static bool has_state(int root, const char *group, const char *state)
 {
-	if (mkdirat(root, GROUP, 0755) && errno != EEXIST)
+	kc_auto_fd int fd = -1;
+	char path[sizeof(((struct kc_held *)0)->group) + 32], text[16] = "";
+
+	snprintf(path, sizeof(path), "%s/freezer.state", group);
+	fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 &&
+	       !strncmp(text, state, strlen(state));
+}
+
+/* -EEXIST: somebody's threads are in it that are not frozen, and we freeze nobody's. */
+static int make_group(const struct kc_freezer *freezer)
+{
+	if (mkdirat(freezer->root, GROUP, 0755) && errno != EEXIST)
 		return -errno;
-	return write_at(root, GROUP "/freezer.state", "FROZEN");
+	if (has_state(freezer->root, GROUP, "THAWED") && kc_freezer_held(freezer, NULL, 0) > 0)
+		return -EEXIST;
+	return write_at(freezer->root, GROUP "/freezer.state", "FROZEN");
 }
 
 int kc_freezer_open(bool make, struct kc_failure *ret_failure, struct kc_freezer **ret_freezer)
@@ -75,7 +90,7 @@ int kc_freezer_open(bool make, struct kc_failure *ret_failure, struct kc_freezer
 
 	if (!freezer)
 		return kc_fail_nomem(ret_failure);
-	*freezer = (struct kc_freezer){ .root = mount_hierarchy(), .tasks = -1 };
+	*freezer = (struct kc_freezer){ .root = mount_hierarchy() };
 	if (freezer->root < 0) {
 		err = freezer->root;
 		if (err == -EINVAL || err == -ENODEV || err == -ENOENT || err == -ENOSYS)
@@ -87,15 +102,15 @@ int kc_freezer_open(bool make, struct kc_failure *ret_failure, struct kc_freezer
 			       err == -EBUSY ? "another controller shares its hierarchy"
 					     : kc_strerror(err));
 	}
-	err = make ? make_group(freezer->root) : 0;
+	freezer->tidies = make;
+	err = make ? make_group(freezer) : 0;
 	if (err)
 		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, err,
 			       "cannot make a frozen group in the freezer of cgroup v1: %s",
-			       kc_strerror(err));
-	freezer->tasks = openat(freezer->root, GROUP "/tasks", O_RDWR | O_CLOEXEC);
-	if (make && freezer->tasks < 0)
-		return kc_fail(ret_failure, KC_EXIT_CANNOT_RUN, -errno,
-			       "cannot open the frozen group: %s", kc_strerror(errno));
+			       err == -EEXIST ? "there is one named " GROUP
+						" with threads in it that are "
+						"not frozen"
+					      : kc_strerror(err));
 	*ret_freezer = kc_take(freezer);
 	return 0;
 }
@@ -104,8 +119,9 @@ void kc_freezer_close(struct kc_freezer *freezer)
 {
 	if (!freezer)
 		return;
-	if (freezer->tasks >= 0)
-		close(freezer->tasks);
+	/* Only an empty one goes. */
+	if (freezer->tidies && freezer->root >= 0)
+		unlinkat(freezer->root, GROUP, AT_REMOVEDIR);
 	if (freezer->root >= 0)
 		close(freezer->root);
 	free(freezer);
@@ -114,21 +130,24 @@ void kc_freezer_close(struct kc_freezer *freezer)
 /* OOM_SCORE_ADJ_MIN: never chosen. */
 #define NEVER_OOM -1000
 
-/* What the process's was; it becomes `set`. */
-static int swap_oom_score_adj(uint32_t pid, int set)
+/* What the process's is; false: can't be read. */
+static bool read_oom_score_adj(uint32_t pid, int *ret_adj)
 {
-	kc_auto_fd int fd = -1;
-	char path[64], text[16] = "0";
-	int old;
+	kc_auto_file FILE *file = NULL;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%u/oom_score_adj", pid);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return 0;
-	old = atoi(text);
-	snprintf(text, sizeof(text), "%d", set);
-	kc_write_all(fd, text, strlen(text), NULL);
-	return old;
+	file = fopen(path, "re");
+	return file && fscanf(file, "%d", ret_adj) == 1;
+}
+
+static bool set_oom_score_adj(uint32_t pid, int adj)
+{
+	char path[64], text[16];
+
+	snprintf(path, sizeof(path), "/proc/%u/oom_score_adj", pid);
+	snprintf(text, sizeof(text), "%d", adj);
+	return !write_at(AT_FDCWD, path, text);
 }
 
 static void held_path(uint32_t tid, char path[static 64])
@@ -179,47 +198,83 @@ static bool find_sibling(const struct kc_freezer *freezer, uint32_t pid, uint32_
 	return false;
 }
 
-int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held)
+static void forget(uint32_t tid)
+{
+	char path[64];
+
+	held_path(tid, path);
+	unlink(path);
+}
+
+/* Another monitor may have taken the empty group away. */
+static int move_there(const struct kc_freezer *freezer, const char *tid)
+{
+	int err = write_at(freezer->root, GROUP "/tasks", tid);
+
+	if (err == -ENOENT || err == -ENODEV)
+		err = make_group(freezer) ?: write_at(freezer->root, GROUP "/tasks", tid);
+	return err;
+}
+
+int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held, bool *ret_oom_may)
 {
 	kc_auto_free char *group = kc_process_cgroup(held->pid, held->tid, "freezer");
 	struct kc_held kept = *held, sibling;
 	char tid[16];
-	int len = snprintf(tid, sizeof(tid), "%u\n", held->tid), err;
+	bool knows;
+	int err;
 
+	snprintf(tid, sizeof(tid), "%u\n", held->tid);
 	snprintf(kept.group, sizeof(kept.group), "%s", group ?: "/");
-	err = kc_write_all(freezer->tasks, tid, len, NULL);
-	if (err)
-		return err;
-	kept.oom_score_adj = swap_oom_score_adj(held->pid, NEVER_OOM);
+	knows = read_oom_score_adj(held->pid, &kept.oom_score_adj);
 	if (find_sibling(freezer, held->pid, held->tid, &sibling))
 		kept.oom_score_adj = sibling.oom_score_adj;
+	/* First: of whom is held there is something to read, whatever becomes of us. */
 	write_why(&kept);
-	return 0;
+	err = move_there(freezer, tid);
+	if (err) {
+		forget(held->tid);
+		return err;
+	}
+	/*
+	 * Where the group counts as frozen the newcomer may have been moved and no more: in kernels
+	 * with cff5f49d433f ("cgroup_freezer: cgroup_freezing: Check if not frozen") and without
+	 * 37fb58a72731 ("cgroup,freezer: fix incomplete freezing when attaching tasks"). Who is
+	 * frozen is left as he is.
+	 */
+	err = write_at(freezer->root, GROUP "/freezer.state", "FROZEN");
+	*ret_oom_may = !knows || !set_oom_score_adj(held->pid, NEVER_OOM);
+	return err;
 }
 
-int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid)
+int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid, bool *ret_frozen)
 {
 	char path[sizeof(((struct kc_held *)0)->group) + 16], text[16];
 	struct kc_held held, sibling;
+	bool knows;
 	int err;
 
+	*ret_frozen = false;
 	if (!kc_freezer_holds(freezer, tid))
 		return -ESRCH;
 	snprintf(text, sizeof(text), "%u\n", tid);
-	if (!kc_freezer_why(tid, &held))
+	knows = kc_freezer_why(tid, &held);
+	if (!knows)
 		held.group[0] = '\0';
-	else if (!find_sibling(freezer, held.pid, tid, &sibling))
-		swap_oom_score_adj(held.pid, held.oom_score_adj);
-	snprintf(path, sizeof(path), ".%s/tasks", held.group);
+	snprintf(path, sizeof(path), ".%s", held.group);
+	*ret_frozen = has_state(freezer->root, path, "FR");
+	strcat(path, "/tasks");
 	err = write_at(freezer->root, path, text);
-	/* Its group may be gone, or frozen itself. */
+	/* Its group may be gone. */
 	if (err == -ENOENT)
 		err = write_at(freezer->root, "tasks", text);
-	if (!err) {
-		held_path(tid, path);
-		unlink(path);
-	}
-	return err;
+	if (err)
+		return err;
+	if (knows && !find_sibling(freezer, held.pid, tid, &sibling))
+		set_oom_score_adj(held.pid, held.oom_score_adj);
+	forget(tid);
+	freezer->tidies = true;
+	return 0;
 }
 
 int kc_freezer_held(const struct kc_freezer *freezer, uint32_t *ret_tids, int max)
@@ -257,10 +312,7 @@ bool kc_freezer_holds(const struct kc_freezer *freezer, uint32_t tid)
 
 bool kc_freezer_is_frozen(const struct kc_freezer *freezer)
 {
-	kc_auto_fd int fd = openat(freezer->root, GROUP "/freezer.state", O_RDONLY | O_CLOEXEC);
-	char text[16] = "";
-
-	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && !strncmp(text, "FROZEN", 6);
+	return has_state(freezer->root, GROUP, "FROZEN");
 }
 
 bool kc_freezer_why(uint32_t tid, struct kc_held *ret_held)
@@ -276,5 +328,6 @@ bool kc_freezer_why(uint32_t tid, struct kc_held *ret_held)
 		      "pid %" SCNu32 "\nstart %" SCNu64 "\nfinding %" SCNu64 "\nsince %" SCNd64
 		      "\noom %d\ngroup %255[^\n]\nplace %159[^\n]",
 		      &ret_held->pid, &ret_held->start_ns, &ret_held->finding, &ret_held->since,
-		      &ret_held->oom_score_adj, ret_held->group, ret_held->place) == 7;
+		      &ret_held->oom_score_adj, ret_held->group, ret_held->place) == 7 &&
+	       kc_process_is(ret_held->pid, tid, ret_held->start_ns);
 }

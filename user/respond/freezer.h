@@ -6,7 +6,7 @@
  * the OOM killer chooses is thawed, so the process is made one that it does not choose; and
  * a suspend, even one that fails, thaws all (thaw_processes() in kernel/power/process.c).
  *
- * The hierarchy is reached by a mount that nobody else sees. The group stays, with all that is in
+ * The hierarchy is reached by a mount that nobody else sees. The group stays while anything is in
  * it, whatever becomes of us: who ends a monitor must not panic the host.
  */
 #ifndef KC_RESPOND_FREEZER_H
@@ -42,11 +42,17 @@ struct kc_held {
 
 #define KC_HELD_FOLDER "/run/kcanary/held"
 
-/* Move the thread there, and write down why. 0 or -errno. */
-int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held);
+/*
+ * Move the thread there, and write down why. 0 or -errno. *ret_oom_may: its process could not be
+ * made one that the OOM killer never chooses.
+ */
+int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held, bool *ret_oom_may);
 
-/* Let it go on, whatever its frames hold. 0 or -errno; -ESRCH: it is not held. */
-int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid);
+/*
+ * Let it go on, whatever its frames hold. 0 or -errno; -ESRCH: it is not held. *ret_frozen: it goes
+ * back to a group that somebody else has frozen.
+ */
+int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid, bool *ret_frozen);
 
 /*
  * Threads that are held: how many, the first `max` of them in ret_tids; -errno. None where there
@@ -59,7 +65,7 @@ bool kc_freezer_holds(const struct kc_freezer *freezer, uint32_t tid);
 /* Are all of them frozen? */
 bool kc_freezer_is_frozen(const struct kc_freezer *freezer);
 
-/* What was written down of it; false: nothing. */
+/* What was written down of it; false: nothing, or of an earlier thread of that number. */
 bool kc_freezer_why(uint32_t tid, struct kc_held *ret_held);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "source/process.h"
 #include "stack/place.h"
 #include "util/array.h"
 #include "util/log.h"
@@ -15,11 +16,20 @@
  * core freezer logic"), v6.1, on. */
 #define FREEZABLE 0x2000
 
+/* Not held for a reason that may pass: tried again when a pass finds it asleep, still damaged. */
+struct retry {
+	uint32_t tid;
+	uint64_t start_ns;
+};
+#define MAX_RETRIES 64
+
 struct holder {
 	struct kc_sink sink; /* first */
 	struct kc_freezer *freezer;
 	struct kc_sinks *sinks;
 	unsigned int most;
+	struct retry retries[MAX_RETRIES];
+	size_t nr_retries;
 	char text[480]; /* what to tell once the finding is written; "": nothing */
 };
 
@@ -132,6 +142,33 @@ __attribute__((format(printf, 3, 4))) static void say_of(struct holder *holder,
 	va_end(args);
 }
 
+static struct retry *find_retry(struct holder *holder, const struct kc_record *task)
+{
+	for (size_t i = 0; i < holder->nr_retries; i++)
+		if (holder->retries[i].tid == task->tid &&
+		    holder->retries[i].start_ns == task->start_ns)
+			return &holder->retries[i];
+	return NULL;
+}
+
+/* More than there is room for are not tried again. False: it waits already, or there is none. */
+static bool retry_later(struct holder *holder, const struct kc_record *task)
+{
+	if (find_retry(holder, task) || holder->nr_retries == MAX_RETRIES)
+		return false;
+	holder->retries[holder->nr_retries++] = (struct retry){ task->tid, task->start_ns };
+	return true;
+}
+
+static void retry_no_more(struct holder *holder, const struct kc_record *task)
+{
+	struct retry *retry = find_retry(holder, task);
+
+	if (retry)
+		*retry = holder->retries[--holder->nr_retries];
+}
+
+/* Between the look that proved it and now it may have gone on: then it is not touched. */
 static void hold(struct holder *holder, const struct kc_kernel *kernel,
 		 const struct kc_finding *finding)
 {
@@ -146,15 +183,19 @@ static void hold(struct holder *holder, const struct kc_kernel *kernel,
 	};
 	uint64_t switches;
 	char place[160];
+	bool oom_may;
 	int err;
 
 	snprintf(held.place, sizeof(held.place), "%s", kc_frame_text(kernel, frame, place));
-	/* Between the look that proved it and this it may have gone on: then it is not held. */
-	if (!read_switches(task, &switches) || switches != task->switches) {
-		say_of(holder, finding, "is not held: it has run since");
+	if (!kc_process_is(task->pid, task->tid, task->start_ns) ||
+	    !read_switches(task, &switches) || switches != task->switches) {
+		if (retry_later(holder, task))
+			say_of(holder, finding,
+			       "is not held: it has run since; tried again when it sleeps");
 		return;
 	}
-	err = kc_freezer_hold(holder->freezer, &held);
+	retry_no_more(holder, task);
+	err = kc_freezer_hold(holder->freezer, &held, &oom_may);
 	if (err)
 		say_of(holder, finding, "is not held: the freezer says: %s", kc_strerror(err));
 	else if (!read_switches(task, &switches) || switches != task->switches)
@@ -168,24 +209,24 @@ static void hold(struct holder *holder, const struct kc_kernel *kernel,
 	else
 		say_of(holder, finding,
 		       "is held in place: its frames are as they were, and it does not return through "
-		       "them unless it is released (kcanary release %u) or this host suspends; who waits "
-		       "for it waits on",
-		       task->tid);
+		       "them unless it is released (kcanary release %u), this host suspends%s; who "
+		       "waits for it waits on",
+		       task->tid,
+		       oom_may ? ", or the OOM killer chooses its process, which could not be forbidden"
+			       : "");
 }
 
-static int holder_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
-			  const struct kc_finding *finding)
+/* One that is asleep, and proved. */
+static void try_to_hold(struct holder *holder, const struct kc_kernel *kernel,
+			const struct kc_finding *finding)
 {
-	struct holder *holder = (struct holder *)sink;
 	const char *why_not;
 	int count;
 
-	/* What is no frame of a sleeper's is told elsewhere. */
-	if (finding->running || finding->by_gate ||
-	    (finding->anomaly != KC_ANOMALY_SLOT && finding->anomaly != KC_ANOMALY_RETURN))
-		return 0;
-	if (kc_freezer_holds(holder->freezer, finding->task.tid))
-		return 0;
+	if (kc_freezer_holds(holder->freezer, finding->task.tid)) {
+		retry_no_more(holder, &finding->task);
+		return;
+	}
 	count = kc_freezer_held(holder->freezer, NULL, 0);
 	why_not = kc_not_holdable(kernel, finding);
 	if (!why_not && is_realtime(finding->task.tid))
@@ -195,8 +236,45 @@ static int holder_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 	else if (count < 0 || count >= (int)holder->most)
 		say_of(holder, finding, "is not held: %d are, and no more may be (--max-held %u)",
 		       count, holder->most);
-	else
+	else {
 		hold(holder, kernel, finding);
+		return;
+	}
+	retry_no_more(holder, &finding->task);
+}
+
+static bool is_of_a_frame(const struct kc_finding *finding)
+{
+	return finding->anomaly == KC_ANOMALY_SLOT || finding->anomaly == KC_ANOMALY_RETURN;
+}
+
+static int holder_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
+			  const struct kc_finding *finding)
+{
+	struct holder *holder = (struct holder *)sink;
+
+	if (!is_of_a_frame(finding))
+		return 0;
+	/* Seen on its way: a pass may find it asleep again. */
+	if (finding->running || finding->by_gate)
+		retry_later(holder, &finding->task);
+	else
+		try_to_hold(holder, kernel, finding);
+	return 0;
+}
+
+static bool holder_wants_again(struct kc_sink *sink, const struct kc_record *task)
+{
+	return find_retry((struct holder *)sink, task);
+}
+
+static int holder_again(struct kc_sink *sink, const struct kc_kernel *kernel,
+			const struct kc_finding *finding)
+{
+	struct holder *holder = (struct holder *)sink;
+
+	if (is_of_a_frame(finding) && find_retry(holder, &finding->task))
+		try_to_hold(holder, kernel, finding);
 	return 0;
 }
 
@@ -225,6 +303,8 @@ struct kc_sink *kc_holder_new(struct kc_freezer *freezer, unsigned int most, str
 {
 	static const struct kc_sink_ops ops = {
 		.finding = holder_finding,
+		.wants_again = holder_wants_again,
+		.again = holder_again,
 		.sync = holder_sync,
 		.free = holder_free,
 	};
@@ -232,6 +312,11 @@ struct kc_sink *kc_holder_new(struct kc_freezer *freezer, unsigned int most, str
 
 	if (!holder)
 		return NULL;
-	*holder = (struct holder){ { &ops }, freezer, sinks, most, "" };
+	*holder = (struct holder){
+		.sink.ops = &ops,
+		.freezer = freezer,
+		.sinks = sinks,
+		.most = most,
+	};
 	return &holder->sink;
 }

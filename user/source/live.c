@@ -258,6 +258,12 @@ static uint64_t live_number(struct kc_source *source, uint64_t next)
 	return next;
 }
 
+static bool live_again(struct kc_source *source, bool wanted)
+{
+	(void)source;
+	return wanted;
+}
+
 static void live_free(struct kc_source *source)
 {
 	struct live *live = live_of(source);
@@ -285,6 +291,7 @@ static const struct kc_source_ops live_ops = {
 	.host = live_host,
 	.now = live_now,
 	.number = live_number,
+	.again = live_again,
 	.free = live_free,
 };
 

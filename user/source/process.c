@@ -201,12 +201,13 @@ static void read_link(const char *path, char *buf, size_t size)
 	buf[len < 0 ? 0 : len] = '\0';
 }
 
-static void read_fd(uint32_t pid, struct kc_process *process)
+/* Of the thread's own table: not all threads of a process need to share one. */
+static void read_fd(uint32_t pid, uint32_t tid, struct kc_process *process)
 {
 	char path[64];
 
 	/* Descriptors are ints, whatever the upper half of the register holds. */
-	snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, (int)process->args[0]);
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/fd/%d", pid, tid, (int)process->args[0]);
 	read_link(path, process->fd_target, sizeof(process->fd_target));
 }
 
@@ -228,6 +229,25 @@ void kc_process_parse_syscall(const char *text, struct kc_process *process)
 	memcpy(process->args, args, sizeof(args));
 }
 
+/* Of this thread, and not of another that has got its number. */
+static bool read_stat(uint32_t pid, uint32_t tid, uint64_t start_ns,
+		      struct kc_process_stat *ret_stat)
+{
+	char text[4096];
+
+	read_file(pid, tid, "stat", text, sizeof(text));
+	return kc_process_parse_stat(text, ret_stat) &&
+	       ret_stat->start_ticks ==
+		       (start_ns + kc_boot_offset_ns()) / (1000000000 / sysconf(_SC_CLK_TCK));
+}
+
+bool kc_process_is(uint32_t pid, uint32_t tid, uint64_t start_ns)
+{
+	struct kc_process_stat stat;
+
+	return read_stat(pid, tid, start_ns, &stat);
+}
+
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep, bool compat,
 		     struct kc_process *ret_process)
 {
@@ -246,15 +266,12 @@ void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep,
 		kc_process_parse_syscall(text, ret_process);
 		if (ret_process->in_syscall && !compat &&
 		    kc_process_takes_fd(kc_arch()->syscall_name(ret_process->syscall_nr, false)))
-			read_fd(pid, ret_process);
+			read_fd(pid, tid, ret_process);
 	}
 	read_file(pid, tid, "status", text, sizeof(text));
 	ret_process->has_uid = kc_process_parse_uid(text, &ret_process->uid);
 	/* Asked last: if the number was given to another meanwhile, nothing of it stays. */
-	read_file(pid, tid, "stat", text, sizeof(text));
-	if (!kc_process_parse_stat(text, &stat) ||
-	    stat.start_ticks !=
-		    (start_ns + kc_boot_offset_ns()) / (1000000000 / sysconf(_SC_CLK_TCK)))
+	if (!read_stat(pid, tid, start_ns, &stat))
 		*ret_process = (struct kc_process){};
 	else if (stat.kernel_thread)
 		ret_process->in_syscall = false;

@@ -33,6 +33,9 @@ struct kc_process {
 void kc_process_read(uint32_t pid, uint32_t tid, uint64_t start_ns, bool asleep, bool compat,
 		     struct kc_process *ret_process);
 
+/* Is there this thread, and no later one of the same number? */
+bool kc_process_is(uint32_t pid, uint32_t tid, uint64_t start_ns);
+
 /*
  * The thread's cgroup in the hierarchy of these controllers ("" is the unified one); the caller's
  * to free. NULL: there is none, or the thread is gone.

@@ -63,6 +63,7 @@ struct kc_source_ops {
 	void (*host)(struct kc_source *source, struct kc_host *ret_host);
 	void (*now)(struct kc_source *source, struct timespec *ret_time);
 	uint64_t (*number)(struct kc_source *source, uint64_t next);
+	bool (*again)(struct kc_source *source, bool wanted);
 	void (*free)(struct kc_source *source);
 };
 
@@ -185,6 +186,12 @@ static inline void kc_source_now(struct kc_source *source, struct timespec *ret_
 static inline uint64_t kc_source_number(struct kc_source *source, uint64_t next)
 {
 	return source->ops->number(source, next);
+}
+
+/* Is what is known already proved once more? Some sink may have wanted it. */
+static inline bool kc_source_again(struct kc_source *source, bool wanted)
+{
+	return source->ops->again(source, wanted);
 }
 
 #endif

@@ -46,7 +46,8 @@ enum kc_tape_kind {
 	KC_TAPE_NUMBER = 24, /* uint64_t: a finding's */
 	KC_TAPE_WATCH = 25,  /* struct kc_watch_counts: of the STATS or STOP that follows */
 	KC_TAPE_WORDS = 26,  /* struct kc_pointed_words, as far as it was filled */
-	KC_TAPE_NR = 27,
+	KC_TAPE_AGAIN = 27,  /* uint8_t: what kc_source_again() returned */
+	KC_TAPE_NR = 28,
 };
 
 #define KC_TAPE_VERSION 1

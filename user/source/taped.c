@@ -314,6 +314,18 @@ static uint64_t answer_number(struct kc_source *source, uint64_t next)
 	return entry ? *(const uint64_t *)entry->data : next;
 }
 
+/* Nobody asked when older recordings were made. */
+static bool answer_again(struct kc_source *source, bool wanted)
+{
+	struct kc_taped *taped = taped_of(source);
+	const struct kc_tape_entry *entry = NULL;
+
+	(void)wanted;
+	if (find_next(taped, KC_TAPE_AGAIN))
+		entry = next_of(taped, KC_TAPE_AGAIN, sizeof(uint8_t));
+	return entry && *(const uint8_t *)entry->data;
+}
+
 static const struct kc_source_ops answer_ops = {
 	.pass = answer_pass,
 	.cache = answer_cache,
@@ -332,6 +344,7 @@ static const struct kc_source_ops answer_ops = {
 	.host = answer_host,
 	.now = answer_now,
 	.number = answer_number,
+	.again = answer_again,
 	.free = answer_nothing,
 };
 
