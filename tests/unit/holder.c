@@ -54,6 +54,9 @@ static void in_place(void **state)
 static void never(void **state)
 {
 	(void)state;
+	finding.task.state |= 8;
+	assert_true(is_refused("traced"));
+	finding.task.state = FREEZABLE;
 	finding.task.pid = 1;
 	assert_true(is_refused("init"));
 	finding.task.pid = 10;

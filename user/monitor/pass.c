@@ -121,7 +121,8 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 
 	if (is_blind(checked))
 		return;
-	facts.intact = !checked->damaged && !checked->nr_bad;
+	facts.intact =
+		!checked->damaged && !checked->nr_bad && !(record->flags & KC_RECORD_END_GONE);
 	for (size_t i = 0; i < checked->count; i++)
 		if (checked->frames[i].status == KC_CHECK_DAMAGED ||
 		    checked->frames[i].status == KC_CHECK_INTACT)

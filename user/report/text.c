@@ -263,10 +263,16 @@ static void print_task(FILE *out, const struct kc_finding *finding)
 		fprintf(out, ", unit ");
 		print_bytes(out, process->unit, sizeof(process->unit));
 	}
-	if (process->container_id[0])
-		fprintf(out, ", %s container %.12s", process->runtime, process->container_id);
-	if (process->pod_uid[0])
-		fprintf(out, ", pod %s", process->pod_uid);
+	if (process->container_id[0]) {
+		fprintf(out, ", ");
+		print_bytes(out, process->runtime, sizeof(process->runtime));
+		fprintf(out, "%scontainer %.12s", process->runtime[0] ? " " : "",
+			process->container_id);
+	}
+	if (process->pod_uid[0]) {
+		fprintf(out, ", pod ");
+		print_bytes(out, process->pod_uid, sizeof(process->pod_uid));
+	}
 	if (process->has_uid)
 		fprintf(out, ", uid %u", process->uid);
 	fprintf(out, "\n");

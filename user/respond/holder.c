@@ -23,6 +23,9 @@ struct retry {
 };
 #define MAX_RETRIES 64
 
+/* __TASK_STOPPED and __TASK_TRACED in include/linux/sched.h. */
+#define STOPPED 0xc
+
 struct holder {
 	struct kc_sink sink; /* first */
 	struct kc_freezer *freezer;
@@ -90,6 +93,8 @@ const char *kc_not_holdable(const struct kc_kernel *kernel, const struct kc_find
 		return "it is init";
 	if (finding->task.flags & KC_RECORD_KTHREAD)
 		return "it is a kernel thread, which others may wait for";
+	if (finding->task.state & STOPPED)
+		return "it is stopped or traced, and whoever did that lets it go on";
 	if (!is_freezable(kernel, finding))
 		return "where it sleeps, freezing would wake it, and that is what it must not do";
 	if (kernel->freezes_in_place)

@@ -3,8 +3,10 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "util/array.h"
+#include "util/printable.h"
 
 const struct kc_pointed_word *kc_pointed_at(const struct kc_pointed_words *words, uint64_t depth)
 {
@@ -48,6 +50,9 @@ const char *kc_pointed_text(const struct kc_pointed_word *word, char text[static
 		snprintf(text, size, "kernel address");
 		break;
 	}
+	/* Whoever makes a slab cache or loads a module names it. */
+	text[strcspn(text, "\n\t")] = '\0';
+	kc_make_printable(text, strlen(text));
 	return text;
 }
 

@@ -294,7 +294,9 @@ static unsigned int clues_of_slot(const struct kc_finding *finding)
 	clues |= run.to_return ? WHOLE : 0;
 	clues |= run.text ? AS_TEXT : 0;
 	clues |= zero ? ZERO : 0;
-	clues |= pointed && pointed->kind == KC_POINTED_CANARY ? OTHERS : 0;
+	clues |= pointed && pointed->kind == KC_POINTED_CANARY && pointed->tid != finding->task.tid
+			 ? OTHERS
+			 : 0;
 	return clues | (damage->found == KC_FOUND_ASCII ? TEXT : 0);
 }
 
