@@ -13,6 +13,7 @@
 #include "monitor/sampling.h"
 #include "monitor/watch.h"
 #include "report/metrics.h"
+#include "report/service.h"
 #include "respond/holder.h"
 #include "source/live.h"
 #include "util/log.h"
@@ -326,6 +327,7 @@ static int watch(const struct watch_options *options, const struct signals *sign
 	err = options->metrics ? add_metrics(options->metrics, &sinks, ret_failure) : 0;
 	if (err)
 		return err;
+	kc_sinks_add(&sinks, kc_service_new());
 	err = options->hold_victim ? hold_victims(options, &sinks, ret_failure) : 0;
 	if (err)
 		return err;

@@ -176,6 +176,7 @@ static int look_after(struct kc_loop *loop)
 {
 	int err = loop->sampling ? kc_sampling_follow(loop->sampling) : 0;
 
+	kc_sinks_alive(loop->sinks);
 	if (!loop->attach)
 		return err;
 	kc_attach_find_cgroup(loop->attach);
@@ -240,7 +241,7 @@ static int look(struct kc_loop *loop, struct due *due)
 	return err ?: remark(loop, due);
 }
 
-/* As wait_and_handle(), and look after probes and samples now and then. */
+/* As wait_and_handle(), and look after probes, samples and who asks after us now and then. */
 static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespec *next)
 {
 	struct timespec until;
@@ -250,7 +251,7 @@ static int wait_for_turn(struct kc_loop *loop, int signals, const struct timespe
 	do {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until = after_ms(until, ALIVE_EVERY * 1000);
-		last = !(loop->attach || loop->sampling) || !is_before(&until, next);
+		last = !is_before(&until, next);
 		err = wait_and_handle(loop, signals, last ? next : &until);
 		if (!err && !last)
 			err = look_after(loop);

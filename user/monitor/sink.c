@@ -122,6 +122,13 @@ int kc_sinks_notice(struct kc_sinks *sinks, const char *text)
 	return tell(sinks, notice, &when, text);
 }
 
+void kc_sinks_alive(struct kc_sinks *sinks)
+{
+	for (size_t i = 0; i < sinks->count; i++)
+		if (sinks->sinks[i]->ops->alive)
+			sinks->sinks[i]->ops->alive(sinks->sinks[i]);
+}
+
 int kc_sinks_stats(struct kc_sinks *sinks, const struct kc_coverage *coverage)
 {
 	const struct kc_when when = kc_sinks_now(sinks);

@@ -109,6 +109,7 @@ struct kc_sink_ops {
 	int (*write_evidence)(struct kc_sink *sink, unsigned int writer);
 	bool is_prompt; /* that waits for no disk */
 	int (*notice)(struct kc_sink *sink, const struct kc_when *when, const char *text);
+	void (*alive)(struct kc_sink *sink); /* once a second or so: the watch goes on */
 	int (*stats)(struct kc_sink *sink, const struct kc_when *when,
 		     const struct kc_coverage *coverage);
 	/* The end: totals, and why it ended. */
@@ -136,7 +137,7 @@ struct kc_sink {
 	const struct kc_sink_ops *ops;
 };
 
-#define KC_MAX_SINKS 6
+#define KC_MAX_SINKS 8
 
 /* In the order in which they are written to. Owned. */
 struct kc_sinks {
@@ -170,6 +171,7 @@ int kc_sinks_evidence(struct kc_sinks *sinks, struct kc_session *session,
 		      const struct kc_evidence *evidence, unsigned int reach,
 		      void (*safe)(void *arg), void *arg);
 int kc_sinks_notice(struct kc_sinks *sinks, const char *text);
+void kc_sinks_alive(struct kc_sinks *sinks);
 int kc_sinks_stats(struct kc_sinks *sinks, const struct kc_coverage *coverage);
 int kc_sinks_stop(struct kc_sinks *sinks, const struct kc_coverage *coverage,
 		  const struct kc_depths *depths, const char *why);
