@@ -30,7 +30,8 @@ LDLIBS := -lbpf -lelf -lz -lcapstone -ljson-c
 BUILD_DEPS := clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcapstone-dev libjson-c-dev \
 	gcc libc6-dev make binutils help2man python3
 TEST_DEPS := libcmocka-dev libclang-rt-14-dev clang-format qemu-system-x86 busybox-static mmdebstrap \
-	cpio stress-ng xz-utils zstd lz4 python3-jsonschema procps util-linux man-db mandoc
+	cpio stress-ng xz-utils zstd lz4 python3-jsonschema procps util-linux man-db mandoc \
+	lintian rpm
 DEPS := $(BUILD_DEPS) $(TEST_DEPS)
 
 SOURCES := $(wildcard user/*/*.c)

@@ -406,6 +406,35 @@ def calls(kernel, seconds=3):
             f"{probes['entries']} entries, 0 findings, depth {deepest}")
 
 
+def packaged(kernel):
+    """The .deb in a Debian with systemd: installed, started, reloaded, hung, stopped, removed."""
+    image, deb = (subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, check=True,
+                                 text=True).stdout.strip()
+                  for command in (["tests/vm/debian"], ["flock", "build/package.lock", "make", "-s", "deb-path"]))
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "disk")
+        subprocess.run(["cp", "--sparse=always", image, copy], check=True)
+        guest = Guest(kernel, "true", "--disk", copy, "--append", "rdinit=/switch",
+                      "--add", os.path.join(TOP, deb) + ":/kcanary.deb",
+                      files=["switch", "packaged.sh"])
+    need(guest.status == 0 and guest.lines[-1] == "end", f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    for line in ("install: status 0", "enabled: disabled inactive", "start: status 0", "armed: 1",
+                 "modes: 700 /var/log/kcanary 600 /var/log/kcanary/kcanary.json 700 /run/kcanary ",
+                 "journal: 1", "rotated: kcanary.json kcanary.json.1 ", "hung: 1 restart",
+                 "template: status 0", '"unit":"app02.service"', "removed while held",
+                 "release: status 0", "purge: status 0"):
+        need(line in guest.lines, line, guest)
+    need(guest.lines.count("Result=success ActiveState=inactive ") == 2, "how it ended", guest)
+    need(re.search(r"^StatusText=1 findings, [1-9]\d* frames verified in .* ActiveState=active $",
+                   guest.output, re.M), "status", guest)
+    need(re.search(r'^holds: .*is held in place$', guest.output, re.M), "hold", guest)
+    need(re.search(r"^rights: CapEff: \S+ NoNewPrivs: 1 Seccomp: 2 $", guest.output, re.M),
+         "rights", guest)
+    need(not re.search("^left: ", guest.output, re.M), "left behind", guest)
+    return "installed, started, found, rotated, hung, held, removed; nothing left"
+
+
 def flood(kernel):
     """A hundred thousand mismatches at once, of slots, and some of guards and return
     addresses: reported once, counted, nothing stops."""
@@ -1252,7 +1281,7 @@ def cases_of(kernels):
                   patched, foreign, sampled)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]
     for case, feature in ((interrupted, "preempt"), (offset, "kstack-offset"),
-                          (lockdown, "lockdown")):
+                          (lockdown, "lockdown"), (packaged, "systemd")):
         chosen += [(kernel, case) for kernel in kernels if has(kernel, feature)]
     return chosen
 
