@@ -12,7 +12,7 @@ state() {
 	echo
 }
 files >/tmp/before
-dpkg -i /test/kcanary.deb
+dpkg -i /test/kcanary.deb >/dev/null
 echo "install: status $?"
 echo "enabled: $(systemctl is-enabled kcanary) $(systemctl is-active kcanary)"
 # Before those who sleep: it notes where they do.
@@ -82,7 +82,7 @@ kcanary release $tid
 echo "release: status $?"
 systemctl stop app02
 rm -r /run/systemd/system/kcanary.service.d /run/systemd/system/app02.service
-dpkg --purge kcanary
+dpkg --purge kcanary >/dev/null
 echo "purge: status $?"
 rmmod stackfault
 files >/tmp/after
