@@ -17,11 +17,11 @@ $(B)/tests/decoded: tests/apps/decoded.c $(wildcard $(B)/obj/arch/*.o) | all
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(B)/obj/arch/*.o $(LDLIBS)
 
 # Unit tests: everything but the sub-commands and the code that needs a BPF skeleton, once
-# more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe, and fake_host.c for
-# clocks and sysfs.
+# more, with the sanitizers; tests/unit/fake_probe.c stands for user/probe, fake_host.c for clocks and
+# sysfs, fake_freezer.c for the freezer.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
-UNIT_SOURCES := $(filter-out user/cli/% user/probe/%,$(SOURCES)) user/probe/loss.c
-FAKES := fake fake_probe fake_host fake_watch text
+UNIT_SOURCES := $(filter-out user/cli/% user/probe/% user/respond/freezer.c,$(SOURCES)) user/probe/loss.c
+FAKES := fake fake_probe fake_host fake_freezer fake_watch text
 WRAP := -Wl,--wrap=clock_gettime,--wrap=nanosleep,--wrap=stat,--wrap=write,--wrap=ftruncate,--wrap=fdatasync
 UNIT_OBJECTS := $(UNIT_SOURCES:user/%.c=$(B)/asan/%.o) $(FAKES:%=$(B)/asan/tests/%.o)
 UNITS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(filter-out tests/unit/fake%.c,$(wildcard tests/unit/*.c)))
