@@ -37,12 +37,12 @@ INSTALL ?= install
 # watches one other unit.
 $(B)/systemd/kcanary.service: packaging/systemd/kcanary.service.in FORCE
 	@mkdir -p $(@D)
-	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' $< >$@
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' $< >$@.new && mv $@.new $@
 
 $(B)/systemd/kcanary@.service: $(B)/systemd/kcanary.service
 	$(Q)sed -e 's|^Description=.*|&, for %i.service|' \
 		-e 's|^EnvironmentFile=.*|&\nEnvironmentFile=-$(SYSCONFDIR)/kcanary/%i.conf|' \
-		-e 's|watch -j -o /var/log/kcanary/kcanary|watch -c /system.slice/%i.service -j -o /var/log/kcanary/%i|' $< >$@
+		-e 's|watch -j -o /var/log/kcanary/kcanary|watch -c /system.slice/%i.service -j -o /var/log/kcanary/%i|' $< >$@.new && mv $@.new $@
 
 FORCE:
 
@@ -61,9 +61,10 @@ uninstall: ## what install has installed, with the same DESTDIR and PREFIX; a ch
 	$(Q)rm -f $(DESTDIR)$(SBINDIR)/kcanary $(DESTDIR)$(COMPLETIONS)/kcanary \
 		$(patsubst $(B)/man/%.1,$(DESTDIR)$(MANDIR)/man1/%.1,$(filter %.1,$(PAGES))) \
 		$(patsubst $(B)/man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(filter %.5,$(PAGES))) \
-		$(SERVICES:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSCONFDIR)/logrotate.d/kcanary
-	$(Q)rm -rf $(DESTDIR)$(DOCDIR)
-	$(Q)! cmp -s packaging/systemd/kcanary.conf $(DESTDIR)$(CONF) || rm -r $(DESTDIR)$(CONF)
+		$(SERVICES:%=$(DESTDIR)$(UNITDIR)/%) $(DESTDIR)$(SYSCONFDIR)/logrotate.d/kcanary \
+		$(patsubst %,$(DESTDIR)$(DOCDIR)/%,README.md $(notdir $(RULES)))
+	$(Q)! cmp -s packaging/systemd/kcanary.conf $(DESTDIR)$(CONF) || rm $(DESTDIR)$(CONF)
+	$(Q)rmdir $(DESTDIR)$(DOCDIR) $(dir $(DESTDIR)$(CONF)) 2>/dev/null || :
 
 # Packages are made of what `make install` installs.
 STAGE := $(B)/stage

@@ -422,13 +422,18 @@ def packaged(kernel):
     for line in ("install: status 0", "enabled: disabled inactive", "start: status 0", "armed: 1",
                  "modes: 700 /var/log/kcanary 600 /var/log/kcanary/kcanary.json 700 /run/kcanary ",
                  "journal: 1", "rotated: kcanary.json kcanary.json.1 ", "hung: 1 restart",
-                 "template: status 0", '"unit":"app02.service"', "removed while held",
-                 "release: status 0", "purge: status 0"):
+                 "template: status 0", '"unit":"app02.service"',
+                 "kcanary: threads are held, and stay so; without this program none of them can be "
+                 "released",
+                 "release: status 0", "purge: status 0", "metrics: 644", "oom while held: -1000",
+                 "oom after: 0", "nothing is held"):
         need(line in guest.lines, line, guest)
     need(guest.lines.count("Result=success ActiveState=inactive ") == 2, "how it ended", guest)
     need(re.search(r"^StatusText=1 findings, [1-9]\d* frames verified in .* ActiveState=active $",
                    guest.output, re.M), "status", guest)
     need(re.search(r'^holds: .*is held in place$', guest.output, re.M), "hold", guest)
+    need(len(re.findall(r"^listed: +\d+ .*damaged in hrtimer_nanosleep", guest.output, re.M)) == 1,
+         "held", guest)
     need(re.search(r"^rights: CapEff: \S+ NoNewPrivs: 1 Seccomp: 2 $", guest.output, re.M),
          "rights", guest)
     need(not re.search("^left: ", guest.output, re.M), "left behind", guest)

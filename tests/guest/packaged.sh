@@ -11,6 +11,7 @@ state() {
 	systemctl show "$@" | tr '\n' ' '
 	echo
 }
+mkdir -p /var/lib/prometheus/node-exporter
 files >/tmp/before
 dpkg -i /test/kcanary.deb >/dev/null
 echo "install: status $?"
@@ -22,7 +23,7 @@ control=/sys/kernel/debug/stackfault
 until grep -qs ready /tmp/app; do sleep 0.1; done
 sleeper=$(sed -n 's/^a01-sleep //p' /tmp/app)
 
-echo 'KCANARY_OPTIONS="-n App01 --sweep 200"' >/etc/kcanary/kcanary.conf
+echo 'KCANARY_OPTIONS="-n App01 --sweep 200 --metrics /var/lib/prometheus/node-exporter/kcanary.prom"' >/etc/kcanary/kcanary.conf
 mkdir -p /run/systemd/system/kcanary.service.d
 printf '[Service]\nWatchdogSec=20\nTimeoutAbortSec=2\nRestartSec=1\n' >/run/systemd/system/kcanary.service.d/test.conf
 systemctl daemon-reload
@@ -37,7 +38,8 @@ echo "rights: $(grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/$main/status | tr 
 echo "overflow nanosleep $sleeper 16" >$control || exit 91
 until grep -qs '"type":"finding"' $log; do sleep 0.2; done
 echo restore >$control
-sleep 12 # a line of statistics
+until systemctl show -p StatusText --value kcanary | grep -q '^1 findings'; do sleep 1; done
+stat -c 'metrics: %a' /var/lib/prometheus/node-exporter/kcanary.prom
 state -p StatusText -p ActiveState kcanary
 echo "journal: $(journalctl -p err -u kcanary -o cat --no-pager | grep -c 'hrtimer_nanosleep\|nanosleep')"
 
@@ -60,7 +62,8 @@ cat >/run/systemd/system/app02.service <<'UNIT'
 ExecStart=/test/app01 600
 UNIT
 echo 'KCANARY_OPTIONS="--sweep 200 --hold-victim"' >/etc/kcanary/app02.conf
-systemctl start app02 kcanary@app02
+systemctl start app02
+systemctl -q enable --now kcanary@app02
 echo "template: status $?"
 until tid=$(for task in /proc/$(systemctl show -p MainPID --value app02)/task/*; do
 	[ "$(cat $task/comm)" != a01-sleep ] || basename $task
@@ -73,20 +76,25 @@ echo "holds: $(grep -o '"text":"thread [0-9]* of process [0-9]* (finding [0-9]*)
 grep -o '"unit":"[^"]*"' $log | sort -u
 systemctl stop kcanary@app02
 state -p Result -p ActiveState kcanary@app02
-kcanary held
-dpkg --remove kcanary 2>&1 | grep 'held'
-echo "removed while held"
+kcanary held | sed 's/^/listed: /'
+dpkg --remove kcanary 2>&1 | grep '^kcanary: '
 dpkg -i /test/kcanary.deb >/dev/null
+echo "oom while held: $(cat /proc/$tid/oom_score_adj)"
 echo restore >$control
 kcanary release $tid
 echo "release: status $?"
+echo "oom after: $(cat /proc/$tid/oom_score_adj)"
+kcanary held
 systemctl stop app02
 rm -r /run/systemd/system/kcanary.service.d /run/systemd/system/app02.service
 dpkg --purge kcanary >/dev/null
 echo "purge: status $?"
 rmmod stackfault
+rm /var/lib/prometheus/node-exporter/kcanary.prom
 files >/tmp/after
 diff /tmp/before /tmp/after | sed 's/^/left: /'
-ls -d /run/kcanary /sys/fs/cgroup/*kcanary* 2>/dev/null | sed 's/^/left: /'
+ls -d /run/kcanary 2>/dev/null | sed 's/^/left: /'
+mkdir /tmp/freezer && mount -t cgroup -o freezer freezer /tmp/freezer && ls -d /tmp/freezer/kcanary* 2>/dev/null |
+	sed 's/^/left: /'
 echo "end"
 exit 0

@@ -278,6 +278,20 @@ static void another_of_that_number(void **state)
 	assert_non_null(strstr(find(), "is not held: it has run since"));
 	assert_int_equal(fake_freezer.count, 0);
 	assert_false(kc_sinks_want_again(&sinks, &older));
+	/* By a probe: when a pass meets it that is a finding of its own. */
+	finding.task = older;
+	finding.running = true;
+	assert_string_equal(find(), "");
+	assert_false(kc_sinks_want_again(&sinks, &older));
+	/* Who is gone makes room for others. */
+	finding.running = false;
+	finding.by_gate = true;
+	for (uint32_t i = 0; i < 70; i++) {
+		finding.task.tid = sleeper + 1 + i;
+		finding.task.start_ns = 1;
+		find();
+	}
+	assert_true(kc_sinks_want_again(&sinks, &finding.task));
 }
 
 static void refused(void **state)

@@ -313,7 +313,7 @@ int kc_desk_file(struct kc_desk *desk, const struct kc_kernel *kernel, const str
 		filed = filter(desk, event, finding);
 	}
 	count(desk, event && event->kind != KC_EVENT_SAMPLE, filed);
-	if (filed == KC_FILED_KNOWN && !event)
+	if (filed == KC_FILED_KNOWN && !event && seq)
 		return kc_sinks_again(desk->sinks, kernel, finding) ?: filed;
 	if (filed != KC_FILED_WRITTEN)
 		return filed;

@@ -15,6 +15,7 @@
 /* A thread that something differs of, and the function that it seems to be in. */
 struct suspect {
 	struct kc_record record;
+	bool known; /* told, and to be proved once more */
 	char place[160];
 };
 
@@ -59,7 +60,8 @@ void kc_passes_free(struct kc_passes *passes)
 	free(passes);
 }
 
-static int suspect(struct kc_passes *passes, const struct kc_record *record, const char *place)
+static int suspect(struct kc_passes *passes, const struct kc_record *record, const char *place,
+		   bool known)
 {
 	int err = kc_grow(passes->suspects, passes->suspects_capacity, passes->nr_suspects + 1);
 	struct suspect *suspect;
@@ -68,6 +70,7 @@ static int suspect(struct kc_passes *passes, const struct kc_record *record, con
 		return err;
 	suspect = &passes->suspects[passes->nr_suspects++];
 	suspect->record = *record;
+	suspect->known = known;
 	snprintf(suspect->place, sizeof(suspect->place), "%s", place);
 	return 0;
 }
@@ -184,10 +187,11 @@ static int on_damaged(struct kc_passes *passes, const struct kc_record *record, 
 {
 	if (count)
 		kc_source_follow(passes->with.source, record->tid);
-	if (is_news(passes, record, damaged, count) ||
-	    (count &&
-	     kc_source_again(passes->with.source, kc_sinks_want_again(passes->with.sinks, record))))
-		return suspect(passes, record, place);
+	if (is_news(passes, record, damaged, count))
+		return suspect(passes, record, place, false);
+	if (count &&
+	    kc_source_again(passes->with.source, kc_sinks_want_again(passes->with.sinks, record)))
+		return suspect(passes, record, place, true);
 	if (count)
 		kc_desk_count_repeated(passes->with.desk);
 	return 0;
@@ -298,7 +302,9 @@ static int confirm_suspects(struct kc_passes *passes)
 		const struct kc_sleep sleep = kc_sleep_of(&suspect->record);
 		int one = kc_confirm(&passes->with, &sleep);
 
-		if (!one)
+		if (!one && suspect->known)
+			kc_desk_count_repeated(passes->with.desk);
+		else if (!one)
 			one = tell_unproven(passes, &suspect->record, suspect->place);
 		err = kc_first_error(err, one < 0 ? one : 0);
 	}

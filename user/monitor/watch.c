@@ -95,6 +95,7 @@ static int conclude(const struct kc_loop *loop, int err, const char *why,
 	struct kc_coverage coverage, ended;
 	int written;
 
+	kc_sinks_alive(loop->sinks);
 	if (!err)
 		err = kc_passes_end(loop->passes);
 	/* The watch ends here; that probes are removed is no part of it. */

@@ -26,7 +26,7 @@ static int glance_sync(struct kc_sink *sink)
 	struct glance *glance = (struct glance *)sink;
 
 	if (glance->finding[0])
-		kc_info("%s", glance->finding);
+		kc_error("%s", glance->finding);
 	glance->finding[0] = '\0';
 	return 0;
 }

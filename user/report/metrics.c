@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "probe/loss.h"
@@ -155,7 +156,8 @@ static int write_metrics(const struct metrics *metrics)
 	fd = open(metrics->next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	err = kc_write_all(fd, text, len, NULL);
+	/* Whoever runs node exporter reads it, whatever our umask is. */
+	err = fchmod(fd, 0644) ? -errno : kc_write_all(fd, text, len, NULL);
 	if (!err && rename(metrics->next, metrics->path))
 		err = -errno;
 	if (err)

@@ -10,17 +10,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "report/format.h"
-#include "stack/place.h"
 #include "util/log.h"
-#include "verdict/event.h"
 
 struct service {
 	struct kc_sink sink;
 	int fd;
 	struct sockaddr_un address;
 	socklen_t address_len;
-	bool journal; /* stderr is the journal's */
 };
 
 /* A manager that does not listen is no reason to end. */
@@ -43,27 +39,6 @@ static int service_start(struct kc_sink *sink, const struct kc_when *when,
 static void service_alive(struct kc_sink *sink)
 {
 	notify((const struct service *)sink, "WATCHDOG=1");
-}
-
-static int service_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
-			   const struct kc_finding *finding)
-{
-	const struct service *service = (const struct service *)sink;
-	char text[320];
-
-	if (service->journal)
-		dprintf(STDERR_FILENO, "<3>%s\n", kc_finding_text(kernel, finding, text));
-	return 0;
-}
-
-static int service_notice(struct kc_sink *sink, const struct kc_when *when, const char *text)
-{
-	const struct service *service = (const struct service *)sink;
-
-	(void)when;
-	if (service->journal)
-		dprintf(STDERR_FILENO, "<4>%s\n", text);
-	return 0;
 }
 
 static int service_stats(struct kc_sink *sink, const struct kc_when *when,
@@ -120,8 +95,6 @@ struct kc_sink *kc_service_new(void)
 	static const struct kc_sink_ops ops = {
 		.start = service_start,
 		.alive = service_alive,
-		.finding = service_finding,
-		.notice = service_notice,
 		.stats = service_stats,
 		.stop = service_stop,
 		.free = service_free,
@@ -132,7 +105,6 @@ struct kc_sink *kc_service_new(void)
 	if (!service)
 		return NULL;
 	service->sink.ops = &ops;
-	service->journal = getenv("JOURNAL_STREAM");
 	service->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (service->fd < 0 || !set_address(service, path)) {
 		kc_warn("$NOTIFY_SOCKET, '%s', can't be used: the service manager is told nothing",

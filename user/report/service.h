@@ -2,8 +2,7 @@
 /*
  * For a service manager, by the protocol of sd_notify(3), which promises to be stable for programs
  * without its library: READY=1 when the watch has begun, WATCHDOG=1 as long as its loop turns,
- * STATUS= what was verified. Where stderr is the journal's, findings and notices are lines of it
- * with the priority in front (sd-daemon(3)): journalctl -p err shows the findings.
+ * STATUS= what was verified.
  */
 #ifndef KC_REPORT_SERVICE_H
 #define KC_REPORT_SERVICE_H

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -155,6 +156,19 @@ static void held_path(uint32_t tid, char path[static 64])
 	snprintf(path, 64, KC_HELD_FOLDER "/%u", tid);
 }
 
+/* Of several monitors one at a time; -1: without it, then. Closed, it is given back. */
+static int lock_held(void)
+{
+	int fd;
+
+	mkdir("/run/kcanary", 0700);
+	mkdir(KC_HELD_FOLDER, 0700);
+	fd = open(KC_HELD_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
+}
+
 /* If that fails, who lists it says that nothing is known of why. */
 static void write_why(const struct kc_held *held)
 {
@@ -166,8 +180,6 @@ static void write_why(const struct kc_held *held)
 			   held->pid, held->start_ns, held->finding, held->since,
 			   held->oom_score_adj, held->group, held->place);
 
-	mkdir("/run/kcanary", 0700);
-	mkdir(KC_HELD_FOLDER, 0700);
 	held_path(held->tid, path);
 	unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -206,23 +218,23 @@ static void forget(uint32_t tid)
 	unlink(path);
 }
 
-/* Another monitor may have taken the empty group away. */
+/* Another monitor may have taken the empty group away, and somebody may have thawed it. */
 static int move_there(const struct kc_freezer *freezer, const char *tid)
 {
-	int err = write_at(freezer->root, GROUP "/tasks", tid);
-
-	if (err == -ENOENT || err == -ENODEV)
-		err = make_group(freezer) ?: write_at(freezer->root, GROUP "/tasks", tid);
-	return err;
+	return make_group(freezer) ?: write_at(freezer->root, GROUP "/tasks", tid);
 }
 
 int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held, bool *ret_oom_may)
 {
+	kc_auto_fd int lock = lock_held();
 	kc_auto_free char *group = kc_process_cgroup(held->pid, held->tid, "freezer");
 	struct kc_held kept = *held, sibling;
 	char tid[16];
 	bool knows;
 	int err;
+
+	if (group && !strcmp(group, "/" GROUP))
+		return -EALREADY;
 
 	snprintf(tid, sizeof(tid), "%u\n", held->tid);
 	snprintf(kept.group, sizeof(kept.group), "%s", group ?: "/");
@@ -242,13 +254,14 @@ int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held, bool
 	 * 37fb58a72731 ("cgroup,freezer: fix incomplete freezing when attaching tasks"). Who is
 	 * frozen is left as he is.
 	 */
-	err = write_at(freezer->root, GROUP "/freezer.state", "FROZEN");
+	write_at(freezer->root, GROUP "/freezer.state", "FROZEN");
 	*ret_oom_may = !knows || !set_oom_score_adj(held->pid, NEVER_OOM);
-	return err;
+	return 0;
 }
 
 int kc_freezer_release(struct kc_freezer *freezer, uint32_t tid, bool *ret_frozen)
 {
+	kc_auto_fd int lock = lock_held();
 	char path[sizeof(((struct kc_held *)0)->group) + 16], text[16];
 	struct kc_held held, sibling;
 	bool knows;

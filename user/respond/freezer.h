@@ -43,8 +43,8 @@ struct kc_held {
 #define KC_HELD_FOLDER "/run/kcanary/held"
 
 /*
- * Move the thread there, and write down why. 0 or -errno. *ret_oom_may: its process could not be
- * made one that the OOM killer never chooses.
+ * Move the thread there, and write down why. 0 or -errno; -EALREADY: it is there. *ret_oom_may: its
+ * process could not be made one that the OOM killer never chooses.
  */
 int kc_freezer_hold(struct kc_freezer *freezer, const struct kc_held *held, bool *ret_oom_may);
 

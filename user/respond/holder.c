@@ -18,7 +18,7 @@
 
 /* Not held for a reason that may pass: tried again when a pass finds it asleep, still damaged. */
 struct retry {
-	uint32_t tid;
+	uint32_t pid, tid;
 	uint64_t start_ns;
 };
 #define MAX_RETRIES 64
@@ -156,12 +156,26 @@ static struct retry *find_retry(struct holder *holder, const struct kc_record *t
 	return NULL;
 }
 
-/* More than there is room for are not tried again. False: it waits already, or there is none. */
+/* Those that are gone will not be met again. */
+static void drop_gone(struct holder *holder)
+{
+	for (size_t i = holder->nr_retries; i-- > 0;)
+		if (!kc_process_is(holder->retries[i].pid, holder->retries[i].tid,
+				   holder->retries[i].start_ns))
+			holder->retries[i] = holder->retries[--holder->nr_retries];
+}
+
+/* False: there is no room to remember it. */
 static bool retry_later(struct holder *holder, const struct kc_record *task)
 {
-	if (find_retry(holder, task) || holder->nr_retries == MAX_RETRIES)
+	if (find_retry(holder, task))
+		return true;
+	if (holder->nr_retries == MAX_RETRIES)
+		drop_gone(holder);
+	if (holder->nr_retries == MAX_RETRIES)
 		return false;
-	holder->retries[holder->nr_retries++] = (struct retry){ task->tid, task->start_ns };
+	holder->retries[holder->nr_retries++] =
+		(struct retry){ task->pid, task->tid, task->start_ns };
 	return true;
 }
 
@@ -194,14 +208,20 @@ static void hold(struct holder *holder, const struct kc_kernel *kernel,
 	snprintf(held.place, sizeof(held.place), "%s", kc_frame_text(kernel, frame, place));
 	if (!kc_process_is(task->pid, task->tid, task->start_ns) ||
 	    !read_switches(task, &switches) || switches != task->switches) {
-		if (retry_later(holder, task))
+		bool again = find_retry(holder, task); /* that was said */
+
+		if (!retry_later(holder, task))
+			say_of(holder, finding, "is not held: it has run since");
+		else if (!again)
 			say_of(holder, finding,
 			       "is not held: it has run since; tried again when it sleeps");
 		return;
 	}
 	retry_no_more(holder, task);
 	err = kc_freezer_hold(holder->freezer, &held, &oom_may);
-	if (err)
+	if (err == -EALREADY)
+		say_of(holder, finding, "is held already, by somebody else");
+	else if (err)
 		say_of(holder, finding, "is not held: the freezer says: %s", kc_strerror(err));
 	else if (!read_switches(task, &switches) || switches != task->switches)
 		say_of(holder, finding,
@@ -260,10 +280,13 @@ static int holder_finding(struct kc_sink *sink, const struct kc_kernel *kernel,
 
 	if (!is_of_a_frame(finding))
 		return 0;
-	/* Seen on its way: a pass may find it asleep again. */
-	if (finding->running || finding->by_gate)
+	/*
+	 * By a gate, on its way: to a pass it is known then. What a probe or a sample found is a
+	 * finding of its own when a pass meets it.
+	 */
+	if (finding->by_gate)
 		retry_later(holder, &finding->task);
-	else
+	else if (!finding->running)
 		try_to_hold(holder, kernel, finding);
 	return 0;
 }

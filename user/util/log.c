@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/printable.h"
@@ -78,6 +79,24 @@ static void write_impatiently(const char *line)
 	}
 }
 
+/* Is stderr the journal's? Then a line may begin with its priority (sd-daemon(3)). */
+static bool is_journal(void)
+{
+	const char *given = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat stat;
+
+	return given && sscanf(given, "%llu:%llu", &device, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &stat) && stat.st_dev == device && stat.st_ino == inode;
+}
+
+static const char *priority(enum kc_log_level level)
+{
+	static const char *const texts[] = { "<3>", "<4>", "<6>", "<7>", "<7>" };
+
+	return is_journal() ? texts[level] : "";
+}
+
 void kc_log(enum kc_log_level level, const char *format, ...)
 {
 	char line[4096]; /* a start line names each probed function */
@@ -86,7 +105,8 @@ void kc_log(enum kc_log_level level, const char *format, ...)
 
 	if (level > max_level)
 		return;
-	len = snprintf(line, sizeof(line), "kcanary: %s", level == KC_LOG_WARN ? "warning: " : "");
+	len = snprintf(line, sizeof(line), "%skcanary: %s", priority(level),
+		       level == KC_LOG_WARN ? "warning: " : "");
 	va_start(args, format);
 	vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
 	va_end(args);

@@ -27,7 +27,10 @@ enum kc_log_level kc_log_get_level(void);
 void kc_log_be_impatient(void);
 uint64_t kc_log_unwritten(void); /* such lines */
 
-/* One line: "kcanary: ..."; no newline in the format. */
+/*
+ * One line: "kcanary: ..."; no newline in the format. In the journal its priority is the level's:
+ * err, warning, info, debug.
+ */
 __attribute__((format(printf, 2, 3))) void kc_log(enum kc_log_level level, const char *format, ...);
 
 #define kc_error(...) kc_log(KC_LOG_ERROR, __VA_ARGS__)
