@@ -406,6 +406,20 @@ def calls(kernel, seconds=3):
             f"{probes['entries']} entries, 0 findings, depth {deepest}")
 
 
+def alerted(guest, metrics, folder):
+    """What Alertmanager gets of such a file, by way of node exporter and Prometheus: the classes."""
+    prom = os.path.join(folder, "kcanary.prom")
+    with open(prom, "w") as file:
+        file.write(metrics)
+    done = subprocess.run([os.path.join(TOP, "tests/fleet"), prom, "app-host-7"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    need(done.returncode == 0, f"no alert: {done.stdout}{done.stderr}", guest)
+    labels = [alert["labels"] for alert in json.loads(done.stdout)]
+    need({label["alertname"] for label in labels} == {"KernelStackDamaged"} and
+         {label["instance"] for label in labels} == {"app-host-7"}, str(labels), guest)
+    return {label["class"] for label in labels}
+
+
 def packaged(kernel):
     """The .deb in a Debian with systemd: installed, started, reloaded, hung, stopped, removed."""
     image, deb = (subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, check=True,
@@ -417,7 +431,10 @@ def packaged(kernel):
         guest = Guest(kernel, "true", "--disk", copy, "--append", "rdinit=/switch",
                       "--add", os.path.join(TOP, deb) + ":/kcanary.deb",
                       files=["switch", "packaged.sh"])
-    need(guest.status == 0 and "end" in guest.lines, f"status {guest.status}", guest)
+        need(guest.status == 0 and "end" in guest.lines, f"status {guest.status}", guest)
+        metrics = "".join(f"{line}\n" for line in re.findall("^prom: (.*)", guest.output, re.M))
+        found = set(re.findall(r'^kcanary_findings_total{class="([^"]+)"} [1-9]', metrics, re.M))
+        need(found and alerted(guest, metrics, folder) == found, f"alerts; {found}", guest)
     need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
     for line in ("install: status 0", "enabled: disabled inactive", "start: status 0", "armed: 1",
                  "modes: 700 /var/log/kcanary 600 /var/log/kcanary/kcanary.json 700 /run/kcanary ",
@@ -437,7 +454,8 @@ def packaged(kernel):
     need(re.search(r"^rights: CapEff: \S+ NoNewPrivs: 1 Seccomp: 2 $", guest.output, re.M),
          "rights", guest)
     need(not re.search("^left: ", guest.output, re.M), "left behind", guest)
-    return "installed, started, found, rotated, hung, held, removed; nothing left"
+    return ("installed, started, found, rotated, hung, held, removed, nothing left; "
+            f"alert of class {', '.join(found)}")
 
 
 def flood(kernel):

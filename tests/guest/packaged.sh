@@ -40,6 +40,7 @@ until grep -qs '"type":"finding"' $log; do sleep 0.2; done
 echo restore >$control
 until systemctl show -p StatusText --value kcanary | grep -q '^1 findings'; do sleep 1; done
 stat -c 'metrics: %a' /var/lib/prometheus/node-exporter/kcanary.prom
+sed 's/^/prom: /' /var/lib/prometheus/node-exporter/kcanary.prom
 state -p StatusText -p ActiveState kcanary
 echo "journal: $(journalctl -p err -u kcanary -o cat --no-pager | grep -c 'hrtimer_nanosleep\|nanosleep')"
 
