@@ -5,7 +5,7 @@ from busy import (bombed, calls, disarmed, flood, foreign, gated, grouped, inter
                   modules, offset, patched, prove, soak, traced, traps, walk)
 from common import KERNELS, TABLE, has
 from faults import (afar, alien, brink, compat, corrupted, deep, exhausted, frames, frozen,
-                    futex, gate, hogged, hold, misled, nanosleep, pointed, rerouted,
+                    futex, gate, hogged, hold, matrix, misled, nanosleep, pointed, rerouted,
                     sampled, spied, tripwire, watched)
 from host import clean, doctored, endures, lockdown, packaged, quiet, recorded
 
@@ -13,7 +13,7 @@ from host import clean, doctored, endures, lockdown, packaged, quiet, recorded
 def cases_of(kernels):
     """(kernel, case) of each case that the kernel has the features for."""
     everywhere = (watched, tripwire, alien, afar, gate, frozen, hogged, deep, brink, traced,
-                  disarmed, recorded, frames, pointed, hold, rerouted, misled, compat, prove,
+                  disarmed, recorded, frames, matrix, pointed, hold, rerouted, misled, compat, prove,
                   doctored, traps, nanosleep, futex, leak, quiet, soak, gated, walk, calls, flood,
                   grouped, clean, endures, bombed, modules, patched, foreign, sampled)
     chosen = [(kernel, case) for case in everywhere for kernel in kernels]

@@ -281,6 +281,47 @@ def frames(kernel):
             f"slots in {' '.join(functions)}")
 
 
+# What is done to a sleeping thread, in words of the README's table; its name in matrix.sh, and the
+# verdict's class, or none where it is nothing.
+MATRIX = (
+    ("16 bytes past an object of the frame, upwards", "overflow", "linear-overflow"),
+    ("24 bytes past a futex_q", "overflow-futex", "linear-overflow"),
+    ("the slot's lowest byte", "byte", "linear-overflow"),
+    ("one bit of the slot", "bit", "bit-flip"),
+    ("the slot less 3", "decrement", "decrement"),
+    ("8 bytes of the slot, alone", "other", "stray-write"),
+    ("zero in the slot", "zero", "stray-write"),
+    ("a kernel address in the slot", "static", "stray-write"),
+    ("another thread's canary in the slot", "canary", "wrong-stack"),
+    ("a return address, the slots whole", "return", "return-address"),
+    ("STACK_END_MAGIC", "end", "exhausted"),
+    ("all slots of one stack", "stack", "widespread"),
+    ("all slots of four threads", "threads", "widespread"),
+    ("the same value once more", "same", None),
+    ("nothing, and all of that undone", "undone", None),
+)
+
+
+def matrix(kernel):
+    """Fault by fault: found and told as what it is, or silent where nothing is damaged."""
+    guest = Guest(kernel, "sh /matrix.sh", files=["matrix.sh"])
+    need(guest.status == 0, f"status {guest.status}", guest)
+    need(not guest.splats(), f"splats: {guest.splats()[:3]}", guest)
+    with open(os.path.join(TOP, "README.md")) as file:
+        readme = file.read()
+    for words, name, verdict in (*MATRIX, ("nothing", "nothing", None)):
+        need(guest.value(rf"^{name}: status (\d+)$") == ("1" if verdict else "0"), name, guest)
+        findings = guest.events("finding", f"{name}:out: ")
+        classes = {f["verdict"]["class"] for f in findings}
+        need(classes == ({verdict} if verdict else set()), f"{name}: {classes}", guest)
+        need(len(findings) == 1 or verdict in (None, "widespread"), f"{name}: {findings}", guest)
+        need(name == "nothing" or f"| {words} | {verdict or 'silent'} |" in readme,
+             f"the README's table lacks '{words}'", guest)
+    threads = {f["process"]["tid"] for f in guest.events("finding", "threads:out: ")}
+    need(len(threads) == 4, f"threads: {threads}", guest)
+    return f"{len(MATRIX)} faults, {sum(v is None for _, _, v in MATRIX)} of them none"
+
+
 def hold(kernel, seconds=5):
     """Threads with damaged frames are held where they sleep, and the host lives; what freezing
     would wake is left alone, and that is said."""

@@ -23,7 +23,8 @@
  *                    whether it is a slot or a stale copy
  *   plant TID N WHAT what `canary` chooses: put there a pointer into slab (kmalloc-64), page,
  *                    percpu (cpu_info), vmalloc or static (init_uts_ns), stack or task of who
- *                    writes this, or its canary
+ *                    writes this, or its canary; or change it: bit (one), decrement (by 3), zero,
+ *                    byte (the lowest one), same (not at all)
  *   return TID N     zero the Nth word that looks like a return address
  *   reroute TID FUNC put the return address of a caller in the place of the first one that
  *                    leads into FUNC and is as it was
@@ -395,14 +396,35 @@ static unsigned long pointer_to(const char *what)
 					  : 0;
 }
 
+/* What becomes of a canary; *ret_word has it. False: of that kind there is nothing. */
+static bool change(const char *how, unsigned long *ret_word)
+{
+	if (!strcmp(how, "bit"))
+		*ret_word ^= 1UL << 37;
+	else if (!strcmp(how, "decrement"))
+		*ret_word -= 3;
+	else if (!strcmp(how, "zero"))
+		*ret_word = 0;
+	else if (!strcmp(how, "byte"))
+		*ret_word |= 'A';
+	else
+		return !strcmp(how, "same");
+	return true;
+}
+
 static int plant(pid_t tid, unsigned int n, const char *what)
 {
-	unsigned long pointer = pointer_to(what);
-	int err = pointer ? poke("canary", tid, n) : -EINVAL;
+	unsigned long pointer = pointer_to(what), word = 0;
+	int err = pointer || change(what, &word) ? poke("canary", tid, n) : -EINVAL;
 
-	if (!err)
-		*(unsigned long *)saved[nr_saved - 1].addr = pointer;
-	return err;
+	if (err)
+		return err;
+	if (!pointer) {
+		memcpy(&word, saved[nr_saved - 1].old, sizeof(word));
+		change(what, &word);
+	}
+	*(unsigned long *)saved[nr_saved - 1].addr = pointer ?: word;
+	return 0;
 }
 
 /* Overflows its own frame while it runs. The compiler must not see through it. */
