@@ -19,8 +19,10 @@
 #include "wanted.bpf.h"
 #include "word.bpf.h"
 
-/* A difference that stays is sent again after so long, and then after twice as long each time. */
-#define AGAIN_NS 1000000000ULL
+/* A difference that stays is sent again after so long, then after twice as long, at most the
+ * second. */
+#define AGAIN_NS     1000000000ULL
+#define MAX_AGAIN_NS 8000000000ULL
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -103,6 +105,12 @@ static __always_inline bool send(struct task_struct *prev, struct task_struct *n
 
 	if (!has_budget(budgets, KC_EVENT_GATE))
 		return false;
+	/* The rest is for who panics: it comes once, and this again. */
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >
+	    bpf_ringbuf_query(&events, BPF_RB_RING_SIZE) / 2) {
+		lose(KC_LOSS_RING);
+		return false;
+	}
 	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out) {
 		lose(KC_LOSS_SCRATCH);
@@ -166,7 +174,9 @@ static __always_inline void differs(struct task_struct *prev, struct task_struct
 				count->again++;
 				return;
 			}
-			now.wait_ns = 2 * last->wait_ns;
+			/* What was sent may have been too early to be proved: not ever rarer. */
+			now.wait_ns =
+				last->wait_ns < MAX_AGAIN_NS ? 2 * last->wait_ns : MAX_AGAIN_NS;
 		}
 	}
 	if (!send(prev, next, head, walked, &damage, &now))
