@@ -820,7 +820,26 @@ static void jump_by_return(void **state)
 	assert_true(checked.frames[2].frame.exact);
 	assert_int_equal(checked.intact, 1);
 
+	/* Also where a call happens to stand before that function. */
+	interrupt_at((uint64_t)thunk_return, 0);
+	push(fake_plan(fake, "jumped_to")->sym->addr);
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	assert_true(checked.frames[2].frame.exact);
+	assert_int_equal(checked.intact, 1);
+	stack.top += 8;
+	checked = check();
+	assert_int_equal(checked.end, KC_UNWIND_ELSEWHERE);
+	assert_int_equal(checked.count, 2);
+	assert_int_equal(checked.nr_bad, 0);
+
 	/* Not proved to be one, and no evidence of a bad return address either. */
+	interrupt_at((uint64_t)thunk_return, 0);
+	push(function);
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
 	kc_seen_add(&seen, (uint64_t)thunk_return, false, true);
 	stack.top += 8;
 	checked = check();

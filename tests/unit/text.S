@@ -257,6 +257,15 @@ FUNC overwritten		/* the register no longer holds the guard at the store */
 	CFA SP, 8
 	ret
 
+FUNC before_a_jump		/* the next function begins where this call would return to */
+	sub	$0x18, %rsp
+	CFA SP, 0x20
+	.fill	7, 1, 0x90
+	call	__stack_chk_fail
+
+FUNC jumped_to
+	ret
+
 FUNC unguarded
 	.globl	unguarded_call
 unguarded_call:

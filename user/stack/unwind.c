@@ -399,11 +399,17 @@ static enum kc_unwind_end unwind(struct cursor *at, struct kc_unwound *unwound,
 
 	do {
 		end = judge_pc(at);
-		if (end == KC_UNWIND_NOT_CALLED && last &&
+		/*
+		 * A call may happen to end where the function begins that is jumped to: one that
+		 * does not return stands at the end of many.
+		 */
+		if ((end == KC_UNWIND_NOT_CALLED || end == KC_UNWIND_COMPLETE) &&
+		    !at->frame.exact && last &&
 		    kc_may_jump_by_return(at->plans, at->kernel->ksyms, last, at->frame.pc)) {
 			if (!at->led_by_code)
 				*ret_by_tables = unwound->count;
-			lead_by_code(at, last, end);
+			lead_by_code(at, last,
+				     end == KC_UNWIND_COMPLETE ? KC_UNWIND_ELSEWHERE : end);
 			at->frame.exact = true;
 			end = KC_UNWIND_COMPLETE;
 		}
