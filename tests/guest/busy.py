@@ -3,7 +3,7 @@
 the kernel changes. No false alarm, and what is not seen is counted."""
 import re
 
-from common import EARLY, HONEST_ENDS, LATE, NO_TABLES, TABLES_END, has, need
+from common import EARLY, HONEST_ENDS, LATE, NO_TABLES, PATCHING, TABLES_END, has, need
 from guest import Guest
 
 
@@ -256,7 +256,8 @@ def undisturbed(guest):
     need(not guest.events("finding"), "a false alarm", guest)
     coverage = guest.events("stats")[-1]["coverage"]
     reasons = {why: n for why, n in coverage["reasons"].items() if n}
-    need(not set(reasons) - set(HONEST_ENDS), f"not verifiable: {reasons}", guest)
+    patching = {PATCHING} if reasons.get(PATCHING, 0) < coverage["tasks_checked"] / 100 else set()
+    need(not set(reasons) - set(HONEST_ENDS) - patching, f"not verifiable: {reasons}", guest)
     need(coverage["unproven"] == 0, f"unproven: {coverage['unproven']}", guest)
     need(coverage["frames_verified"] > 1000, str(coverage), guest)
     return coverage, reasons

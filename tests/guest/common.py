@@ -44,6 +44,9 @@ TABLES_END = "the unwind tables do not cover this place"
 NO_TABLES = "code without unwind tables (generated, or an unreadable module)"
 EARLY = "ended early: an end mark or user registers below the top of the stack"
 
+# Text that is being patched in the moment in which it is read: it is read again at the next look.
+PATCHING = "a breakpoint lies in its text that is no kprobe's"
+
 # How a stack may end early on a healthy kernel: a task that was interrupted in code
 # for which the tables say so themselves, and whose way on can't be followed.
 HONEST_ENDS = (TABLES_END, NO_TABLES, EARLY, "the frame hangs on a register that was not saved")
