@@ -116,7 +116,7 @@ deps: ## install what is missing, with apt (as root; else says what)
 
 clean: ## remove what was built (fetched kernels stay; see distclean)
 	$(Q)rm -rf $(B)/obj $(B)/bench $(B)/asan $(B)/tsan $(B)/bpf $(B)/gen $(B)/tests $(B)/fuzz $(B)/man $(B)/completion $(B)/kcanary \
-		$(B)/kcanary.full
+		$(B)/kcanary.full $(B)/systemd $(STAGE) $(B)/package.lock $(B)/kcanary[_-]*
 
 distclean: ## remove everything, fetched kernels included
 	$(Q)rm -rf $(B)
