@@ -19,8 +19,8 @@
 #include "wanted.bpf.h"
 #include "word.bpf.h"
 
-/* A difference that stays is sent again after so long, then after twice as long, at most the
- * second. */
+/* A difference that stays is sent again after so long, then after twice as long, up to the other.
+ */
 #define AGAIN_NS     1000000000ULL
 #define MAX_AGAIN_NS 8000000000ULL
 

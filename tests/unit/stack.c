@@ -801,6 +801,15 @@ static void through_a_thunk(void **state)
 	assert_given_up(KC_UNWIND_EARLY, thunk, 2);
 }
 
+/* Interrupted at the return by which a retpoline jumps, called from simple(). */
+static void jump_to(uint64_t function)
+{
+	interrupt_at((uint64_t)thunk_return, 0);
+	push(function);
+	push(RETURN_TO(simple_call));
+	whole_frame_of_simple(KC_CANARY_MARK);
+}
+
 /* The return that a retpoline ends in is a jump to the function that it has put there. */
 static void jump_by_return(void **state)
 {
@@ -809,10 +818,7 @@ static void jump_by_return(void **state)
 
 	(void)state;
 	kc_seen_free(&seen);
-	interrupt_at((uint64_t)thunk_return, 0);
-	push(function);
-	push(RETURN_TO(simple_call));
-	whole_frame_of_simple(KC_CANARY_MARK);
+	jump_to(function);
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
 	assert_true(checked.through_code);
@@ -821,10 +827,7 @@ static void jump_by_return(void **state)
 	assert_int_equal(checked.intact, 1);
 
 	/* Also where a call happens to stand before that function. */
-	interrupt_at((uint64_t)thunk_return, 0);
-	push(fake_plan(fake, "jumped_to")->sym->addr);
-	push(RETURN_TO(simple_call));
-	whole_frame_of_simple(KC_CANARY_MARK);
+	jump_to(fake_plan(fake, "jumped_to")->sym->addr);
 	checked = check();
 	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
 	assert_true(checked.frames[2].frame.exact);
@@ -836,10 +839,7 @@ static void jump_by_return(void **state)
 	assert_int_equal(checked.nr_bad, 0);
 
 	/* Not proved to be one, and no evidence of a bad return address either. */
-	interrupt_at((uint64_t)thunk_return, 0);
-	push(function);
-	push(RETURN_TO(simple_call));
-	whole_frame_of_simple(KC_CANARY_MARK);
+	jump_to(function);
 	kc_seen_add(&seen, (uint64_t)thunk_return, false, true);
 	stack.top += 8;
 	checked = check();

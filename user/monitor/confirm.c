@@ -178,7 +178,7 @@ static int file(const struct evidence *evidence, struct kc_damaged damaged, size
 			kc_seen_intact(&with->session->seen, evidence->checked.frames[frame].plan);
 	filed = kc_desk_file(with->desk, with->session->kernel, NULL, damaged, &finding);
 	/* One sink that failed is no reason not to sync another. */
-	if (filed == KC_FILED_WRITTEN || filed == KC_FILED_KNOWN || filed < 0)
+	if (filed == KC_FILED_WRITTEN || filed < 0)
 		filed = kc_sinks_sync(with->sinks) ?: filed;
 	return filed < 0 ? filed : 0;
 }

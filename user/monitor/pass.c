@@ -185,15 +185,14 @@ static bool is_news(struct kc_passes *passes, const struct kc_record *record,
 static int on_damaged(struct kc_passes *passes, const struct kc_record *record, const char *place,
 		      const struct kc_damaged *damaged, size_t count)
 {
-	if (count)
-		kc_source_follow(passes->with.source, record->tid);
+	if (!count)
+		return 0;
+	kc_source_follow(passes->with.source, record->tid);
 	if (is_news(passes, record, damaged, count))
 		return suspect(passes, record, place, false);
-	if (count &&
-	    kc_source_again(passes->with.source, kc_sinks_want_again(passes->with.sinks, record)))
+	if (kc_source_again(passes->with.source, kc_sinks_want_again(passes->with.sinks, record)))
 		return suspect(passes, record, place, true);
-	if (count)
-		kc_desk_count_repeated(passes->with.desk);
+	kc_desk_count_repeated(passes->with.desk);
 	return 0;
 }
 

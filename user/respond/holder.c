@@ -234,7 +234,7 @@ static void hold(struct holder *holder, const struct kc_kernel *kernel,
 	else
 		say_of(holder, finding,
 		       "is held in place: its frames are as they were, and it does not return through "
-		       "them unless it is released (kcanary release %u), this host suspends%s; who "
+		       "them unless it is released (kcanary release %u) or this host suspends%s; who "
 		       "waits for it waits on",
 		       task->tid,
 		       oom_may ? ", or the OOM killer chooses its process, which could not be forbidden"
@@ -296,16 +296,6 @@ static bool holder_wants_again(struct kc_sink *sink, const struct kc_record *tas
 	return find_retry((struct holder *)sink, task);
 }
 
-static int holder_again(struct kc_sink *sink, const struct kc_kernel *kernel,
-			const struct kc_finding *finding)
-{
-	struct holder *holder = (struct holder *)sink;
-
-	if (is_of_a_frame(finding) && find_retry(holder, &finding->task))
-		try_to_hold(holder, kernel, finding);
-	return 0;
-}
-
 /* The finding is on the disk. */
 static int holder_sync(struct kc_sink *sink)
 {
@@ -317,6 +307,17 @@ static int holder_sync(struct kc_sink *sink)
 	memcpy(text, holder->text, sizeof(text));
 	*holder->text = '\0';
 	return kc_sinks_notice(holder->sinks, text) ?: kc_sinks_sync(holder->sinks);
+}
+
+/* The finding has long been there. */
+static int holder_again(struct kc_sink *sink, const struct kc_kernel *kernel,
+			const struct kc_finding *finding)
+{
+	struct holder *holder = (struct holder *)sink;
+
+	if (is_of_a_frame(finding) && find_retry(holder, &finding->task))
+		try_to_hold(holder, kernel, finding);
+	return holder_sync(sink);
 }
 
 static void holder_free(struct kc_sink *sink)

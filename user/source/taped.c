@@ -169,15 +169,20 @@ static void answer_losses(struct kc_source *source, uint64_t ret_losses[static K
 	memset(ret_losses, 0, KC_LOSS_NR * sizeof(*ret_losses));
 }
 
+/* The next answer of this kind, a uint8_t; false: there is none, in older recordings. */
+static bool answer_flag(struct kc_taped *taped, enum kc_tape_kind kind)
+{
+	const struct kc_tape_entry *entry = NULL;
+
+	if (find_next(taped, kind))
+		entry = next_of(taped, kind, sizeof(uint8_t));
+	return entry && *(const uint8_t *)entry->data;
+}
+
 /* Older recordings have no answer for the end of the watch. */
 static bool answer_is_stale(struct kc_source *source)
 {
-	struct kc_taped *taped = taped_of(source);
-	const struct kc_tape_entry *entry = NULL;
-
-	if (find_next(taped, KC_TAPE_STALE))
-		entry = next_of(taped, KC_TAPE_STALE, sizeof(uint8_t));
-	return entry && *(const uint8_t *)entry->data;
+	return answer_flag(taped_of(source), KC_TAPE_STALE);
 }
 
 int kc_taped_kernel(struct kc_taped *taped, struct kc_kernel **ret_kernel)
@@ -317,13 +322,8 @@ static uint64_t answer_number(struct kc_source *source, uint64_t next)
 /* Nobody asked when older recordings were made. */
 static bool answer_again(struct kc_source *source, bool wanted)
 {
-	struct kc_taped *taped = taped_of(source);
-	const struct kc_tape_entry *entry = NULL;
-
 	(void)wanted;
-	if (find_next(taped, KC_TAPE_AGAIN))
-		entry = next_of(taped, KC_TAPE_AGAIN, sizeof(uint8_t));
-	return entry && *(const uint8_t *)entry->data;
+	return answer_flag(taped_of(source), KC_TAPE_AGAIN);
 }
 
 static const struct kc_source_ops answer_ops = {

@@ -315,10 +315,13 @@ static bool step(struct cursor *at, const struct kc_cfi_row *row, struct kc_fram
 bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 			   const struct kc_frame *frame, uint64_t to)
 {
-	const struct kc_sym *sym = kc_ksyms_find(ksyms, to);
+	const struct kc_sym *sym;
 
-	return frame->exact && kc_return_slot(frame->cfa) == frame->sp && sym && sym->addr == to &&
-	       kc_plans_at(plans, frame->pc)->reason == KC_PLAN_UNGUARDED;
+	/* Asked of each frame: symbols are looked up for few. */
+	if (!frame->exact || kc_return_slot(frame->cfa) != frame->sp)
+		return false;
+	sym = kc_ksyms_find(ksyms, to);
+	return sym && sym->addr == to && kc_plans_at(plans, frame->pc)->reason == KC_PLAN_UNGUARDED;
 }
 
 /* What kc_plans_above() is to be asked of; 0: nothing can be said of it. */
