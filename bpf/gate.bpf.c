@@ -19,8 +19,7 @@
 #include "wanted.bpf.h"
 #include "word.bpf.h"
 
-/* A difference that stays is sent again after so long, then after twice as long, up to the other.
- */
+/* A difference that stays is sent again after so long, then twice as long, up to the other. */
 #define AGAIN_NS     1000000000ULL
 #define MAX_AGAIN_NS 8000000000ULL
 
