@@ -763,7 +763,7 @@ static ssize_t control_write(struct file *file, const char __user *buf, size_t l
 		err = stray(bytes, tid);
 	} else if (!strncmp(line, "framed", 6)) {
 		err = be_alien();
-	} else if (sscanf(line, "recurse %u", &bytes) == 1 && bytes < THREAD_SIZE - 1900) {
+	} else if (sscanf(line, "recurse %u", &bytes) == 1 && bytes < THREAD_SIZE - 1800) {
 		err = 0;
 		stackfault_deepest = 0;
 		stackfault_recurse(bytes);
