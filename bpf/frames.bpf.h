@@ -4,7 +4,7 @@
  * user/stack/unwind.c does with a copy, which has the reasons.
  *
  * Also compiled into the unit tests, so the includer brings what differs there: is_user_mode(),
- * read_word() and rule_of().
+ * read_word(), is_code_half() and rule_of().
  */
 #ifndef FRAMES_BPF_H
 #define FRAMES_BPF_H
@@ -25,6 +25,7 @@ struct walk {
 	__kc_u64 canary;
 	__kc_u64 slot, slot_pc;	  /* the innermost that differs, and its frame's pc; 0: none does */
 	__kc_u32 exact;		  /* pc is no return address */
+	__kc_u32 below;		  /* function of the frame below, or enum kc_rule_below */
 	__kc_u32 slots;		  /* that were compared */
 	struct kc_task_slots met; /* last: no more than fit */
 };
@@ -33,6 +34,9 @@ extern struct kc_walk_config walking;
 
 /* A word of kernel memory. */
 static __always_inline bool read_word(__kc_u64 addr, __kc_u64 *ret_word);
+
+/* May it be code's address? */
+static __always_inline bool is_code_half(__kc_u64 pc);
 
 /* NULL: there is none of this key. */
 static __always_inline const struct kc_rule *rule_of(__kc_u64 key);
@@ -45,10 +49,10 @@ static __always_inline bool stack_word(const struct walk *at, __kc_u64 addr, __k
 
 static __always_inline const struct kc_rule *find_rule(struct walk *at, __kc_u32 nth)
 {
-	__kc_u64 key = kc_rule_key(at->pc, 1);
+	__kc_u64 key = kc_rule_key(at->pc, KC_BELOW_IS_EXACT);
 	const struct kc_rule *rule;
 
-	if (!kc_is_address(at->pc)) /* it may be another's key */
+	if (!is_code_half(at->pc)) /* it may be another's key */
 		return NULL;
 	/* A new task "returns" to the very start of ret_from_fork. */
 	if (!nth) {
@@ -59,7 +63,7 @@ static __always_inline const struct kc_rule *find_rule(struct walk *at, __kc_u32
 		}
 	}
 	if (!at->exact)
-		key = at->pc;
+		key = kc_rule_key(at->pc, at->below);
 	return rule_of(key);
 }
 
@@ -164,6 +168,13 @@ static __always_inline enum walk_end enter_regs(struct walk *at, const struct kc
 	return sp > at->sp ? go_on(at, pc, sp, bp, true) : WALK_ODD;
 }
 
+/* What the frame above has below it: see place_below() in user/stack/unwind.c. */
+static __always_inline __kc_u32 function_of(const struct walk *at, const struct kc_rule *rule,
+					    __kc_u64 cfa)
+{
+	return at->exact && cfa - sizeof(cfa) == at->sp ? KC_BELOW_IS_ANY : rule->function;
+}
+
 static __always_inline enum walk_end walk_on(struct walk *at, __kc_u32 nth)
 {
 	const struct kc_rule *rule = find_rule(at, nth);
@@ -181,6 +192,7 @@ static __always_inline enum walk_end walk_on(struct walk *at, __kc_u32 nth)
 	if (!find_caller_bp(at, rule, cfa, &bp) || !stack_word(at, cfa - sizeof(pc), &pc))
 		return WALK_ODD;
 	meet_return(at, cfa - sizeof(pc), pc);
+	at->below = function_of(at, rule, cfa);
 	return go_on(at, pc, cfa, bp, false);
 }
 

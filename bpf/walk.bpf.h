@@ -33,6 +33,11 @@ static __always_inline bool read_word(__u64 addr, __u64 *ret_word)
 	return !bpf_probe_read_kernel(ret_word, sizeof(*ret_word), (void *)addr);
 }
 
+static __always_inline bool is_code_half(__u64 pc)
+{
+	return pc >= KC_TEXT_HALF;
+}
+
 static __always_inline const struct kc_rule *rule_of(__u64 key)
 {
 	return bpf_map_lookup_elem(&rules, &key);

@@ -226,24 +226,28 @@ struct kc_rule {
 	__kc_u8 slot;	/* SP, BP, CFA; 0: the frame has none now */
 	__kc_u8 begins; /* a task that has not begun yet is here: the pc is exact */
 	__kc_u8 pad[3];
+	__kc_u32 function; /* that the frame is of: its address' lower half */
 };
 
 /*
- * Rules of return addresses, and of places where something was interrupted, are told apart: no
- * address has bit 62 unlike those around it. A word that has is none (kc_is_address()).
+ * A rule is one of a place and of what was seen below it: whether the call before a return address
+ * leads to the function of the frame below was judged when the rule was made. That function, or:
  */
-static inline __kc_u64 kc_rule_key(__kc_u64 pc, int exact)
+enum kc_rule_below {
+	KC_BELOW_IS_SWITCH = 0, /* nothing: what the switch returns to */
+	KC_BELOW_IS_ANY = 1,	/* what was interrupted before it had a frame */
+	KC_BELOW_IS_EXACT = 2,	/* the pc is no return address */
+};
+
+/* All code's addresses have the same upper half: KC_TEXT_HALF. */
+static inline __kc_u64 kc_rule_key(__kc_u64 pc, __kc_u32 below)
 {
-	return exact ? pc ^ (1ULL << 62) : pc;
+	return (__kc_u64)below << 32 | (__kc_u32)pc;
 }
 
-/* Are all bits from 47 on the same? Those of the kernel's code are, and of what a flip made of it
- * aren't. */
-static inline int kc_is_address(__kc_u64 pc)
+static inline int kc_rule_key_is_exact(__kc_u64 key)
 {
-	__kc_u64 high = pc >> 47;
-
-	return !high || high == (1 << 17) - 1;
+	return key >> 32 == KC_BELOW_IS_EXACT;
 }
 
 #define KC_MAX_RULES (1 << 13)
@@ -576,7 +580,7 @@ _Static_assert(sizeof(struct kc_record) == 104, "kc_record layout");
 _Static_assert(sizeof(struct kc_damage) == 16, "kc_damage layout");
 _Static_assert(sizeof(struct kc_returns) == 8 + 6 * KC_TASK_SLOTS, "kc_returns layout");
 _Static_assert(sizeof(struct kc_task_slots) == 56 + 8 * KC_TASK_SLOTS, "kc_task_slots layout");
-_Static_assert(sizeof(struct kc_rule) == 20, "kc_rule layout");
+_Static_assert(sizeof(struct kc_rule) == 24, "kc_rule layout");
 _Static_assert(sizeof(struct kc_walk_config) == 40, "kc_walk_config layout");
 _Static_assert(sizeof(struct kc_pass) == 80, "kc_pass layout");
 _Static_assert(sizeof(struct kc_wanted) == 48, "kc_wanted layout");

@@ -425,13 +425,18 @@ def misled(kernel):
     findings = guest.events("finding", "audit:out: ")
     told = re.findall(r"^told: (\S+) behind (.*)$", guest.output, re.M)
     need(len(told) == len(findings) and
-         all(re.search(r"indirect_thunk|\*|jumps indirectly", before) for _, before in told),
+         all(re.search(r"indirect_thunk|\*|jumps (indirectly|there)", before) for _, before in told),
          f"{told}", guest)
     need(named >= changed / 2, f"{named} of {changed} named", guest)
     restored = guest.events("stats", "restored:out: ")
     need(len(restored) == 3 and not any(event["coverage"]["not_verifiable"] or
                                         event["coverage"]["findings"] for event in restored),
          str(restored)[:400], guest)
+    need(guest.value(r"^rerouted: (\d+)$") and not guest.events("finding", "watch:out: "),
+         "the watch", guest)
+    reasons = guest.events("stats", "watch:out: ")[-1]["coverage"]["reasons"]
+    need(reasons.get("the call before a return address does not lead to the frame below"),
+         f"the watch took it for what it had met: {reasons}", guest)
     return f"{changed} changed, {named} led elsewhere, {len(findings)} led on by an indirect call"
 
 

@@ -277,7 +277,7 @@ static struct chain {
 	struct task_struct *task; /* held; NULL: free */
 	unsigned int count;
 	unsigned long *words[128];
-} chains[16];
+} chains[64];
 
 static struct chain *find_chain(struct task_struct *task)
 {

@@ -54,6 +54,15 @@ static void begin(uint64_t pc, uint64_t bp)
 	push(pc);
 }
 
+/* The same, and what was learned of other pictures is known. */
+static void begin_another(uint64_t pc, uint64_t bp)
+{
+	size_t known = nr_rules;
+
+	begin(pc, bp);
+	nr_rules = known;
+}
+
 /* After `call other` in simple: five bytes of call. */
 #define RETURN_TO(label) ((uint64_t)(label) + 5)
 
@@ -79,6 +88,11 @@ static bool read_word(uint64_t addr, uint64_t *ret_word)
 	return kc_stack_word(&stack, addr, ret_word);
 }
 
+static bool is_code_half(uint64_t pc)
+{
+	return pc >> 32 == (uint64_t)simple_call >> 32;
+}
+
 static const struct kc_rule *rule_of(uint64_t key)
 {
 	for (size_t i = 0; i < nr_rules; i++)
@@ -92,7 +106,7 @@ static void learn_rules(const struct kc_checked_stack *checked)
 	for (size_t i = 0; i < checked->count; i++) {
 		uint64_t key;
 
-		if (kc_rule_of(&fake->kernel, &checked->frames[i], &key, &rules[nr_rules].rule) &&
+		if (kc_rule_of(&fake->kernel, checked, i, &key, &rules[nr_rules].rule) &&
 		    !rule_of(key))
 			rules[nr_rules++].key = key;
 	}
@@ -676,6 +690,38 @@ static void system_call_frame(void **state)
 	assert_int_equal(check().end, KC_UNWIND_COMPLETE);
 }
 
+/* To user mode, from a function that is called by the way in. */
+static struct kc_checked_stack check_to_the_top(void)
+{
+	push(RETURN_TO(interrupt_call));
+	push_regs(0x401000, 0x33, 0x7ffd00000000);
+	stack.top = BASE + at * 8;
+	return check();
+}
+
+/* Places that were met, above what was met, but not above each other: no walk takes that. */
+static void met_above_another_function(void **state)
+{
+	uint64_t behind_its_call = fake_plan(fake, "leads_nowhere")->sym->addr + 6;
+
+	(void)state;
+	begin((uint64_t)above_the_switch, 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)above_leads_on);
+	assert_int_equal(check_to_the_top().end, KC_UNWIND_COMPLETE);
+
+	begin_another((uint64_t)above_the_switch, 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, behind_its_call);
+	push((uint64_t)above_leads_nowhere);
+	assert_int_equal(check_to_the_top().end, KC_UNWIND_COMPLETE);
+
+	begin_another((uint64_t)above_the_switch, 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)above_leads_nowhere);
+	assert_int_equal(check_to_the_top().end, KC_UNWIND_ELSEWHERE);
+}
+
 /* Registers that look like user mode's, and the tables' end mark, but not at the top. */
 static void end_in_the_middle(void **state)
 {
@@ -1052,6 +1098,7 @@ int main(void)
 		cmocka_unit_test(realigned_frame),
 		cmocka_unit_test(interrupted_frame),
 		cmocka_unit_test(system_call_frame),
+		cmocka_unit_test(met_above_another_function),
 		cmocka_unit_test(end_in_the_middle),
 		cmocka_unit_test(kernel_thread),
 		cmocka_unit_test(through_a_thunk),

@@ -148,7 +148,7 @@ static void learn_rules(struct kc_passes *passes, const struct kc_checked_stack 
 		struct kc_rule rule;
 		uint64_t key;
 
-		if (kc_rule_of(passes->with.session->kernel, &checked->frames[i], &key, &rule) &&
+		if (kc_rule_of(passes->with.session->kernel, checked, i, &key, &rule) &&
 		    kc_source_learn(passes->with.source, key, &rule))
 			passes->counts.uncached++;
 	}

@@ -172,7 +172,7 @@ static void forget_rules(struct kc_sweep *sweep, bool all)
 	if (sweep->gate)
 		kc_gate_pause(sweep->gate);
 	for (size_t i = 0; i < kc_countof(sweep->keys); i++)
-		if (sweep->keys[i] && !all && kc_is_address(sweep->keys[i]))
+		if (sweep->keys[i] && !all && !kc_rule_key_is_exact(sweep->keys[i]))
 			kept[nr_kept++] = sweep->keys[i];
 		else if (sweep->keys[i])
 			bpf_map_delete_elem(sweep->rules_fd, &sweep->keys[i]);

@@ -29,16 +29,36 @@ static const uint8_t slots[] = {
 	[KC_SLOT_BP] = KC_RULE_BP,
 };
 
-bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_frame *checked,
+/* See function_of() in bpf/frames.bpf.h; false: no symbol covers the frame below. */
+static bool find_below(const struct kc_checked_stack *stack, size_t nth, uint32_t *ret_below)
+{
+	const struct kc_checked_frame *below = nth ? &stack->frames[nth - 1] : NULL;
+
+	if (stack->frames[nth].frame.exact)
+		*ret_below = KC_BELOW_IS_EXACT;
+	else if (!below)
+		*ret_below = KC_BELOW_IS_SWITCH;
+	else if (below->frame.exact && kc_return_slot(below->frame.cfa) == below->frame.sp)
+		*ret_below = KC_BELOW_IS_ANY;
+	else if (below->sym)
+		*ret_below = below->sym->addr;
+	else
+		return false;
+	return true;
+}
+
+bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_stack *stack, size_t nth,
 		uint64_t *ret_key, struct kc_rule *ret_rule)
 {
+	const struct kc_checked_frame *checked = &stack->frames[nth];
 	const struct kc_frame *frame = &checked->frame;
 	bool guarded = checked->status == KC_CHECK_INTACT || checked->status == KC_CHECK_DAMAGED;
 	struct kc_cfi_row row;
 	struct kc_orc orc;
+	uint32_t below;
 
-	if (checked->status == KC_CHECK_UNKNOWN ||
-	    !kc_kernel_orc(kernel, kc_frame_site(frame), &orc))
+	if (checked->status == KC_CHECK_UNKNOWN || !checked->sym ||
+	    !find_below(stack, nth, &below) || !kc_kernel_orc(kernel, kc_frame_site(frame), &orc))
 		return false;
 	row = kc_cfi_of_orc(&orc);
 	if (row.bp == KC_BP_BAD)
@@ -49,13 +69,14 @@ bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_frame *c
 		.cfa = cfas[row.cfa],
 		.caller = callers[row.caller],
 		.bp = bps[row.bp],
-		.begins = frame->exact && checked->sym && checked->sym->addr == frame->pc,
+		.begins = frame->exact && checked->sym->addr == frame->pc,
+		.function = checked->sym->addr,
 	};
 	if (guarded) {
 		ret_rule->slot = slots[checked->rule.base];
 		ret_rule->slot_offset = checked->rule.offset;
 	}
-	*ret_key = kc_rule_key(frame->pc, frame->exact);
+	*ret_key = kc_rule_key(frame->pc, below);
 	return ret_rule->caller == KC_RULE_END || (ret_rule->caller && ret_rule->cfa);
 }
 

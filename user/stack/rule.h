@@ -6,10 +6,11 @@
 #include "stack/check.h"
 
 /*
- * The rule of a frame that was checked. False: it has none, since only user space can say what
- * to make of it: what its tables or its plan do not say, or where somebody patched the call.
+ * The rule of the nth frame of a stack that was checked, of a task that does not run. False: it
+ * has none, since only user space can say what to make of it: what its tables or its plan do not
+ * say, or where somebody patched the call.
  */
-bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_frame *checked,
+bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_stack *stack, size_t nth,
 		uint64_t *ret_key, struct kc_rule *ret_rule);
 
 /*
