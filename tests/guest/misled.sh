@@ -70,6 +70,7 @@ wait_for_passes() {
 		until [ "$(passes)" != "$since" ]; do sleep 0.1; done
 	done
 }
+rm out
 first=$(linger)
 kcanary watch --no-probes --sample 0 --sweep 1000 --max-cpu 100 -j >out &
 watcher=$!

@@ -271,9 +271,11 @@ static void changing_losses(struct kc_source *it, uint64_t ret_losses[static KC_
 	kc_source_losses(changing.live, ret_losses);
 }
 
-static bool changing_is_stale(struct kc_source *it)
+static bool changing_is_stale(struct kc_source *it, uint64_t at_ns)
 {
 	(void)it;
+	if (at_ns && at_ns < changing.learned_ns)
+		return true;
 	if (changing.stale_at > 0) {
 		changing.stale_at--;
 		return false;

@@ -51,8 +51,9 @@ struct seen {
 struct changing {
 	struct kc_source source;
 	struct kc_source *live;
-	int stale_at;	/* stale at the nth question from now on, from 0; -1: never */
-	int reload_err; /* what a reload ends with */
+	uint64_t learned_ns; /* what was seen before is stale */
+	int stale_at;	     /* stale at the nth question from now on, from 0; -1: never */
+	int reload_err;	     /* what a reload ends with */
 	_Atomic unsigned int reloads, flushes;
 	const struct kc_host *host; /* NULL: this one */
 };

@@ -8,10 +8,10 @@
 #include "guard/leads.h"
 #include "guard/site.h"
 
-extern const char other[], simple[], simple_call[], through_rbp[], leads_on[], leads_nowhere[],
-	leads_by_register[], leads_by_thunk[], is_traced[], falls_on[], above_leads_nowhere[],
-	above_leads_on[], above_is_traced[], ends_in_a_call[], behind_the_call[],
-	never_comes_back[], __x86_indirect_thunk_rax[], kc_text_end[];
+extern const char other[], mends_faults[], mends_nothing[], simple[], simple_call[], through_rbp[],
+	leads_on[], leads_nowhere[], leads_by_register[], leads_by_thunk[], is_traced[], falls_on[],
+	above_leads_nowhere[], above_leads_on[], above_is_traced[], ends_in_a_call[],
+	behind_the_call[], never_comes_back[], __x86_indirect_thunk_rax[], kc_text_end[];
 
 static struct kc_decoder *decoder;
 
@@ -176,6 +176,12 @@ static void once_led_there(void **state)
 	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_THERE);
 	edges[1].target = (uint64_t)leads_nowhere;
 	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ELSEWHERE);
+	/* What mends a fault of it, and comes back; a frame may lie there all the same. */
+	edges[1].target = (uint64_t)mends_faults;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ELSEWHERE);
+	assert_int_equal(leads(leads_nowhere, mends_faults), KC_LEADS_THERE);
+	edges[1].target = (uint64_t)mends_nothing;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ANYWHERE);
 	/* A call that was of another function. */
 	edges[0].code = (uint64_t)above_leads_nowhere - 5;
 	fake->kernel.nr_edges = 1;

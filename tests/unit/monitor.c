@@ -735,6 +735,23 @@ static void gate_of_unknown_code(void **state)
 	assert_non_null(strstr(seen.notice, "is no finding: modules have come or gone"));
 }
 
+/* Seen before the modules were learned that are there now; and as soon as they were. */
+static void gate_of_code_before(void **state)
+{
+	struct kc_event *event;
+
+	(void)state;
+	threads[1].words[SLOT] = 0;
+	event = new_gate_event(&threads[1], 7);
+	event->task.boot_ns = 5000;
+	changing.learned_ns = 5001;
+	kc_events_free(hear_in_vain(event));
+	assert_non_null(strstr(seen.notice, "is no finding: modules have come or gone"));
+	event = new_gate_event(&threads[1], 8);
+	event->task.boot_ns = 5001;
+	assert_int_equal(hear(event), 1);
+}
+
 /* By our tables all is well: the slot that differed is none. */
 static void gate_without_proof(void **state)
 {
@@ -1004,6 +1021,7 @@ int main(void)
 		TEST(gate_tells_anew),
 		TEST(gate_mends_slots_alone),
 		TEST(gate_tells_anew_by_fresh_text),
+		TEST(gate_of_code_before),
 		TEST(gate_of_unknown_code),
 		TEST(gate_without_proof),
 		TEST(held_cpu_waits_for_gates),

@@ -308,6 +308,14 @@ FUNC leads_by_thunk
 	xor	%eax, %eax
 	jmp	__x86_indirect_thunk_rax
 
+FUNC mends_faults		/* of leads_nowhere, and of nobody */
+	mov	$-14, %edx
+	jmp	leads_nowhere + 6
+	.globl	mends_nothing
+mends_nothing:
+	mov	$-14, %edx
+	jmp	*%rdx
+
 FUNC is_traced			/* has room for a tracer's call */
 	.byte	0x0f, 0x1f, 0x44, 0x00, 0x00
 	ret

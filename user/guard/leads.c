@@ -55,8 +55,33 @@ static bool may_be_replaced(const struct walk *walk, const struct kc_sym *sym,
 	       (insn->addr == sym->addr || insn->addr == sym->addr + kc_arch()->landing_pad);
 }
 
+/* Longer detours are not followed. */
+#define MAX_DETOUR_INSNS 8
+#define MAX_DETOUR_LEN	 64
+
+/*
+ * Does what lies there go back to the function? Up to v5.16 what mends faults lay apart, .fixup,
+ * under no name of its own.
+ */
+static bool is_detour(const struct walk *walk, struct kc_decoder *decoder, const struct kc_sym *sym,
+		      uint64_t target)
+{
+	uint8_t bytes[MAX_DETOUR_LEN];
+	struct kc_insn insn = { .flow = KC_FLOW_NEXT };
+	size_t at = 0;
+
+	if (kc_ksyms_find(walk->kernel->ksyms, target) == walk->below ||
+	    kc_text_read(walk->kernel, target, bytes, sizeof(bytes)))
+		return false;
+	for (int i = 0; i < MAX_DETOUR_INSNS && insn.flow == KC_FLOW_NEXT; i++, at += insn.len)
+		if (!kc_decode(decoder, bytes + at, sizeof(bytes) - at, target + at, &insn))
+			return false;
+	return insn.flow == KC_FLOW_JUMP && insn.target - sym->addr < sym->size;
+}
+
 /* Where it may have led when a task went there: see struct kc_edge. */
-static void take_edges(struct walk *walk, const struct kc_sym *sym, const struct kc_insn *insn)
+static void take_edges(struct walk *walk, struct kc_decoder *decoder, const struct kc_sym *sym,
+		       const struct kc_insn *insn)
 {
 	const struct kc_edge *edges;
 	size_t count = kc_kernel_edges(walk->kernel, insn->addr, &edges);
@@ -68,7 +93,8 @@ static void take_edges(struct walk *walk, const struct kc_sym *sym, const struct
 		if (target == KC_EDGE_AWAY && insn->flow != KC_FLOW_CALL &&
 		    insn->flow != KC_FLOW_NEXT)
 			walk->leads = KC_LEADS_ANYWHERE;
-		else if (target > KC_EDGE_AWAY && target - sym->addr >= sym->size)
+		else if (target > KC_EDGE_AWAY && target - sym->addr >= sym->size &&
+			 !is_detour(walk, decoder, sym, target))
 			go_to(walk, target);
 	}
 }
@@ -136,7 +162,7 @@ static void follow_function(struct walk *walk, struct kc_decoder *decoder, const
 		behind = kc_arch()->is_breakpoint(bytes[at]);
 		take_insn(walk, sym, &insn);
 		if (walk->leads == KC_LEADS_ELSEWHERE)
-			take_edges(walk, sym, &insn);
+			take_edges(walk, decoder, sym, &insn);
 		if (!does_nothing(&insn))
 			last = insn;
 	}

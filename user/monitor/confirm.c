@@ -236,7 +236,7 @@ int kc_confirm(const struct kc_engine *engine, const struct kc_sleep *sleep)
 	evidence->sleep = *sleep;
 	err = look_again(evidence);
 	/* Code that moved while we looked makes our own slots doubtful. */
-	if (err || kc_source_is_stale(engine->source))
+	if (err || kc_source_is_stale(engine->source, 0))
 		return err;
 	return file_proven(evidence);
 }

@@ -86,12 +86,13 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 
 	*ret_seq = 0;
 	if (!prove_anew(hearing, event, &checked, &finding, &damaged)) {
-		if (is_gate) /* by a rule that is none: derived anew, it may heal */
+		/* Its rules rest on text that is another now, or user space alone can tell. */
+		if (is_gate && kc_event_renew(session->kernel, session->plans, event))
 			kc_source_flush(hearing->with.source);
 		return NOT_PROVED;
 	}
 	/* Its rules, and what it was proved by, are of the kernel as it was at the last pass. */
-	if ((is_gate || is_sample) && kc_source_is_stale(hearing->with.source))
+	if ((is_gate || is_sample) && kc_source_is_stale(hearing->with.source, event->task.boot_ns))
 		return NOT_KNOWN_CODE;
 	if (event->flags & KC_EVENT_ANEW)
 		kc_desk_differs_anew(hearing->with.desk, &event->task, damaged, event->caller);

@@ -324,7 +324,7 @@ static void refresh(struct kc_passes *passes)
 	struct kc_kernel *kernel;
 	int err;
 
-	if (!kc_source_is_stale(passes->with.source))
+	if (!kc_source_is_stale(passes->with.source, 0))
 		return;
 	err = kc_source_reload(passes->with.source, &kernel);
 	if (!err)
@@ -378,7 +378,7 @@ int kc_passes_end(struct kc_passes *passes)
 {
 	/* Modules that changed since the last pass began: who sleeps in them was not judged. */
 	if (passes->counts.passes && !passes->failed_reloads &&
-	    kc_source_is_stale(passes->with.source))
+	    kc_source_is_stale(passes->with.source, 0))
 		passes->counts.stale++;
 	return kc_unseen_end(&passes->unseen, passes->with.sinks);
 }

@@ -198,10 +198,10 @@ static void record_losses(struct kc_source *source, uint64_t ret_losses[static K
 	kc_source_losses(recorder_of(source)->inner, ret_losses);
 }
 
-static bool record_is_stale(struct kc_source *source)
+static bool record_is_stale(struct kc_source *source, uint64_t at_ns)
 {
 	struct kc_recorder *recorder = recorder_of(source);
-	uint8_t stale = kc_source_is_stale(recorder->inner);
+	uint8_t stale = kc_source_is_stale(recorder->inner, at_ns);
 
 	note_entry(recorder, KC_TAPE_STALE, &stale, sizeof(stale));
 	return stale;

@@ -92,14 +92,16 @@ static int start_clock(struct kc_samples *samples, unsigned int cpu)
 	return err;
 }
 
-/* A list as "0-3,8". False: it can't be read, or says nothing. */
-static bool read_online(bool online[static KC_MAX_CPUS])
+/* A list as "0-3,8". False: it can't be read, or says nothing. *ret_beyond: of those without room.
+ */
+static bool read_online(bool online[static KC_MAX_CPUS], unsigned int *ret_beyond)
 {
 	kc_auto_file FILE *file = fopen("/sys/devices/system/cpu/online", "re");
 	unsigned int first, last;
 	bool any = false;
 	int next = ',';
 
+	*ret_beyond = 0;
 	while (file && next == ',' && fscanf(file, "%u", &first) == 1) {
 		last = first;
 		next = fgetc(file);
@@ -107,6 +109,8 @@ static bool read_online(bool online[static KC_MAX_CPUS])
 			next = fgetc(file);
 		for (unsigned int cpu = first; cpu <= last && cpu < KC_MAX_CPUS; cpu++)
 			any = online[cpu] = true;
+		if (last >= KC_MAX_CPUS)
+			*ret_beyond += last + 1 - (first > KC_MAX_CPUS ? first : KC_MAX_CPUS);
 	}
 	return any;
 }
@@ -136,12 +140,13 @@ void kc_samples_follow_cpus(struct kc_samples *samples)
 {
 	bool online[KC_MAX_CPUS] = {}, looks = !(++samples->follows % FOLLOWS);
 
-	samples->refused = 0;
-	if (!read_online(online)) {
+	if (!read_online(online, &samples->refused)) {
 		samples->refused = samples->nr_cpus;
 		samples->refused_by = -EIO;
 		return;
 	}
+	if (samples->refused)
+		samples->refused_by = -ENOTSUP;
 	for (unsigned int cpu = 0; cpu < KC_MAX_CPUS; cpu++) {
 		struct clock *clock = &samples->clocks[cpu];
 		int err = 0;

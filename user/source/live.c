@@ -11,6 +11,7 @@
 #include "stack/place.h"
 #include "stack/rule.h"
 #include "util/log.h"
+#include "util/time.h"
 
 struct live {
 	struct kc_source source; /* first: live_of() */
@@ -19,6 +20,7 @@ struct live {
 	const char *cgroup;	/* the filter's, or NULL */
 	struct kc_mem *mem;
 	uint64_t modules_hash, reloaded_hash; /* of the kernel in use; of the one learned last */
+	uint64_t learned_ns, reloaded_ns;     /* and when they were, boot time; 0: at the start */
 	uint64_t unfound; /* passes in which nobody could say if the cgroup is there */
 };
 
@@ -129,11 +131,12 @@ static void live_losses(struct kc_source *source, uint64_t ret_losses[static KC_
 	ret_losses[KC_LOSS_CGROUP] += live_of(source)->unfound;
 }
 
-static bool live_is_stale(struct kc_source *source)
+static bool live_is_stale(struct kc_source *source, uint64_t at_ns)
 {
 	const struct live *live = live_of(source);
 
-	return live->modules_hash && kc_modules_hash() != live->modules_hash;
+	return (at_ns && at_ns < live->learned_ns) ||
+	       (live->modules_hash && kc_modules_hash() != live->modules_hash);
 }
 
 static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
@@ -142,6 +145,7 @@ static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 	struct live *live = live_of(source);
 	int err;
 
+	live->reloaded_ns = kc_boot_ns();
 	live->reloaded_hash = kc_modules_hash();
 	err = kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
 	if (err)
@@ -158,7 +162,10 @@ static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 
 static void live_adopted(struct kc_source *source)
 {
-	live_of(source)->modules_hash = live_of(source)->reloaded_hash;
+	struct live *live = live_of(source);
+
+	live->modules_hash = live->reloaded_hash;
+	live->learned_ns = live->reloaded_ns;
 }
 
 static void live_event(struct kc_source *source, const struct kc_event *event,

@@ -50,7 +50,7 @@ struct kc_source_ops {
 	void (*flush)(struct kc_source *source);
 	void (*trim)(struct kc_source *source);
 	void (*losses)(struct kc_source *source, uint64_t ret_losses[static KC_LOSS_NR]);
-	bool (*is_stale)(struct kc_source *source);
+	bool (*is_stale)(struct kc_source *source, uint64_t at_ns);
 	int (*reload)(struct kc_source *source, struct kc_kernel **ret_kernel);
 	void (*adopted)(struct kc_source *source);
 	void (*event)(struct kc_source *source, const struct kc_event *event,
@@ -126,10 +126,13 @@ static inline void kc_source_losses(struct kc_source *source,
 	source->ops->losses(source, ret_losses);
 }
 
-/* Have modules come or gone since the kernel was learned? */
-static inline bool kc_source_is_stale(struct kc_source *source)
+/*
+ * Have modules come or gone since the kernel was learned? Or was it learned only after at_ns, by
+ * CLOCK_BOOTTIME, so that what was seen then may be of other modules? 0: as it is now.
+ */
+static inline bool kc_source_is_stale(struct kc_source *source, uint64_t at_ns)
 {
-	return source->ops->is_stale(source);
+	return source->ops->is_stale(source, at_ns);
 }
 
 /*

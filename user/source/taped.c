@@ -180,8 +180,9 @@ static bool answer_flag(struct kc_taped *taped, enum kc_tape_kind kind)
 }
 
 /* Older recordings have no answer for the end of the watch. */
-static bool answer_is_stale(struct kc_source *source)
+static bool answer_is_stale(struct kc_source *source, uint64_t at_ns)
 {
+	(void)at_ns;
 	return answer_flag(taped_of(source), KC_TAPE_STALE);
 }
 
