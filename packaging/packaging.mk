@@ -18,7 +18,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 COMMANDS := watch audit record replay functions explain prove doctor held release schema
 PAGES := $(B)/man/kcanary.1 $(COMMANDS:%=$(B)/man/kcanary-%.1) $(B)/man/kcanary-json.5
 SERVICES := kcanary.service kcanary@.service
-RULES := $(wildcard packaging/prometheus/*.yml)
+RULES := $(wildcard packaging/prometheus/*.yml packaging/grafana/*.json)
 
 man: $(PAGES) ## manual pages, under build/man (needs help2man)
 
