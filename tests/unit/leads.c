@@ -151,9 +151,9 @@ static void asked_again(void **state)
 	(void)state;
 	fake_on_read = change_entry;
 	memcpy(at_entry, "\xcc\x1f\x44\x00\x00", 5);
-	assert_int_equal(above(above_is_traced, simple), KC_SITE_CALL);
+	assert_int_equal(above(above_is_traced, simple), KC_SITE_NOT_NOW);
 	fake_on_read = NULL;
-	assert_int_equal(above(above_is_traced, simple), KC_SITE_CALL);
+	assert_int_equal(above(above_is_traced, simple), KC_SITE_NOT_NOW);
 	kc_plans_next_pass(fake->plans);
 	assert_int_equal(above(above_is_traced, simple), KC_SITE_ELSEWHERE);
 }

@@ -24,7 +24,8 @@ extern const char simple_call[], simple_check[], realigned_pushed[], ambiguous_c
 	behind_key_call[], interrupt_call[], unguarded_call[], end_marked_call[], thunk_inside[],
 	thunk_return[], detour_inside[], far_detour_inside[], roomy_check[], pushes_inside[],
 	pushes_check[], made_program_inside[], made_guarded[], return_to_handler[],
-	above_the_switch[], above_leads_on[], above_leads_nowhere[], arch_rethook_trampoline[];
+	above_the_switch[], above_is_traced[], is_traced[], above_leads_on[], above_leads_nowhere[],
+	arch_rethook_trampoline[];
 
 static uint64_t words[WORDS];
 static struct kc_stack stack;
@@ -691,12 +692,46 @@ static void system_call_frame(void **state)
 }
 
 /* To user mode, from a function that is called by the way in. */
-static struct kc_checked_stack check_to_the_top(void)
+static void push_to_the_top(void)
 {
 	push(RETURN_TO(interrupt_call));
 	push_regs(0x401000, 0x33, 0x7ffd00000000);
 	stack.top = BASE + at * 8;
+}
+
+static struct kc_checked_stack check_to_the_top(void)
+{
+	push_to_the_top();
 	return check();
+}
+
+/* A breakpoint of somebody who patches it. */
+static void torn_entry(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	if ((uint64_t)is_traced - addr < len)
+		bytes[(uint64_t)is_traced - addr] = 0xcc;
+}
+
+/* Where a call leads can't be told for the moment: this stack is taken, and no other for it. */
+static void above_what_is_being_patched(void **state)
+{
+	struct kc_checked_stack checked;
+	struct walk it;
+
+	(void)state;
+	begin((uint64_t)above_the_switch, 0);
+	push(RETURN_TO(simple_call));
+	frame_of_simple(KC_CANARY_MARK, (uint64_t)above_is_traced);
+	push_to_the_top();
+	fake_on_read = torn_entry;
+	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &checked);
+	fake_on_read = NULL;
+	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);
+	learn_rules(&checked);
+	assert_int_equal(nr_rules, checked.count - 1);
+	assert_int_equal(walk(&it), WALK_NO_RULE);
+	kc_plans_next_pass(fake->plans);
+	assert_int_equal(check().end, KC_UNWIND_ELSEWHERE);
 }
 
 /* Places that were met, above what was met, but not above each other: no walk takes that. */
@@ -1099,6 +1134,7 @@ int main(void)
 		cmocka_unit_test(interrupted_frame),
 		cmocka_unit_test(system_call_frame),
 		cmocka_unit_test(met_above_another_function),
+		cmocka_unit_test(above_what_is_being_patched),
 		cmocka_unit_test(end_in_the_middle),
 		cmocka_unit_test(kernel_thread),
 		cmocka_unit_test(through_a_thunk),

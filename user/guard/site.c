@@ -190,7 +190,14 @@ static void forget_leads(struct kc_site *site, unsigned int pass)
 
 static enum kc_site_kind kind_by(enum kc_leads leads)
 {
-	return leads == KC_LEADS_ELSEWHERE ? KC_SITE_ELSEWHERE : KC_SITE_CALL;
+	switch (leads) {
+	case KC_LEADS_ELSEWHERE:
+		return KC_SITE_ELSEWHERE;
+	case KC_LEADS_NOT_NOW:
+		return KC_SITE_NOT_NOW;
+	default:
+		return KC_SITE_CALL;
+	}
 }
 
 enum kc_site_kind kc_sites_above(struct kc_sites *sites, uint64_t pc, uint64_t below,

@@ -21,6 +21,7 @@ enum kc_site_kind {
 	KC_SITE_NO_CALL, /* nobody can return here */
 	KC_SITE_UNREADABLE,
 	KC_SITE_ELSEWHERE, /* it is a call, of another function: see guard/leads.h */
+	KC_SITE_NOT_NOW,   /* it is a call; where it leads can't be told at the moment */
 };
 
 /* Does a call lead to the function of a frame below? */
@@ -31,7 +32,7 @@ struct kc_lead {
 
 struct kc_site {
 	uint64_t pc;
-	enum kc_site_kind kind; /* never KC_SITE_ELSEWHERE */
+	enum kc_site_kind kind; /* none of the last two */
 	unsigned int looked;	/* in which pass */
 	bool anywhere;		/* so much is known: its call may lead to any function */
 	struct kc_lead *leads;	/* else, what was asked and found so far */
@@ -51,7 +52,7 @@ const struct kc_site *kc_sites_at(struct kc_sites *sites, uint64_t pc, unsigned 
 
 /*
  * What is known of the return address pc above a frame at `below` (kc_frame_site()); KC_SITE_CALL
- * also where the call can't be followed.
+ * also where the call may lead anywhere.
  */
 enum kc_site_kind kc_sites_above(struct kc_sites *sites, uint64_t pc, uint64_t below,
 				 unsigned int pass);

@@ -57,7 +57,7 @@ bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_stack *s
 	struct kc_orc orc;
 	uint32_t below;
 
-	if (checked->status == KC_CHECK_UNKNOWN || !checked->sym ||
+	if (checked->status == KC_CHECK_UNKNOWN || frame->unsettled || !checked->sym ||
 	    !find_below(stack, nth, &below) || !kc_kernel_orc(kernel, kc_frame_site(frame), &orc))
 		return false;
 	row = kc_cfi_of_orc(&orc);

@@ -8,7 +8,7 @@
 /*
  * The rule of the nth frame of a stack that was checked, of a task that does not run. False: it
  * has none, since only user space can say what to make of it: what its tables or its plan do not
- * say, or where somebody patched the call.
+ * say, where somebody patched the call, or where that leads can't be told just now.
  */
 bool kc_rule_of(const struct kc_kernel *kernel, const struct kc_checked_stack *stack, size_t nth,
 		uint64_t *ret_key, struct kc_rule *ret_rule);

@@ -342,11 +342,15 @@ static uint64_t place_below(const struct cursor *at)
 }
 
 /* Can the call before this return address have made the frame below? */
-static enum kc_unwind_end judge_call(const struct cursor *at)
+static enum kc_unwind_end judge_call(struct cursor *at)
 {
+	enum kc_site_kind kind;
+
 	if (at->frame.exact)
 		return KC_UNWIND_COMPLETE;
-	switch (kc_plans_above(at->plans, at->frame.pc, place_below(at))) {
+	kind = kc_plans_above(at->plans, at->frame.pc, place_below(at));
+	at->frame.unsettled = kind == KC_SITE_NOT_NOW;
+	switch (kind) {
 	case KC_SITE_NO_CALL:
 		return KC_UNWIND_NOT_CALLED;
 	case KC_SITE_ELSEWHERE:
@@ -360,7 +364,7 @@ static enum kc_unwind_end judge_call(const struct cursor *at)
  * What stops us from taking pc for an address in a frame's function. Code without tables may
  * be followed all the same.
  */
-static enum kc_unwind_end judge_pc(const struct cursor *at)
+static enum kc_unwind_end judge_pc(struct cursor *at)
 {
 	const struct kc_kernel *kernel = at->kernel;
 	const struct kc_frame *frame = &at->frame;

@@ -47,6 +47,7 @@ struct kc_frame {
 	uint64_t cfa;	/* 0: not known (last frame) */
 	bool exact;	/* interrupted here, or not yet begun */
 	bool displaced; /* exact, but for what lies right before: code that goes on here was it */
+	bool unsettled; /* whether the call before pc leads to the frame below can't be told now */
 };
 
 /* Three different ends: it was the end; we can't tell; the data is bad. */
