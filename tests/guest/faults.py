@@ -432,11 +432,12 @@ def misled(kernel):
     need(len(restored) == 3 and not any(event["coverage"]["not_verifiable"] or
                                         event["coverage"]["findings"] for event in restored),
          str(restored)[:400], guest)
-    need(guest.value(r"^rerouted: (\d+)$") and not guest.events("finding", "watch:out: "),
-         "the watch", guest)
-    reasons = guest.events("stats", "watch:out: ")[-1]["coverage"]["reasons"]
-    need(reasons.get("the call before a return address does not lead to the frame below"),
-         f"the watch took it for what it had met: {reasons}", guest)
+    rerouted, marked = guest.value(r"^rerouted: (\d+)$"), guest.value(r"^marked: (.*)$")
+    need([str(finding["process"]["tid"]) for finding in guest.events("finding", "watch:out: ")] ==
+         marked.split(), "the watch's findings", guest)
+    told = set(re.findall(r"^watch:err: .*tid (\d+), .*: the call before a return address does not "
+                          "lead to the frame below$", guest.output, re.M))
+    need(told == {rerouted}, f"the watch took {rerouted} for what it had met; told: {told}", guest)
     return f"{changed} changed, {named} led elsewhere, {len(findings)} led on by an indirect call"
 
 

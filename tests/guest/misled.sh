@@ -39,7 +39,7 @@ for round in 1 2 3; do
 		case $before in
 		*indirect_thunk* | *'*'*) ;;
 		*)
-			jumps_indirectly ${before##* } 2 && before="$before, which jumps indirectly"
+			jumps_indirectly "${before##* }" 2 && before="$before, which jumps indirectly"
 			grep -q "jmpq\{0,1\} *$below\$" listing-2 && before="$before, which jumps there"
 			;;
 		esac
@@ -52,7 +52,7 @@ for round in 1 2 3; do
 done
 
 # The same above a frame like its own, of a thread that nobody has looked at yet, where a watch has
-# met all the places: it looks at none until then.
+# met all the places: it looks at none until then. A marker's finding ends a pass over all tasks.
 linger() { # its thread
 	sh -c 'echo $$ >lingers; exec echo "linger 5" >/sys/kernel/debug/stackfault' &
 	until [ -s lingers ] && grep -q stackfault_linger "/proc/$(cat lingers)/stack"; do
@@ -61,29 +61,33 @@ linger() { # its thread
 	cat lingers
 	rm lingers
 }
-passes() { # that have begun: each reads the list of modules
-	sed -n 's/^rchar: //p' /proc/$watcher/io
+mark() { # TID: damage a sleeper, and wait until it is told
+	until echo "canary $1 0" 2>/dev/null >$control; do sleep 0.1; done
+	until grep -q '"type":"finding".*"tid":'$1, marked; do sleep 0.1; done
 }
-wait_for_passes() {
-	for pass in 1 2 3; do
-		since=$(passes)
-		until [ "$(passes)" != "$since" ]; do sleep 0.1; done
-	done
+stopped() {
+	! cat /proc/$1/task/*/stat | grep -qv '^[0-9]* (.*) T '
 }
-rm out
+sleep 1000 &
+early=$!
+sleep 1000 &
+late=$!
 first=$(linger)
-kcanary watch --no-probes --sample 0 --sweep 1000 --max-cpu 100 -j >out &
+kcanary watch --no-probes --sample 0 --sweep 1000 --max-cpu 100 -v -j >marked 2>err &
 watcher=$!
-until grep -qs '"type":"start"' out; do sleep 0.1; done
-wait_for_passes
+until grep -qs '"type":"start"' marked; do sleep 0.1; done
+mark $early
 kill -STOP $watcher
+until stopped $watcher; do sleep 0.1; done
 second=$(linger)
 echo "reroute $second stackfault_linger" >$control && echo "rerouted: $second"
 kill -CONT $watcher
-wait_for_passes
+mark $late
 kill -INT $watcher
 wait $watcher
 echo "watch: status $?"
-sed 's/^/watch:out: /' out
+echo "marked: $early $late"
+sed 's/^/watch:out: /' marked
+sed 's/^/watch:err: /' err
 echo restore >$control
-kill -9 $first $second
+kill -9 $first $second $early $late

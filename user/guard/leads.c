@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "guard/leads.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "kernel/text.h"
@@ -57,24 +58,37 @@ static bool may_be_replaced(const struct walk *walk, const struct kc_sym *sym,
 
 /* Longer detours are not followed. */
 #define MAX_DETOUR_INSNS 8
-#define MAX_DETOUR_LEN	 64
+
+/* One instruction: no more is read than a recording keeps. False: none, or not now. */
+static bool decode_at(struct walk *walk, struct kc_decoder *decoder, uint64_t addr,
+		      struct kc_insn *ret_insn)
+{
+	const struct kc_sym *sym = kc_ksyms_find(walk->kernel->ksyms, addr);
+	uint64_t left = sym ? sym->addr + sym->size - addr : KC_MAX_INSN;
+	size_t len = left < KC_MAX_INSN ? left : KC_MAX_INSN;
+	uint8_t bytes[KC_MAX_INSN];
+	int err = kc_text_read(walk->kernel, addr, bytes, len);
+
+	if (err == -EAGAIN || (!err && kc_text_is_torn(bytes, len)))
+		walk->leads = KC_LEADS_NOT_NOW;
+	return !err && kc_decode(decoder, bytes, len, addr, ret_insn);
+}
 
 /*
- * Does what lies there go back to the function? Up to v5.16 what mends faults lay apart, .fixup,
- * under no name of its own.
+ * Does what lies there go back to the function, and nowhere else? Up to v5.16 what mends faults
+ * lay apart, .fixup, under no name of its own.
  */
-static bool is_detour(const struct walk *walk, struct kc_decoder *decoder, const struct kc_sym *sym,
+static bool is_detour(struct walk *walk, struct kc_decoder *decoder, const struct kc_sym *sym,
 		      uint64_t target)
 {
-	uint8_t bytes[MAX_DETOUR_LEN];
 	struct kc_insn insn = { .flow = KC_FLOW_NEXT };
-	size_t at = 0;
+	const struct kc_edge *edges;
 
-	if (kc_ksyms_find(walk->kernel->ksyms, target) == walk->below ||
-	    kc_text_read(walk->kernel, target, bytes, sizeof(bytes)))
+	if (kc_ksyms_find(walk->kernel->ksyms, target) == walk->below)
 		return false;
-	for (int i = 0; i < MAX_DETOUR_INSNS && insn.flow == KC_FLOW_NEXT; i++, at += insn.len)
-		if (!kc_decode(decoder, bytes + at, sizeof(bytes) - at, target + at, &insn))
+	for (int i = 0; i < MAX_DETOUR_INSNS && insn.flow == KC_FLOW_NEXT; i++, target += insn.len)
+		if (kc_kernel_edges(walk->kernel, target, &edges) ||
+		    !decode_at(walk, decoder, target, &insn))
 			return false;
 	return insn.flow == KC_FLOW_JUMP && insn.target - sym->addr < sym->size;
 }
@@ -94,7 +108,8 @@ static void take_edges(struct walk *walk, struct kc_decoder *decoder, const stru
 		    insn->flow != KC_FLOW_NEXT)
 			walk->leads = KC_LEADS_ANYWHERE;
 		else if (target > KC_EDGE_AWAY && target - sym->addr >= sym->size &&
-			 !is_detour(walk, decoder, sym, target))
+			 !is_detour(walk, decoder, sym, target) &&
+			 walk->leads == KC_LEADS_ELSEWHERE)
 			go_to(walk, target);
 	}
 }

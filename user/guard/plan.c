@@ -510,6 +510,16 @@ enum kc_site_kind kc_plans_above(struct kc_plans *plans, uint64_t pc, uint64_t b
 	return kind;
 }
 
+unsigned int kc_plans_pass(struct kc_plans *plans)
+{
+	unsigned int pass;
+
+	pthread_mutex_lock(&plans->lock);
+	pass = plans->pass;
+	pthread_mutex_unlock(&plans->lock);
+	return pass;
+}
+
 void kc_plans_next_pass(struct kc_plans *plans)
 {
 	pthread_mutex_lock(&plans->lock);

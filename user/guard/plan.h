@@ -133,6 +133,8 @@ enum kc_site_kind kc_plans_above(struct kc_plans *plans, uint64_t pc, uint64_t b
 
 /* From here on, what could not be read or told is tried again, once. */
 void kc_plans_next_pass(struct kc_plans *plans);
+/* How often that was said: another number in each pass. */
+unsigned int kc_plans_pass(struct kc_plans *plans);
 
 /*
  * Derive anew, from text as it is now: the plan of the function that covers pc; what is known of

@@ -23,7 +23,7 @@ static const char *why_not(int filed)
 	case KC_FILED_NOBODYS:
 		return "its thread was gone before its cgroup could be read";
 	case NOT_KNOWN_CODE:
-		return "modules have come or gone since the last pass";
+		return "modules have come or gone meanwhile";
 	}
 	return "its own copy of the stack does not bear it out";
 }
@@ -44,17 +44,41 @@ static int tell_outcome(const struct kc_hearing *hearing, uint64_t number, int f
 	return kc_sinks_notice(hearing->with.sinks, text);
 }
 
-/* What nobody knows of yet is proved from freshly read text, too. */
+static bool prove_event(const struct kc_hearing *hearing, const struct kc_event *event,
+			struct kc_checked_stack *checked, struct kc_finding *ret_finding)
+{
+	struct kc_session *session = hearing->with.session;
+
+	return kc_event_prove(session->kernel, session->plans, &session->seen, event, checked,
+			      ret_finding);
+}
+
+/*
+ * A gate told what is not so: text has changed since its rules were derived, or where a call led
+ * then it does not now. Else it is for user space alone to see. Text is read for one such event in
+ * a pass, and rules are not dropped for nothing: until the next pass there are none.
+ */
+static void heal(struct kc_hearing *hearing, const struct kc_event *event,
+		 const struct kc_checked_stack *checked)
+{
+	struct kc_session *session = hearing->with.session;
+	unsigned int pass = kc_plans_pass(session->plans);
+
+	if (hearing->healed == pass)
+		return;
+	hearing->healed = pass;
+	if (kc_event_renew(session->kernel, session->plans, event) ||
+	    checked->end == KC_UNWIND_ELSEWHERE)
+		kc_source_flush(hearing->with.source);
+}
+
+/* What is proved and nobody knows of yet is proved from freshly read text, too. */
 static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *event,
 		       struct kc_checked_stack *checked, struct kc_finding *ret_finding,
 		       struct kc_damaged *ret_damaged)
 {
 	struct kc_session *session = hearing->with.session;
-	bool proved = kc_event_prove(session->kernel, session->plans, &session->seen, event,
-				     checked, ret_finding);
 
-	if (!proved)
-		return false;
 	if (event->kind == KC_EVENT_GATE)
 		kc_desk_seen_intact(hearing->with.desk, &event->task, event->bp);
 	*ret_damaged = (struct kc_damaged){
@@ -68,12 +92,11 @@ static bool prove_anew(const struct kc_hearing *hearing, const struct kc_event *
 		return true;
 	/* What the kernel side was told of stacks rests on the same text. */
 	kc_source_flush(hearing->with.source);
-	return kc_event_prove(session->kernel, session->plans, &session->seen, event, checked,
-			      ret_finding);
+	return prove_event(hearing, event, checked, ret_finding);
 }
 
 /* As kc_desk_file(), and NOT_PROVED, NOT_KNOWN_CODE. */
-static int file_event(const struct kc_hearing *hearing, const struct kc_event *event,
+static int file_event(struct kc_hearing *hearing, const struct kc_event *event,
 		      const struct kc_first *first, uint64_t *ret_seq)
 {
 	struct kc_session *session = hearing->with.session;
@@ -85,15 +108,16 @@ static int file_event(const struct kc_hearing *hearing, const struct kc_event *e
 	int filed;
 
 	*ret_seq = 0;
-	if (!prove_anew(hearing, event, &checked, &finding, &damaged)) {
-		/* Its rules rest on text that is another now, or user space alone can tell. */
-		if (is_gate && kc_event_renew(session->kernel, session->plans, event))
-			kc_source_flush(hearing->with.source);
+	if (!prove_event(hearing, event, &checked, &finding)) {
+		if (is_gate)
+			heal(hearing, event, &checked);
 		return NOT_PROVED;
 	}
 	/* Its rules, and what it was proved by, are of the kernel as it was at the last pass. */
 	if ((is_gate || is_sample) && kc_source_is_stale(hearing->with.source, event->task.boot_ns))
 		return NOT_KNOWN_CODE;
+	if (!prove_anew(hearing, event, &checked, &finding, &damaged))
+		return NOT_PROVED;
 	if (event->flags & KC_EVENT_ANEW)
 		kc_desk_differs_anew(hearing->with.desk, &event->task, damaged, event->caller);
 	/* A stack that a kernel panics on stays as it is; another is in use again. */

@@ -9,7 +9,8 @@ struct kc_hearing {
 	struct kc_engine with;
 	unsigned int told; /* notices of events not proved */
 	bool is_told; /* the last one is a finding, or is counted as one seen again or too many */
-	uint64_t unproven; /* events that proved nothing, or that nobody could be found for */
+	uint64_t unproven;   /* events that proved nothing, or that nobody could be found for */
+	unsigned int healed; /* in which pass what a gate walks by was last looked at anew */
 };
 
 /*

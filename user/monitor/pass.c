@@ -106,6 +106,15 @@ static bool is_blind(const struct kc_checked_stack *checked)
 	return false;
 }
 
+/* Text is asked again in the next pass: what it says then must not be taken for known. */
+static bool calls_are_settled(const struct kc_checked_stack *checked)
+{
+	for (size_t i = 0; i < checked->count; i++)
+		if (checked->frames[i].frame.unsettled)
+			return false;
+	return true;
+}
+
 /*
  * Hand what must not change to the kernel side: slots, damaged or not, and return
  * addresses. A stack that could not be checked in full is not cached, so that its
@@ -122,7 +131,7 @@ static void cache_sleep(struct kc_passes *passes, const struct kc_record *record
 		.words = (const uint64_t *)(record + 1),
 	};
 
-	if (is_blind(checked))
+	if (is_blind(checked) || !calls_are_settled(checked))
 		return;
 	facts.intact =
 		!checked->damaged && !checked->nr_bad && !(record->flags & KC_RECORD_END_GONE);

@@ -291,7 +291,8 @@ static bool keep_bytes(struct function *function, const uint8_t *bytes, size_t l
  */
 static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_t *read, size_t len)
 {
-	struct function *function = facts->rebase.modules_by ? find_function(facts, addr) : NULL;
+	bool is_moved = addr < facts->rebase.modules || facts->rebase.modules_by;
+	struct function *function = is_moved ? find_function(facts, addr) : NULL;
 	kc_auto_free uint8_t *bytes = NULL;
 	uint64_t at;
 
@@ -306,12 +307,18 @@ static void write_code_piece(struct kc_facts *facts, uint64_t addr, const uint8_
 	kc_tape_add(facts->tape, KC_TAPE_TEXT, &at, sizeof(at), bytes, len);
 }
 
+/* vmlinux's, under no name: what mends faults, see guard/leads.c. */
+static bool has_no_name(const struct kc_facts *facts, uint64_t addr)
+{
+	return kc_kernel_is_text(facts->kernel, addr) && !kc_ksyms_find(facts->kernel->ksyms, addr);
+}
+
 static int facts_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
 	struct kc_facts *facts = (struct kc_facts *)mem;
 	int err = kc_mem_read(facts->base, addr, buf, len);
 
-	if (!err && len && may_be_generated(facts, addr)) {
+	if (!err && len && (may_be_generated(facts, addr) || has_no_name(facts, addr))) {
 		write_code_piece(facts, addr, buf, len);
 	} else if (!err && len) {
 		write_text(facts, addr, addr, buf, len);

@@ -145,8 +145,8 @@ static int live_reload(struct kc_source *source, struct kc_kernel **ret_kernel)
 	struct live *live = live_of(source);
 	int err;
 
-	live->reloaded_ns = kc_boot_ns();
 	live->reloaded_hash = kc_modules_hash();
+	live->reloaded_ns = kc_boot_ns();
 	err = kc_kernel_load(live->mem, KC_KALLSYMS_PATH, KC_BTF_PATH, &failure, ret_kernel);
 	if (err)
 		return err;
