@@ -756,10 +756,16 @@ static void gate_of_code_before(void **state)
 static void gate_without_proof(void **state)
 {
 	struct kc_event *event = new_gate_event(&threads[1], 7);
+	size_t rules;
 
 	(void)state;
+	run(0);
+	rules = fake_rules();
+	assert_true(rules > 0);
 	kc_events_free(hear_in_vain(event));
 	assert_non_null(strstr(seen.notice, "does not bear it out"));
+	/* Rules that rest on text as it is stay: a gate without any sees nothing. */
+	assert_int_equal(fake_rules(), rules);
 	threads[1].words[SLOT] = 0;
 	event = new_gate_event(&threads[1], 8);
 	event->damage.slot -= 8;
