@@ -68,6 +68,24 @@ static void change_entry(uint64_t addr, uint8_t *bytes, size_t len)
 			bytes[(uint64_t)is_traced + i - addr] = at_entry[i];
 }
 
+/* Where a static key is being switched, right behind a call. */
+static void tear_behind_a_call(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	uint64_t at = (uint64_t)leads_nowhere + 6;
+
+	if (at - addr < len)
+		bytes[at - addr] = 0xcc;
+}
+
+static void torn_behind_a_call(void **state)
+{
+	(void)state;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ELSEWHERE);
+	fake_on_read = tear_behind_a_call;
+	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_NOT_NOW);
+	fake_on_read = NULL;
+}
+
 /* Who traces a function may come back to another one in its place: live patches do. */
 static void changed_at_its_entry(void **state)
 {
@@ -206,10 +224,9 @@ static void behind_a_last_call(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(by_calls_and_jumps),   TEST(who_knows),
-		TEST(changed_at_its_entry), TEST(sites),
-		TEST(call_that_is_patched), TEST(asked_again),
-		TEST(once_led_there),	    TEST(behind_a_last_call),
+		TEST(by_calls_and_jumps),   TEST(who_knows),	  TEST(torn_behind_a_call),
+		TEST(changed_at_its_entry), TEST(sites),	  TEST(call_that_is_patched),
+		TEST(asked_again),	    TEST(once_led_there), TEST(behind_a_last_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

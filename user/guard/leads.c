@@ -165,8 +165,13 @@ static void follow_function(struct walk *walk, struct kc_decoder *decoder, const
 		return;
 	}
 	for (size_t at = 0; at < sym->size && walk->leads == KC_LEADS_ELSEWHERE; at += insn.len) {
-		/* Compilers put breakpoints behind what does not come back; patches, anywhere. */
-		bool goes_on = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH;
+		/*
+		 * Compilers put breakpoints behind what does not come back; patches, anywhere.
+		 * Calls that do not are those of a retpoline's own middle: it has led anywhere by
+		 * now.
+		 */
+		bool goes_on = insn.flow == KC_FLOW_NEXT || insn.flow == KC_FLOW_BRANCH ||
+			       insn.flow == KC_FLOW_CALL;
 
 		if (goes_on && kc_text_is_torn(bytes + at, sym->size - at))
 			walk->leads = KC_LEADS_NOT_NOW;
