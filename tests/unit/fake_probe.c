@@ -19,6 +19,9 @@
 static struct fake_thread *threads;
 static size_t nr_threads;
 
+static uint64_t keys[64]; /* of the rules learned */
+static size_t nr_keys;
+
 void (*fake_on_pass)(void), (*fake_on_look)(void);
 
 void fake_threads(struct fake_thread *given, size_t count)
@@ -55,6 +58,7 @@ int kc_words_look(struct kc_words *words, const struct kc_words_at *at,
 int kc_sweep_new(const struct kc_sweep_options *options, struct kc_failure *ret_failure,
 		 struct kc_sweep **ret_sweep)
 {
+	nr_keys = 0;
 	(void)options;
 	(void)ret_failure;
 	*ret_sweep = malloc(1);
@@ -212,9 +216,6 @@ void kc_sweep_follow(struct kc_sweep *sweep, uint32_t tid)
 	(void)sweep;
 	thread_of(tid)->followed = true;
 }
-
-static uint64_t keys[64];
-static size_t nr_keys;
 
 size_t fake_rules(void)
 {

@@ -137,7 +137,7 @@ static void slot_that_points_somewhere(void **state)
 	assert_int_equal(seen.class, KC_CLASS_WRONG_STACK);
 }
 
-extern const char interrupt_call[], interrupt_again[];
+extern const char other[], interrupt_call[], interrupt_again[];
 
 #define RETURN (SLOT + 1) /* index of simple()'s return address */
 
@@ -247,6 +247,27 @@ static void two_return_addresses_in_one_sleep(void **state)
 	run(0);
 	assert_int_equal(seen.findings, 2);
 	assert_int_equal(covered().sweep.unproven, 0);
+}
+
+static void tear_other(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	if ((uint64_t)other - addr < len)
+		bytes[(uint64_t)other - addr] = 0xcc;
+}
+
+/* What they call is being patched: what their stacks hold is not yet what it must be later. */
+static void calls_that_cannot_be_followed_yet(void **state)
+{
+	(void)state;
+	fake_on_read = tear_other;
+	run(0);
+	fake_on_read = NULL;
+	assert_int_equal(covered().sweep.blind[KC_BLIND_UNWIND], 0);
+	assert_int_equal(fake_rules(), 0);
+	assert_false(threads[1].cached);
+	run(0);
+	assert_int_equal(fake_rules(), 2);
+	assert_true(threads[1].cached);
 }
 
 /* A module that is loaded changes the kernel's text, and nothing that threads sleep on. */
@@ -1002,6 +1023,7 @@ int main(void)
 		TEST(return_address_that_differed_once),
 		TEST(slot_below_what_is_no_return_address),
 		TEST(two_return_addresses_in_one_sleep),
+		TEST(calls_that_cannot_be_followed_yet),
 		TEST(return_address_that_changed_beside_a_module),
 		TEST(slot_and_return_address_in_one_sleep),
 		TEST(another_sleep_is_no_other_damage),
