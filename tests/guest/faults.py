@@ -466,14 +466,19 @@ def sampled(kernel, times=3):
     findings = guest.events("finding")
     need([f["process"]["tid"] for f in findings] == damaged and len(damaged) == times,
          f"damaged: {damaged}, found: {[f['process']['tid'] for f in findings]}", guest)
+    # A pass may come first, where others keep it from its CPU for so long.
+    sampled_first = [finding for finding in findings if finding["engine"] == "sample"]
+    need(len(sampled_first) > times / 2, f"{len(sampled_first)} by samples", guest)
     for finding in findings:
         slot = finding["frame"]["slot"]
-        need(finding["engine"] == "sample" and finding["anomaly"] == "slot", str(finding), guest)
+        need(finding["engine"] in ("sample", "sweep") and finding["anomaly"] == "slot",
+             str(finding), guest)
         need(finding["code"]["function"] == "stackfault_toil", str(finding["code"]), guest)
         need(slot["found"] == "ascii" and slot["changed_bits"] in ("3-8", "more"), str(slot), guest)
         # A byte of a random canary may have been an A before.
         need(len(slot["changed_bytes"]) >= 6, str(slot), guest)
         need(finding["verdict"]["class"] in ("linear-overflow", "widespread"), str(finding), guest)
+    for finding in sampled_first:
         need(finding["differed_boot_ns"] < finding["boot_ns"], str(finding), guest)
         need(finding["syscall"]["name"] == "write", str(finding["syscall"]), guest)
     totals = guest.events("stats")[-1]["coverage"]
@@ -483,7 +488,7 @@ def sampled(kernel, times=3):
     need(all("a difference in stackfault_toil+" in text for text in doubts), str(doubts), guest)
     blind = {name: totals.get(name, 0) for name in
              ("sample_lost", "sample_unfollowed", "sample_unplanned", "sample_unsure")}
-    return (f"{times} of {times}; of {totals['samples']} samples, {totals['sample_frames']} frames "
+    return (f"{times} of {times}, {len(sampled_first)} by samples; of {totals['samples']} samples, {totals['sample_frames']} frames "
             f"verified, {totals.get('sample_other_stack', 0)} on other stacks; {blind}")
 
 
