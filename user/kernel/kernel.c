@@ -73,8 +73,15 @@ static int load_thread_size(struct kc_kernel *kernel, struct kc_failure *ret_fai
 
 	if (!end)
 		end = kc_ksyms_data(kernel->ksyms, "__end_init_task");
+	if (!start || !end)
+		return fail(
+			ret_failure, -ENOENT,
+			"the kernel's symbols lack %s, from which the size of its stacks is "
+			"told: built without CONFIG_KALLSYMS_ALL, they are functions alone, and "
+			"such a kernel can't be watched yet",
+			start ? "__end_init_stack" : "init_stack");
 	size = end - start;
-	if (!start || end <= start || size > 1 << 20 || (size & (size - 1)))
+	if (end <= start || size > 1 << 20 || (size & (size - 1)))
 		return fail(ret_failure, -ENOENT, "cannot tell the size of this kernel's stacks");
 	kernel->thread_size = size;
 	return 0;
