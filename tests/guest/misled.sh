@@ -63,7 +63,7 @@ linger() { # its thread
 }
 mark() { # TID: damage a sleeper, and wait until it is told
 	until echo "canary $1 0" 2>/dev/null >$control; do sleep 0.1; done
-	until grep -q '"type":"finding".*"tid":'$1, marked; do sleep 0.1; done
+	until grep -q '"process":{"pid":'$1',' marked; do sleep 0.1; done
 }
 stopped() {
 	! cat /proc/$1/task/*/stat | grep -qv '^[0-9]* (.*) T '
