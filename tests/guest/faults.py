@@ -488,8 +488,8 @@ def sampled(kernel, times=3):
     need(all("a difference in stackfault_toil+" in text for text in doubts), str(doubts), guest)
     blind = {name: totals.get(name, 0) for name in
              ("sample_lost", "sample_unfollowed", "sample_unplanned", "sample_unsure")}
-    return (f"{times} of {times}, {len(sampled_first)} by samples; of {totals['samples']} samples, {totals['sample_frames']} frames "
-            f"verified, {totals.get('sample_other_stack', 0)} on other stacks; {blind}")
+    return (f"{times} of {times}, {len(sampled_first)} by samples; of {totals['samples']} samples, "
+            f"{totals['sample_frames']} frames verified, {totals.get('sample_other_stack', 0)} on other stacks; {blind}")
 
 
 def lkdtm(kernel, test, *options, **how):

@@ -24,6 +24,20 @@ extern const char __start_kc_made[], __stop_kc_made[];
 
 void (*fake_on_read)(uint64_t addr, uint8_t *bytes, size_t len);
 
+static uint64_t torn_at;
+
+static void tear_it(uint64_t addr, uint8_t *bytes, size_t len)
+{
+	if (torn_at - addr < len)
+		bytes[torn_at - addr] = 0xcc;
+}
+
+void fake_tear(const char *place)
+{
+	torn_at = (uint64_t)place;
+	fake_on_read = tear_it;
+}
+
 static int fake_read(const struct kc_mem *mem, uint64_t addr, void *buf, size_t len)
 {
 	(void)mem;

@@ -22,6 +22,8 @@ void fake_free(struct fake *fake);
 
 /* Changes what was read of its text, as patches would; NULL: nothing does. */
 extern void (*fake_on_read)(uint64_t addr, uint8_t *bytes, size_t len);
+/* That is a breakpoint of somebody who patches it, at this place; up to fake_on_read = NULL. */
+void fake_tear(const char *place);
 
 /* One that kc_kernel_free() frees, for a session to own. */
 struct kc_kernel *fake_kernel(void);

@@ -69,19 +69,11 @@ static void change_entry(uint64_t addr, uint8_t *bytes, size_t len)
 }
 
 /* Where a static key is being switched, right behind a call. */
-static void tear_behind_a_call(uint64_t addr, uint8_t *bytes, size_t len)
-{
-	uint64_t at = (uint64_t)leads_nowhere + 6;
-
-	if (at - addr < len)
-		bytes[at - addr] = 0xcc;
-}
-
 static void torn_behind_a_call(void **state)
 {
 	(void)state;
 	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_ELSEWHERE);
-	fake_on_read = tear_behind_a_call;
+	fake_tear(leads_nowhere + 6);
 	assert_int_equal(leads(leads_nowhere, through_rbp), KC_LEADS_NOT_NOW);
 	fake_on_read = NULL;
 }

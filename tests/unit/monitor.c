@@ -249,17 +249,11 @@ static void two_return_addresses_in_one_sleep(void **state)
 	assert_int_equal(covered().sweep.unproven, 0);
 }
 
-static void tear_other(uint64_t addr, uint8_t *bytes, size_t len)
-{
-	if ((uint64_t)other - addr < len)
-		bytes[(uint64_t)other - addr] = 0xcc;
-}
-
 /* What they call is being patched: what their stacks hold is not yet what it must be later. */
 static void calls_that_cannot_be_followed_yet(void **state)
 {
 	(void)state;
-	fake_on_read = tear_other;
+	fake_tear(other);
 	run(0);
 	fake_on_read = NULL;
 	assert_int_equal(covered().sweep.blind[KC_BLIND_UNWIND], 0);

@@ -705,13 +705,6 @@ static struct kc_checked_stack check_to_the_top(void)
 	return check();
 }
 
-/* A breakpoint of somebody who patches it. */
-static void torn_entry(uint64_t addr, uint8_t *bytes, size_t len)
-{
-	if ((uint64_t)is_traced - addr < len)
-		bytes[(uint64_t)is_traced - addr] = 0xcc;
-}
-
 /* Where a call leads can't be told for the moment: this stack is taken, and no other for it. */
 static void above_what_is_being_patched(void **state)
 {
@@ -723,7 +716,7 @@ static void above_what_is_being_patched(void **state)
 	push(RETURN_TO(simple_call));
 	frame_of_simple(KC_CANARY_MARK, (uint64_t)above_is_traced);
 	push_to_the_top();
-	fake_on_read = torn_entry;
+	fake_tear(is_traced);
 	kc_check_stack(&fake->kernel, fake->plans, &seen, &stack, NULL, &checked);
 	fake_on_read = NULL;
 	assert_int_equal(checked.end, KC_UNWIND_COMPLETE);

@@ -92,8 +92,7 @@ static int start_clock(struct kc_samples *samples, unsigned int cpu)
 	return err;
 }
 
-/* A list as "0-3,8". False: it can't be read, or says nothing. *ret_beyond: of those without room.
- */
+/* A list as "0-3,8"; *ret_beyond: how many have no room. False: it can't be read, or is empty. */
 static bool read_online(bool online[static KC_MAX_CPUS], unsigned int *ret_beyond)
 {
 	kc_auto_file FILE *file = fopen("/sys/devices/system/cpu/online", "re");

@@ -38,7 +38,7 @@ static bool find_below(const struct kc_checked_stack *stack, size_t nth, uint32_
 		*ret_below = KC_BELOW_IS_EXACT;
 	else if (!below)
 		*ret_below = KC_BELOW_IS_SWITCH;
-	else if (below->frame.exact && kc_return_slot(below->frame.cfa) == below->frame.sp)
+	else if (kc_frame_is_bare(&below->frame))
 		*ret_below = KC_BELOW_IS_ANY;
 	else if (below->sym)
 		*ret_below = below->sym->addr;

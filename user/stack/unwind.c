@@ -318,7 +318,7 @@ bool kc_may_jump_by_return(struct kc_plans *plans, const struct kc_ksyms *ksyms,
 	const struct kc_sym *sym;
 
 	/* Asked of each frame: symbols are looked up for few. */
-	if (!frame->exact || kc_return_slot(frame->cfa) != frame->sp)
+	if (!kc_frame_is_bare(frame))
 		return false;
 	sym = kc_ksyms_find(ksyms, to);
 	return sym && sym->addr == to && kc_plans_at(plans, frame->pc)->reason == KC_PLAN_UNGUARDED;
@@ -334,8 +334,7 @@ static uint64_t place_below(const struct cursor *at)
 		return 0;
 	if (!below)
 		return KC_BELOW_SWITCH;
-	/* Interrupted on its way in or out, perhaps in a thunk. */
-	if (below->exact && kc_return_slot(below->cfa) == below->sp)
+	if (kc_frame_is_bare(below))
 		return 0;
 	/* How code that is made at run time was entered, no text tells. */
 	return kc_kernel_is_text(at->kernel, kc_frame_site(below)) ? kc_frame_site(below) : 0;

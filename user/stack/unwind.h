@@ -50,6 +50,15 @@ struct kc_frame {
 	bool unsettled; /* whether the call before pc leads to the frame below can't be told now */
 };
 
+/*
+ * Interrupted with no more than the return address on its stack: on its way in or out, perhaps in
+ * a thunk. Of a frame whose CFA is known.
+ */
+static inline bool kc_frame_is_bare(const struct kc_frame *frame)
+{
+	return frame->exact && kc_return_slot(frame->cfa) == frame->sp;
+}
+
 /* Three different ends: it was the end; we can't tell; the data is bad. */
 enum kc_unwind_end {
 	KC_UNWIND_COMPLETE = 0,
